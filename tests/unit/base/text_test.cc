@@ -1,0 +1,46 @@
+#include "base/text.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace carestream {
+namespace {
+
+TEST(Text, ProposesTheNearestName) {
+    const std::array<std::string_view, 3> names{"listen", "allow", "tenant"};
+    EXPECT_EQ(DidYouMean("lisen", names), ", did you mean 'listen'?");
+    EXPECT_EQ(DidYouMean("zzzzz", names), "");
+}
+
+TEST(Text, Utf8RefusesOverlongAndSurrogates) {
+    EXPECT_TRUE(IsUtf8("M\xC3\xBCller \xF0\x9F\x98\x80"));
+    EXPECT_FALSE(IsUtf8("\xC0\xAF"));
+    EXPECT_FALSE(IsUtf8("\xED\xA0\x80"));
+    EXPECT_FALSE(IsUtf8("\xE2\x82"));
+    EXPECT_FALSE(IsUtf8("M\xFCller"));
+}
+
+TEST(Text, HexGivesBackTheBytes) {
+    std::string bytes;
+    ASSERT_TRUE(FromHex(ToHex(std::string("\0\xff z", 4)), bytes));
+    EXPECT_EQ(bytes, std::string("\0\xff z", 4));
+    EXPECT_FALSE(FromHex("abc", bytes));
+    EXPECT_FALSE(FromHex("zz", bytes));
+}
+
+TEST(Clock, FormatsInstants) {
+    EXPECT_EQ(FormatInstant(0), "1970-01-01T00:00:00.000Z");
+    EXPECT_EQ(FormatInstant(1764014828123456, false), "2025-11-24T20:07:08.123456Z");
+}
+
+TEST(Error, NamesPlaceAndRemedy) {
+    const Error error{Code::kInvalid, "unknown key 'lisen'", "", {"channels/adt.yaml", 12, 7}, 0, false};
+    EXPECT_EQ(error.ToString(), "channels/adt.yaml:12:7: unknown key 'lisen'");
+}
+
+}  // namespace
+}  // namespace carestream
