@@ -1,0 +1,54 @@
+#pragma once
+// FHIRPath over resource trees. Source: FHIRPath 2.0.0 (N1), FHIR R4 2.1.14 (as used by search
+// parameters). Compiled once, evaluated often; bounded, so that any expression may come from outside.
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "fhir/definitions.h"
+#include "fhir/node.h"
+
+namespace carestream::fhir {
+
+// A node of the result with what FHIRPath must know of it.
+struct PathItem {
+    const Node* node = nullptr;       // the value; never null
+    const Node* sibling = nullptr;    // "_name" of a primitive, or nullptr
+    std::string_view type;            // FHIR type code: "string", "HumanName", "Patient.contact", ...
+};
+
+struct EvaluateLimits {
+    std::size_t steps_max = 1'000'000;
+    std::size_t items_max = 100'000;
+};
+
+class FhirPath {
+public:
+    // Error kInvalid with offset_bytes; kLimit for depth > 64 or text > 16 KiB.
+    [[nodiscard]] static Result<FhirPath> Compile(std::string_view expression);
+    FhirPath(FhirPath&&) noexcept;
+    FhirPath& operator=(FhirPath&&) noexcept;
+    ~FhirPath();
+
+    // The values owned by the evaluation (literals, computed ones) live in `Evaluation`.
+    class Evaluation {
+    public:
+        std::vector<PathItem> items;
+        // Keeps computed nodes alive.
+        std::vector<std::unique_ptr<Node>> owned;
+    };
+    // `root` is a resource or element of FHIR type `type`. resolve() gives items that carry only the
+    // type named by the reference ("Patient/1" is a Patient), which is what search needs.
+    [[nodiscard]] Result<Evaluation> Evaluate(const Definitions& definitions, const Node& root,
+                                              std::string_view type,
+                                              const EvaluateLimits& limits = {}) const;
+
+private:
+    struct Tree;
+    explicit FhirPath(std::unique_ptr<Tree> tree);
+    std::unique_ptr<Tree> tree_;
+};
+
+}  // namespace carestream::fhir

@@ -1,0 +1,123 @@
+#pragma once
+// A search request as criteria that the store turns into SQL, and the matcher into yes or no.
+// Source: FHIR R4 3.1.1. Pure: no I/O.
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "fhir/definitions.h"
+#include "fhir/node.h"
+
+namespace carestream::search {
+
+struct TokenProbe {
+    std::string space;
+    std::string form;
+    std::string value;
+};
+
+// Closed interval over the stored [low, high] or value; how they compare depends on `relation`.
+enum class Relation : std::uint8_t {
+    kContains,   // eq: stored within
+    kDisjoint,   // ne: not within
+    kAbove,      // gt
+    kBelow,      // lt
+    kAtOrAbove,  // ge
+    kAtOrBelow,  // le
+    kAfter,      // sa: stored low > high
+    kBefore,     // eb: stored high < low
+    kOverlaps,   // ap
+};
+
+struct RangeProbe {
+    Relation relation = Relation::kContains;
+    Micros low = 0;  // dates
+    Micros high = 0;
+    double number_low = 0;  // numbers
+    double number_high = 0;
+};
+
+enum class CriterionKind : std::uint8_t {
+    kToken,        // any of `tokens`
+    kDate,         // any of `ranges` over parameter `parameter_id`
+    kNumber,       // likewise
+    kId,           // any of `ids`
+    kLastUpdated,  // any of `ranges`
+    kPatient,      // any of `ids`: the exact subject column, expanded by patient links
+};
+
+struct Criterion {
+    std::string parameter;  // as written: "code", "birthdate", "subject:Patient"
+    CriterionKind kind = CriterionKind::kToken;
+    std::uint32_t parameter_id = 0;  // Fnv32 of the space
+    std::vector<TokenProbe> tokens;
+    std::vector<RangeProbe> ranges;
+    std::vector<std::string> ids;
+    bool negated = false;  // :not, :missing=true
+    // The index answers a superset: the matcher decides on the decrypted resource.
+    bool lossy = false;
+    // Cannot lead a query (no bounded set): :not, :missing, :contains. Refused as too costly unless
+    // another criterion leads.
+    bool needs_companion = false;
+    std::vector<std::string> values;  // as written, split at commas, for the matcher
+};
+
+struct SortKey {
+    enum class Kind : std::uint8_t { kLastUpdated, kMainDate, kDate, kNumber, kId };
+    Kind kind = Kind::kLastUpdated;
+    std::uint32_t parameter_id = 0;
+    bool descending = false;
+};
+
+struct Include {
+    std::string source;     // type
+    std::string parameter;  // reference parameter
+    std::string target;     // type or ""
+    bool reverse = false;
+};
+
+struct Query {
+    std::string type;
+    std::vector<Criterion> criteria;  // all must hold
+    std::optional<SortKey> sort;      // absent: newest first by commit order
+    int count = 20;                   // 0 = summary count only
+    enum class Total : std::uint8_t { kNone, kExact } total = Total::kNone;
+    std::vector<Include> includes;
+    std::vector<std::string> unknown;  // parameters that were not understood, as written
+    // The parameters as understood, in canonical form, for the self link.
+    std::vector<std::pair<std::string, std::string>> self;
+};
+
+struct QueryLimits {
+    int count_default = 20;
+    int count_max = 1000;
+    std::size_t parameters_max = 64;
+    std::size_t values_max = 256;  // alternatives of one parameter
+};
+
+// `parameters` are decoded name/value pairs in order; `patient_id` confines to a compartment ("" =
+// not). Unknown parameters are listed, not refused: `Prefer: handling` is the caller's matter. What is
+// known and not offered (modifiers, chains, ...) is an error kUnsupported with the parameter as path;
+// malformed values are kInvalid.
+[[nodiscard]] Result<Query> ParseQuery(const fhir::Definitions& definitions, std::string_view type,
+                                       const std::vector<std::pair<std::string, std::string>>& parameters,
+                                       std::string_view patient_id = {},
+                                       const QueryLimits& limits = {});
+
+// Does the resource fulfil the criterion, by its real values? Used for lossy criteria and, whole, by
+// tests and subscriptions.
+[[nodiscard]] bool Matches(const fhir::Definitions& definitions, const fhir::Node& resource,
+                           std::string_view type, const Criterion& criterion);
+
+// Ids of the resources that `include` (not reverse) names in `resource`: "Type/id".
+[[nodiscard]] std::vector<std::string> IncludedReferences(const fhir::Definitions& definitions,
+                                                          const fhir::Node& resource,
+                                                          const Include& include);
+
+}  // namespace carestream::search

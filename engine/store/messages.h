@@ -1,0 +1,78 @@
+#pragma once
+// What operators ask about messages: find, show, dead letters. Blocking; for the admin thread.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "store/types.h"
+#include "store/writer.h"
+
+namespace carestream::store {
+
+struct MessageSummary {
+    std::int64_t seq = 0;
+    Micros received = 0;
+    std::string channel;
+    std::string event;
+    std::string answer;
+    std::string status;  // pending, processed, kept, dead-letter, discarded
+    std::string stage;
+    std::string path;
+    std::string reason;
+    int attempts = 0;
+};
+
+struct MessageDetail {
+    MessageSummary summary;
+    std::string raw;          // each view is audited
+    std::string loss_report;  // JSON
+    std::vector<ChangedResource> resources;
+    std::int64_t generation = 0;
+    std::string map_name;
+    std::string map_version;
+};
+
+struct DeadLetterGroup {
+    std::string stage;
+    std::string path;
+    std::string reason;
+    std::int64_t count = 0;
+    std::int64_t oldest_seq = 0;
+    std::int64_t newest_seq = 0;
+};
+
+struct DeadLetterFilter {
+    std::vector<std::int64_t> seqs;  // empty = by the other members
+    std::string channel;
+    std::string stage;
+    std::string path;
+    std::string reason;
+    int limit = 100;
+};
+
+struct StoreStatus {
+    std::int64_t pending = 0;
+    Micros oldest_pending = 0;  // receipt time, 0 = none
+    std::int64_t dead_letters = 0;
+    std::int64_t resources = 0;  // estimate
+    std::int64_t bytes = 0;      // of the database
+};
+
+class Messages {
+public:
+    virtual ~Messages() = default;
+    [[nodiscard]] virtual Result<std::vector<MessageSummary>> Find(Tenant tenant, const FindKey& key,
+                                                                   int limit) = 0;
+    [[nodiscard]] virtual Result<MessageDetail> Show(std::int64_t seq, const std::string& actor) = 0;
+    [[nodiscard]] virtual Result<std::vector<MessageSummary>> DeadLetters(const DeadLetterFilter& filter) = 0;
+    [[nodiscard]] virtual Result<std::vector<DeadLetterGroup>> DeadLetterGroups() = 0;
+    // Removes the outcome so that the message is pending again; gives the seqs to process. Audited.
+    [[nodiscard]] virtual Result<std::vector<std::int64_t>> Reopen(const DeadLetterFilter& filter,
+                                                                   const std::string& actor) = 0;
+    [[nodiscard]] virtual Result<std::int64_t> Discard(const DeadLetterFilter& filter,
+                                                       const std::string& actor) = 0;
+    [[nodiscard]] virtual Result<StoreStatus> Status() = 0;
+};
+
+}  // namespace carestream::store

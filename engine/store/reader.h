@@ -1,0 +1,58 @@
+#pragma once
+// Reads that see every commit answered before. All calls return at once; the callback runs on a
+// database thread. `Cancel` of a token makes a waiting or running request end with kUnavailable.
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "search/query.h"
+#include "store/types.h"
+
+namespace carestream::store {
+
+using CancelToken = std::shared_ptr<std::atomic<bool>>;
+
+struct SearchRequest {
+    Tenant tenant = 1;
+    search::Query query;
+    std::string position;  // "" = first page, else SearchPage::next of an earlier answer
+    CancelToken cancel;
+};
+
+struct SearchPage {
+    std::vector<StoredVersion> matches;
+    std::vector<StoredVersion> included;
+    std::string next;  // position of the next page or "": opaque, unsigned (the REST layer seals it)
+    std::int64_t total = -1;  // -1: not counted
+    bool total_capped = false;  // at least `total`
+};
+
+struct HistoryRequest {
+    Tenant tenant = 1;
+    std::string type;
+    std::string id;
+    int count = 20;
+    std::int32_t before_version = 0;  // 0 = newest first page
+};
+
+struct HistoryPage {
+    std::vector<StoredVersion> versions;  // newest first
+    bool more = false;
+    std::int64_t total = 0;
+};
+
+class Reader {
+public:
+    virtual ~Reader() = default;
+    // Errors: kNotFound; a deleted resource comes back with `deleted`.
+    virtual void Read(Tenant tenant, std::string type, std::string id, Callback<StoredVersion> done) = 0;
+    virtual void ReadVersion(Tenant tenant, std::string type, std::string id, std::int32_t version,
+                             Callback<StoredVersion> done) = 0;
+    virtual void History(HistoryRequest request, Callback<HistoryPage> done) = 0;
+    // Errors: kLimit (too costly, says what to add), kInvalid (position).
+    virtual void Search(SearchRequest request, Callback<SearchPage> done) = 0;
+};
+
+}  // namespace carestream::store

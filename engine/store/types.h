@@ -1,0 +1,29 @@
+#pragma once
+// Values that cross the store's edge.
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace carestream::store {
+
+// Every row belongs to a tenant; 1 is "main". Names are mapped in configuration.
+using Tenant = std::int16_t;
+
+// Called once, on a thread of the store: post to your own strand before touching your state.
+template <typename T>
+using Callback = std::function<void(Result<T>)>;
+
+struct StoredVersion {
+    std::string type;
+    std::string id;
+    std::int32_t version = 0;
+    bool deleted = false;
+    Micros last_updated = 0;
+    std::string body;  // JSON as served (with meta), "" when deleted
+};
+
+}  // namespace carestream::store

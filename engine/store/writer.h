@@ -1,0 +1,92 @@
+#pragma once
+// The only code that changes resources: feeds and REST share it. Resolves identities, locks, applies,
+// writes versions, index, outcomes and events in one transaction.
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "fhir/change_set.h"
+#include "search/query.h"
+#include "store/types.h"
+
+namespace carestream::store {
+
+enum class OutcomeStatus : std::int16_t {
+    kProcessed = 1,
+    kKept = 2,        // accepted, no map for the event (on_unmapped_event: keep)
+    kDeadLetter = 3,
+    kDiscarded = 4,
+};
+
+// One way in which an operator may look for a message: kinds "control", "patient", "visit", "order".
+struct FindKey {
+    std::string kind;
+    std::string value;
+};
+
+// What the pipeline concluded about one journaled message. With kProcessed `changes` take effect.
+struct FeedWrite {
+    Tenant tenant = 1;
+    std::int64_t seq = 0;
+    Micros received = 0;
+    OutcomeStatus status = OutcomeStatus::kProcessed;
+    fhir::ChangeSet changes;
+    std::vector<FindKey> find_keys;
+    std::string event;         // "ADT^A01"
+    std::string stage;         // of a dead letter: "parse", "map", "write"
+    std::string path;          // "PID-3"
+    std::string reason;        // for people, without patients' values
+    std::string loss_report;   // JSON as `map --report json` prints it; sealed
+    std::int64_t generation = 0;
+    std::string map_name;      // "ADT_A01" for Provenance
+    std::string map_version;
+    std::string ack;           // ack_after: processing keeps the bytes here
+};
+
+struct ChangedResource {
+    std::string type;
+    std::string id;
+    std::int32_t version = 0;
+    bool created = false;
+};
+
+struct FeedResult {
+    OutcomeStatus status = OutcomeStatus::kProcessed;
+    std::string reason;  // when the writer itself made it a dead letter
+    std::vector<ChangedResource> resources;  // effective changes only
+    std::vector<std::string> superseded;     // "Patient/<id>.birthDate"
+};
+
+enum class RestMethod : std::uint8_t { kCreate, kUpdate, kDelete };
+
+struct RestWrite {
+    Tenant tenant = 1;
+    RestMethod method = RestMethod::kCreate;
+    std::string type;
+    std::string id;                            // kUpdate, kDelete
+    fhir::Node resource;                       // validated; its id and meta are set by the writer
+    std::optional<std::int32_t> if_match;      // version; else kPreconditionFailed
+    std::optional<search::Query> if_none_exist;  // kCreate: one match -> it, more -> kPreconditionFailed
+};
+
+struct RestResult {
+    StoredVersion version;
+    bool created = false;
+    bool unchanged = false;  // a no-op, or the match of If-None-Exist
+};
+
+class Writer {
+public:
+    virtual ~Writer() = default;
+    // In order of the calls: message n+1 sees what message n wrote. Never blocks; kLimit when
+    // `queue_max` messages wait. Outages are retried inside with back-off until they pass or the
+    // store stops (then kUnavailable, and the journal still holds the message).
+    virtual void SubmitFeed(FeedWrite write, Callback<FeedResult> done) = 0;
+    // On a second connection. Errors: kNotFound, kGone, kConflict, kPreconditionFailed, kUnavailable.
+    virtual void SubmitRest(RestWrite write, Callback<RestResult> done) = 0;
+};
+
+}  // namespace carestream::store
