@@ -16,7 +16,34 @@ namespace carestream::fhir {
 enum class BindingStrength : std::uint8_t { kNone, kExample, kPreferred, kExtensible, kRequired };
 enum class TypeKind : std::uint8_t { kPrimitive, kComplex, kBackbone, kResource };
 
+// The primitive types of R4; kNone for every other type.
+enum class Primitive : std::uint8_t {
+    kNone,
+    kBase64Binary,
+    kBoolean,
+    kCanonical,
+    kCode,
+    kDate,
+    kDateTime,
+    kDecimal,
+    kId,
+    kInstant,
+    kInteger,
+    kMarkdown,
+    kOid,
+    kPositiveInt,
+    kString,
+    kTime,
+    kUnsignedInt,
+    kUri,
+    kUrl,
+    kUuid,
+    kXhtml,
+};
+
 constexpr std::uint16_t kUnbounded = 65535;
+
+struct TypeDefinition;
 
 struct ElementDefinition {
     std::string_view name;  // "birthDate"; for a choice the base name "value" of value[x]
@@ -26,35 +53,50 @@ struct ElementDefinition {
     bool summary = false;
     bool modifier = false;
     // Type codes: "string", "Reference", "HumanName", or a backbone path "Patient.contact".
-    std::vector<std::string_view> types;
-    std::vector<std::string_view> targets;  // of Reference/canonical: "Patient", ...; empty = any
+    std::span<const std::string_view> types;
+    // Of Reference, else of canonical: "Patient", ...; empty = any.
+    std::span<const std::string_view> targets;
     BindingStrength strength = BindingStrength::kNone;
     std::string_view value_set;  // canonical without version, "" = none
 };
 
 struct TypeDefinition {
     std::string_view name;  // "Patient", "HumanName", "Patient.contact", "string"
+    std::string_view base;  // "DomainResource", "BackboneElement", "Element", ...; "" for a root
     TypeKind kind = TypeKind::kComplex;
-    std::vector<ElementDefinition> elements;  // own and inherited, in definition order
+    Primitive primitive = Primitive::kNone;
+    bool abstract = false;
+    std::vector<ElementDefinition> elements;  // inherited ones first, in definition order
 };
 
 // What a JSON member name of a type stands for: valueQuantity -> element value[x] as Quantity.
 struct ResolvedElement {
     const ElementDefinition* element = nullptr;  // nullptr: no such element
     std::string_view type;                       // the one type that holds here
+    const TypeDefinition* definition =
+        nullptr;  // of `type`; "Resource" where any resource may stand
+};
+
+// A part of a composite parameter: the parameter of the same base whose type it has, and where its
+// value lies below the composite's expression.
+struct SearchComponent {
+    std::string_view code;
+    std::string_view expression;
 };
 
 struct SearchParameter {
-    std::string_view code;        // "subject"
-    std::string_view base;        // resource type, or "Resource"/"DomainResource"
-    std::string_view type;        // number date string token reference composite quantity uri special
-    std::string_view expression;  // FHIRPath, narrowed to `base`
-    std::vector<std::string_view> targets;
+    std::string_view code;  // "subject"
+    std::string_view base;  // resource type, or "Resource"/"DomainResource"
+    std::string_view type;  // number date string token reference composite quantity uri special
+    std::string_view expression;  // FHIRPath, narrowed to `base`; "" for _text, _content, _query
+    std::span<const std::string_view> targets;
     std::string_view url;
+    std::span<const SearchComponent> components;  // of composites
 };
 
 class Definitions {
 public:
+    // Errors: kNotFound (a table is missing), kInvalid with file and line (a table is damaged).
     [[nodiscard]] static Result<std::shared_ptr<const Definitions>> Load(
         const std::filesystem::path& schemas_fhir_r4);
     virtual ~Definitions() = default;
@@ -71,16 +113,17 @@ public:
     // Parameters of a type including those of Resource and DomainResource.
     [[nodiscard]] virtual std::vector<const SearchParameter*> SearchParameters(
         std::string_view resource_type) const = 0;
-    [[nodiscard]] virtual const SearchParameter* FindSearchParameter(std::string_view resource_type,
-                                                                     std::string_view code) const = 0;
+    [[nodiscard]] virtual const SearchParameter* FindSearchParameter(
+        std::string_view resource_type, std::string_view code) const = 0;
 
     // Parameters through which `resource_type` belongs to the compartment ("Patient"); empty if it
     // does not. Element names such as "subject"; "{def}" is the compartment's own resource.
     [[nodiscard]] virtual std::span<const std::string_view> CompartmentParameters(
         std::string_view compartment, std::string_view resource_type) const = 0;
 
-    // Is the code in the value set? kUnknown when the value set is not enumerable here (open filters,
-    // external systems such as SNOMED CT, LOINC, UCUM, BCP 47). `system` may be empty for `code`.
+    // Is the code in the value set? kUnknown when the value set is not enumerable here (open
+    // filters, external systems such as SNOMED CT, LOINC, UCUM, BCP 47). `system` may be empty for
+    // `code`.
     enum class Membership { kIn, kOut, kUnknown };
     [[nodiscard]] virtual Membership InValueSet(std::string_view value_set, std::string_view system,
                                                 std::string_view code) const = 0;

@@ -1,0 +1,95 @@
+#pragma once
+// Mappings compiled to a checked program, and its run over one message. The language is described in
+// mappings/README.md. Pure: no I/O after Compile, no clock, no log.
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "crypto/keys.h"
+#include "fhir/change_set.h"
+#include "fhir/definitions.h"
+#include "hl7/message.h"
+#include "hl7/tables.h"
+
+namespace carestream::mapping {
+
+enum class OrderBy : std::uint8_t { kArrival, kMsh7, kMsh13, kEvn2 };
+
+// What the channel says about its sender. Lives longer than the call.
+struct MapContext {
+    std::string tenant = "main";
+    std::string channel;
+    std::string time_zone = "UTC";          // IANA; for stamps without an offset
+    std::string assigning_authority;        // for identifiers that name none
+    std::vector<std::string> authority_for; // resource types this feed may update
+    OrderBy order_by = OrderBy::kArrival;
+    bool drop_invalid = true;               // false: an invalid element makes the message unusable
+    Micros received = 0;
+    crypto::IdKey ids = crypto::IdKey::Public();
+};
+
+struct Unmapped {
+    std::string path;    // "PV2-3.1"
+    std::string reason;  // "no rule", "code not in table 0001", "not a date (month out of range)"
+};
+
+// `mapped` and `unmapped` together are every valued leaf of the message, MSH-1/2 excluded.
+struct LossReport {
+    std::string control_id;
+    std::string event;  // "ADT^A01"
+    std::size_t leaves = 0;
+    std::vector<std::string> mapped;
+    std::vector<Unmapped> unmapped;
+    std::vector<std::string> notes;  // repairs of the parser, superseded choices, ...
+};
+
+// One line: {"control_id":..,"event":..,"leaves":N,"mapped":[..],"unmapped":[{"path":..,"reason":..}]}
+[[nodiscard]] std::string ToJson(const LossReport& report);
+
+enum class MapStatus : std::uint8_t {
+    kMapped,
+    kNoMap,     // no message file covers the event
+    kUnusable,  // a dead letter: `path` and `reason` say why
+};
+
+struct Mapped {
+    MapStatus status = MapStatus::kMapped;
+    std::string path;
+    std::string reason;
+    fhir::ChangeSet changes;
+    LossReport report;
+    std::string map_name;     // "ADT_A01"
+    std::string map_version;  // hash of the effective content, 12 hex digits
+};
+
+// Immutable after Compile; safe to share between threads.
+class Program {
+public:
+    // Reads messages/, segments/, datatypes/, tables/, identity/ below `mappings`, then the overlays in
+    // order. All mistakes are collected; each names file:line:column and, where one is near, the right
+    // name. `program` is null if there is any.
+    struct Compiled;
+    [[nodiscard]] static Compiled Compile(const std::filesystem::path& mappings,
+                                          std::shared_ptr<const fhir::Definitions> definitions,
+                                          std::shared_ptr<const hl7::Dictionary> dictionary,
+                                          const std::vector<std::string>& overlays = {});
+    virtual ~Program() = default;
+    [[nodiscard]] virtual Mapped Map(const hl7::Message& message, const MapContext& context) const = 0;
+    [[nodiscard]] virtual bool Covers(std::string_view code, std::string_view event) const = 0;
+    [[nodiscard]] virtual std::vector<std::string> Events() const = 0;  // "ADT^A01", ...
+};
+
+struct Program::Compiled {
+    std::shared_ptr<const Program> program;
+    std::vector<Error> errors;  // in file order
+};
+
+// A transaction Bundle whose entries refer to each other as urn:uuid, for people and pipes.
+[[nodiscard]] fhir::Node ToBundle(const fhir::ChangeSet& changes);
+
+}  // namespace carestream::mapping
