@@ -1,0 +1,45 @@
+#include "fhir/internal/table.h"
+
+#include <fstream>
+#include <utility>
+
+namespace carestream::fhir::internal {
+
+Result<std::string> ReadTable(const std::filesystem::path& path) {
+    std::error_code failed;
+    const auto size = std::filesystem::file_size(path, failed);
+    std::ifstream in(path, std::ios::binary);
+    if (failed || !in) return Fail(Code::kNotFound, "cannot be read", path.string());
+    std::string text(size, '\0');
+    if (!in.read(text.data(), static_cast<std::streamsize>(size))) {
+        return Fail(Code::kNotFound, "cannot be read whole", path.string());
+    }
+    return text;
+}
+
+bool TableReader::Next() {
+    while (at_ < text_.size()) {
+        const std::size_t end = std::min(text_.find('\n', at_), text_.size());
+        std::string_view line = text_.substr(at_, end - at_);
+        at_ = end + 1;
+        ++line_;
+        if (line.empty() || line.front() == '#') continue;
+        cells_.fill({});
+        for (std::size_t cell = 0; cell < kCellsMax; ++cell) {
+            const std::size_t tab = line.find('\t');
+            cells_[cell] = line.substr(0, tab);
+            if (tab == std::string_view::npos) break;
+            line.remove_prefix(tab + 1);
+        }
+        return true;
+    }
+    return false;
+}
+
+Error TableReader::Damaged(std::string message) const {
+    Error error{Code::kInvalid, std::move(message), {}, {}, 0, false};
+    error.position = {std::string(file_), line_, 1};
+    return error;
+}
+
+}  // namespace carestream::fhir::internal
