@@ -74,6 +74,9 @@ public:
                           std::string_view code) const override {
         return codes_.InValueSet(value_set, system, code);
     }
+    Membership InCodeSystem(std::string_view system, std::string_view code) const override {
+        return codes_.InCodeSystem(system, code);
+    }
     std::string_view Display(std::string_view system, std::string_view code) const override {
         return codes_.Display(system, code);
     }

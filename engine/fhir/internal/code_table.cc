@@ -106,6 +106,13 @@ Membership CodeTable::InValueSet(std::string_view value_set, std::string_view sy
     return open ? Membership::kUnknown : Membership::kOut;
 }
 
+Membership CodeTable::InCodeSystem(std::string_view system, std::string_view code) const {
+    const auto at = FindSystem(system);
+    if (at == FlatIndex::kNone) return Membership::kUnknown;
+    if (FindConcept(at, code) != FlatIndex::kNone) return Membership::kIn;
+    return systems_[at].complete ? Membership::kOut : Membership::kUnknown;
+}
+
 std::string_view CodeTable::Display(std::string_view system, std::string_view code) const {
     const auto at = FindSystem(system);
     if (at == FlatIndex::kNone) return {};

@@ -19,6 +19,8 @@ public:
     [[nodiscard]] Definitions::Membership InValueSet(std::string_view value_set,
                                                      std::string_view system,
                                                      std::string_view code) const;
+    [[nodiscard]] Definitions::Membership InCodeSystem(std::string_view system,
+                                                       std::string_view code) const;
     [[nodiscard]] std::string_view Display(std::string_view system, std::string_view code) const;
 
 private:

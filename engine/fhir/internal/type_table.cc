@@ -124,8 +124,8 @@ Result<void> TypeTable::ReadLines(std::string_view text, std::string_view file) 
             type.base = line[3];
             type.abstract = line[4] == "abstract";
             if (!Pick(kKinds, line[2], type.kind)) return Fail(line.Damaged("unknown kind"));
-            if (type.kind == TypeKind::kPrimitive &&
-                !Pick(kPrimitives, type.name, type.primitive)) {
+            type.primitive = PrimitiveOf(type.name);
+            if ((type.kind == TypeKind::kPrimitive) != (type.primitive != Primitive::kNone)) {
                 return Fail(line.Damaged("unknown primitive"));
             }
             types_.push_back(std::move(type));
@@ -187,6 +187,9 @@ Result<void> TypeTable::Inherit() {
         }
         CARESTREAM_TRY(self(self, static_cast<std::size_t>(base - types_.data()), depth + 1));
         type.elements.insert(type.elements.begin(), base->elements.begin(), base->elements.end());
+        if (type.elements.size() > kElementsMax) {
+            return Fail(Code::kLimit, "has more elements than allowed", std::string(type.name));
+        }
         done[i] = 1;
         return {};
     };
@@ -231,3 +234,13 @@ void TypeTable::AddMember(const TypeDefinition& owner, std::string_view name,
 }
 
 }  // namespace carestream::fhir::internal
+
+namespace carestream::fhir {
+
+Primitive PrimitiveOf(std::string_view type) {
+    Primitive found = Primitive::kNone;
+    internal::Pick(internal::kPrimitives, type, found);
+    return found;
+}
+
+}  // namespace carestream::fhir

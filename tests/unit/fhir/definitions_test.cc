@@ -206,6 +206,10 @@ TEST_F(DefinitionsTest, Displays) {
               "inpatient encounter");
     EXPECT_EQ(definitions_->Display("http://terminology.hl7.org/CodeSystem/v2-0203", "none"), "");
     EXPECT_EQ(definitions_->Display("http://example.org", "MR"), "");
+    const char* gender = "http://hl7.org/fhir/administrative-gender";
+    EXPECT_EQ(definitions_->InCodeSystem(gender, "other"), Membership::kIn);
+    EXPECT_EQ(definitions_->InCodeSystem(gender, "F"), Membership::kOut);
+    EXPECT_EQ(definitions_->InCodeSystem("http://loinc.org", "718-7"), Membership::kUnknown);
 }
 
 TEST(DefinitionsLoadTest, NamesWhatIsMissingOrDamaged) {
