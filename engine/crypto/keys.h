@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "crypto/hmac.h"
 
 namespace carestream::crypto {
 
@@ -23,7 +24,7 @@ using Key = std::array<unsigned char, 32>;
 // nobody without the key can try all MRNs. Copyable; thread-safe.
 class IdKey {
 public:
-    explicit IdKey(Key key) : key_(key) {}
+    explicit IdKey(const Key& key);
     // The fixed, public key of `carestream map`: reproducible anywhere; the daemon refuses it.
     [[nodiscard]] static IdKey Public();
     // UUIDv8 of HMAC(key, tenant, type, system, value), each part length-prefixed.
@@ -32,14 +33,15 @@ public:
     [[nodiscard]] bool IsPublic() const;
 
 private:
-    Key key_;
+    HmacKey key_;
 };
 
 // A search or identity token: HMAC under the index key of a tenant. Copyable; thread-safe.
 class TokenKey {
 public:
-    explicit TokenKey(Key key) : key_(key) {}
-    // First 64 bits of HMAC(key, space, form, value). `space` is a parameter ("Patient.identifier").
+    explicit TokenKey(const Key& key);
+    // First 64 bits of HMAC(key, space, form, value). `space` is a parameter
+    // ("Patient.identifier").
     [[nodiscard]] std::int64_t Token64(std::string_view space, std::string_view form,
                                        std::string_view value) const;
     // 128 bits, for identities, where a collision would join two patients.
@@ -47,7 +49,7 @@ public:
                                                          std::string_view value) const;
 
 private:
-    Key key_;
+    HmacKey key_;
 };
 
 // The root keys of one store: files of mode 0600 in one folder, made once.
@@ -62,22 +64,24 @@ public:
     KeyRing& operator=(KeyRing&&) noexcept;
     ~KeyRing();
 
-    // Adds root-<id+1>.key; old ones stay readable.
+    // Adds root-<id+1>.key; old ones stay readable. Thread-safe, also against Seal and Open.
     [[nodiscard]] Result<void> Rotate();
 
     [[nodiscard]] IdKey id_key(std::string_view tenant) const;
     [[nodiscard]] TokenKey token_key(std::string_view tenant) const;
 
     // Seals with AES-256-GCM under HKDF(root, tenant, table, UTC day of `time`); the result starts
-    // with format byte, key id (2 bytes), day (4 bytes), nonce (12 bytes). `associated` is bound,
-    // not stored. Thread-safe.
+    // with format byte, key id (2 bytes), day (4 bytes), nonce (12 bytes) and ends with the tag (16
+    // bytes). `associated` is bound, not stored. Thread-safe.
     [[nodiscard]] std::string Seal(std::string_view tenant, std::string_view table, Micros time,
                                    std::string_view associated, std::string_view plain) const;
     // Errors: kInvalid (not ours, other key, changed bytes).
     [[nodiscard]] Result<std::string> Open(std::string_view tenant, std::string_view table,
-                                           std::string_view associated, std::string_view sealed) const;
+                                           std::string_view associated,
+                                           std::string_view sealed) const;
 
-    // Same for the same root, index and id keys: stored once, compared at each start.
+    // One line per key, "root-1=<16 hex digits>": tells whether two rings hold the same keys
+    // without showing them. Rotate adds a line and changes none.
     [[nodiscard]] std::string CheckValue() const;
     // File names and key ids, never keys: for the backup's manifest.
     [[nodiscard]] std::string Manifest() const;
