@@ -1,0 +1,38 @@
+#pragma once
+// The sealed columns of journal and outcome: zstd, then AES-256-GCM bound to tenant, table and seq.
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "crypto/keys.h"
+#include "store/types.h"
+#include "store/writer.h"
+
+namespace carestream::store {
+
+// What outcome.detail holds.
+struct OutcomeDetail {
+    std::string loss_report;  // JSON
+    std::vector<ChangedResource> resources;
+};
+
+// journal.raw.
+[[nodiscard]] std::string SealRaw(const crypto::KeyRing& keys, Tenant tenant, std::int64_t seq,
+                                  Micros received, std::string_view raw);
+[[nodiscard]] Result<std::string> OpenRaw(const crypto::KeyRing& keys, Tenant tenant,
+                                          std::int64_t seq, std::string_view sealed);
+// outcome.ack.
+[[nodiscard]] std::string SealAck(const crypto::KeyRing& keys, Tenant tenant, std::int64_t seq,
+                                  Micros received, std::string_view ack);
+[[nodiscard]] Result<std::string> OpenAck(const crypto::KeyRing& keys, Tenant tenant,
+                                          std::int64_t seq, std::string_view sealed);
+// outcome.detail.
+[[nodiscard]] std::string SealDetail(const crypto::KeyRing& keys, Tenant tenant, std::int64_t seq,
+                                     Micros received, std::string_view loss_report,
+                                     const std::vector<ChangedResource>& resources);
+[[nodiscard]] Result<OutcomeDetail> OpenDetail(const crypto::KeyRing& keys, Tenant tenant,
+                                               std::int64_t seq, std::string_view sealed);
+
+}  // namespace carestream::store
