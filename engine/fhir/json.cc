@@ -99,7 +99,9 @@ Result<void> CheckBytes(std::string_view text) {
     return Fail(std::move(error));
 }
 
-void Indent(std::size_t depth, std::string& out) { out.append(depth * 2, ' '); }
+void Indent(std::size_t depth, std::string& out) {
+    out.append(depth * 2, ' ');
+}
 
 void WritePretty(const Node& node, std::size_t depth, std::string& out) {
     const bool object = node.IsObject() && !node.members().empty();
@@ -128,7 +130,8 @@ Result<Node> ParseJson(std::string_view text, const JsonLimits& limits) {
     rapidjson::MemoryStream memory(text.data(), text.size());
     rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::MemoryStream> stream(memory);
     rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>> reader;
-    constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
+    constexpr unsigned kFlags = rapidjson::kParseIterativeFlag |
+                                rapidjson::kParseValidateEncodingFlag |
                                 rapidjson::kParseNumbersAsStringsFlag;
     const rapidjson::ParseResult result = reader.Parse<kFlags>(stream, builder);
     if (!result) {
@@ -153,11 +156,21 @@ void WriteJsonString(std::string_view text, std::string& out) {
         out.append(text, begin, i - begin);
         begin = i + 1;
         switch (c) {
-            case '"': out += "\\\""; break;
-            case '\\': out += "\\\\"; break;
-            case '\n': out += "\\n"; break;
-            case '\r': out += "\\r"; break;
-            case '\t': out += "\\t"; break;
+            case '"':
+                out += "\\\"";
+                break;
+            case '\\':
+                out += "\\\\";
+                break;
+            case '\n':
+                out += "\\n";
+                break;
+            case '\r':
+                out += "\\r";
+                break;
+            case '\t':
+                out += "\\t";
+                break;
             default:
                 out += "\\u00";
                 out += kHex[c >> 4];
@@ -170,10 +183,16 @@ void WriteJsonString(std::string_view text, std::string& out) {
 
 void WriteJson(const Node& node, std::string& out) {
     switch (node.kind()) {
-        case Kind::kNull: out += "null"; return;
+        case Kind::kNull:
+            out += "null";
+            return;
         case Kind::kBoolean:
-        case Kind::kNumber: out += node.text(); return;
-        case Kind::kString: WriteJsonString(node.text(), out); return;
+        case Kind::kNumber:
+            out += node.text();
+            return;
+        case Kind::kString:
+            WriteJsonString(node.text(), out);
+            return;
         case Kind::kArray: {
             out += '[';
             bool first = true;

@@ -42,12 +42,17 @@ Node Node::Object() {
 
 bool Node::IsEmpty() const {
     switch (kind_) {
-        case Kind::kNull: return true;
-        case Kind::kString: return text_.empty();
-        case Kind::kArray: return items_.empty();
-        case Kind::kObject: return members_.empty();
+        case Kind::kNull:
+            return true;
+        case Kind::kString:
+            return text_.empty();
+        case Kind::kArray:
+            return items_.empty();
+        case Kind::kObject:
+            return members_.empty();
         case Kind::kBoolean:
-        case Kind::kNumber: return false;
+        case Kind::kNumber:
+            return false;
     }
     return true;
 }
@@ -65,7 +70,8 @@ Node* Node::Find(std::string_view name) {
 
 std::string_view Node::TextOf(std::string_view name) const {
     const Node* value = Find(name);
-    return value != nullptr && value->IsString() ? std::string_view(value->text_) : std::string_view();
+    return value != nullptr && value->IsString() ? std::string_view(value->text_)
+                                                 : std::string_view();
 }
 
 Node& Node::At(std::string_view name) {
