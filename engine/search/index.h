@@ -16,16 +16,21 @@ namespace carestream::search {
 
 // A value that is found by equality. `space` is the element's home ("Observation.code"), shared by
 // all parameters over that element; `form` tells how the value was normalised:
-//   "c" code alone, "sc" system|code, "r" reference "Patient/1", "s" whole folded string,
-//   "p<n>" folded prefix of n characters, "u" uri, "d" birth or death day, "m" month, "y" year,
-//   "+" the parameter is present.
+//   "c" code alone, "sc" system|code, "r" reference "Patient/1" (another server's: the URL),
+//   "p2" "p3" "p4" "p6" "p8" folded word prefix of so many characters, "p1" a word of one character,
+//   "u" uri, "d" birth or death date as precise as it is known (at most the day), "m" month, "y" year.
+// A reference to the patient that `IndexEntries::patient_id` names is no token: see CriterionKind.
 struct TokenEntry {
     std::string_view space;  // lives as long as the Indexer
     std::string_view form;   // static
     std::string value;
 };
 
-// A clinical date as the closed interval that its precision means.
+// The open ends of a Period: 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999999Z.
+constexpr Micros kDateOpenLow = -62'135'596'800'000'000;
+constexpr Micros kDateOpenHigh = 253'402'300'799'999'999;
+
+// A clinical date as the closed interval that its precision means. A date without an offset is UTC.
 struct DateEntry {
     std::uint32_t parameter = 0;  // Fnv32 of the space
     Micros low = 0;
@@ -41,7 +46,9 @@ struct IndexEntries {
     std::vector<TokenEntry> tokens;  // sorted, without doubles
     std::vector<DateEntry> dates;
     std::vector<NumberEntry> numbers;
-    std::string patient_id;          // id of the one patient whose compartment holds it, or ""
+    // The patient it is about: the one whom its subject or patient names (a Patient's own id), or ""
+    // when there is none or more than one; then, and in all other places, patients are "r" tokens.
+    std::string patient_id;
     bool has_main_date = false;
     Micros main_date = 0;            // the date that a patient's list is sorted by; low end
     // All references in the resource, "Type/id", for includes and link checks; without doubles.

@@ -22,17 +22,18 @@ struct TokenProbe {
     std::string value;
 };
 
-// Closed interval over the stored [low, high] or value; how they compare depends on `relation`.
+// How the stored closed interval [low, high] must stand to the probe's [probe.low, probe.high]. A number
+// is stored as one value, which is then both `low` and `high`. Source: FHIR R4 3.1.1.4.5, 3.1.1.4.7.
 enum class Relation : std::uint8_t {
-    kContains,   // eq: stored within
-    kDisjoint,   // ne: not within
-    kAbove,      // gt
-    kBelow,      // lt
-    kAtOrAbove,  // ge
-    kAtOrBelow,  // le
-    kAfter,      // sa: stored low > high
-    kBefore,     // eb: stored high < low
-    kOverlaps,   // ap
+    kContains,   // eq: low >= probe.low and high <= probe.high
+    kDisjoint,   // ne: not kContains
+    kAbove,      // gt: high > probe.high
+    kBelow,      // lt: low < probe.low
+    kAtOrAbove,  // ge: kAbove or kContains
+    kAtOrBelow,  // le: kBelow or kContains
+    kAfter,      // sa: low > probe.high
+    kBefore,     // eb: high < probe.low
+    kOverlaps,   // ap: low <= probe.high and high >= probe.low
 };
 
 struct RangeProbe {
@@ -44,12 +45,15 @@ struct RangeProbe {
 };
 
 enum class CriterionKind : std::uint8_t {
-    kToken,        // any of `tokens`
+    kToken,        // any of `tokens`; without tokens (then `needs_companion`) only the matcher decides
     kDate,         // any of `ranges` over parameter `parameter_id`
     kNumber,       // likewise
     kId,           // any of `ids`
     kLastUpdated,  // any of `ranges`
-    kPatient,      // any of `ids`: the exact subject column, expanded by patient links
+    // Any of `ids` in the exact subject column or, when `tokens` is not empty, any of `tokens` (form
+    // "r"): for elements beside the subject that may name a patient too. Linked patients are to be
+    // added to `ids` and, as "Patient/<id>" in the same spaces, to `tokens`; the matcher reads both.
+    kPatient,
 };
 
 struct Criterion {
@@ -63,7 +67,7 @@ struct Criterion {
     // The index answers a superset: the matcher decides on the decrypted resource.
     bool lossy = false;
     // Cannot lead a query (no bounded set): :not, :missing, :contains. Refused as too costly unless
-    // another criterion leads.
+    // another criterion leads. The probes, if any, are then not to be used: only the matcher decides.
     bool needs_companion = false;
     std::vector<std::string> values;  // as written, split at commas, for the matcher
 };
