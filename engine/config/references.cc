@@ -76,4 +76,11 @@ Result<Resolved> Resolve(std::string_view text, const References& references) {
     }
 }
 
+std::string VariableIn(std::string_view text) {
+    const std::size_t begin = text.find("${env:");
+    if (begin == std::string_view::npos) return {};
+    const std::string_view name = text.substr(begin + 6);
+    return std::string(name.substr(0, std::min(name.find(":-"), name.find('}'))));
+}
+
 }  // namespace carestream::config

@@ -29,4 +29,7 @@ struct Resolved {
 // kLimit (file over 64 KiB).
 [[nodiscard]] Result<Resolved> Resolve(std::string_view text, const References& references);
 
+// The first variable that `text` names: "PORT" of "127.0.0.1:${env:PORT:-80}", or "".
+[[nodiscard]] std::string VariableIn(std::string_view text);
+
 }  // namespace carestream::config

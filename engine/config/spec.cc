@@ -101,7 +101,7 @@ Result<std::int64_t> Interpret(const Field& field, const std::string& text) {
             return 0;
         }
         case Type::kAddress:
-            CARESTREAM_TRY(ParseAddress(text));
+            CARESTREAM_TRY(CheckAddress(text));
             return 0;
         case Type::kNetwork:
             CARESTREAM_TRY(Network::Parse(text));
@@ -177,6 +177,7 @@ private:
             return value;
         }
         value.position = written->position();
+        value.written = written->text();
         Fill(field, *written, value);
         return value;
     }
@@ -295,6 +296,9 @@ std::int64_t Values::Integer(std::string_view key) const {
 }
 bool Values::Boolean(std::string_view key) const {
     return Get(key).number != 0;
+}
+const std::string& Values::Written(std::string_view key) const {
+    return Get(key).written;
 }
 const std::vector<std::string>& Values::Strings(std::string_view key) const {
     return Get(key).items;

@@ -71,6 +71,9 @@ public:
     // Of the value, or of the containing map when it is absent.
     [[nodiscard]] const Position& PositionOf(std::string_view key) const;
     [[nodiscard]] const Position& ItemPosition(std::string_view key, std::size_t index) const;
+    // The scalar as it stands in the file, references unresolved: for remedies that name a
+    // variable.
+    [[nodiscard]] const std::string& Written(std::string_view key) const;
     // Equal texts mean equal configuration, wherever it stood in the file. Holds secrets.
     [[nodiscard]] std::string Fingerprint() const;
 
@@ -82,6 +85,7 @@ private:
         bool present = false;
         bool secret = false;
         std::string text;
+        std::string written;
         std::int64_t number = 0;
         std::vector<std::string> items;
         std::map<std::string, std::string> map;

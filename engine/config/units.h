@@ -16,14 +16,9 @@ namespace carestream::config {
 // "250ms", "20s", "5m", "2h", "7d" in milliseconds; "0" and "none" are 0. Errors: kInvalid.
 [[nodiscard]] Result<std::int64_t> ParseDurationMs(std::string_view text);
 
-// A TCP listen or connect address. IPv6 in brackets: "[::1]:2575".
-struct Address {
-    std::string host;
-    std::uint16_t port = 0;
-    [[nodiscard]] std::string ToString() const;
-    bool operator==(const Address&) const = default;
-};
-[[nodiscard]] Result<Address> ParseAddress(std::string_view text);
+// Is it a TCP address, "host:port" with IPv6 in brackets? What it means is net's work. Error:
+// kInvalid.
+[[nodiscard]] Result<void> CheckAddress(std::string_view text);
 
 // A block of IP addresses: "10.0.0.0/8", "::1/128", or one address.
 class Network {

@@ -80,6 +80,7 @@ TEST(Spec, ReadsTypedValuesAndDefaults) {
     EXPECT_TRUE(source.Has("mllp"));
     EXPECT_FALSE(source.Has("file"));
     EXPECT_EQ(source.Object("mllp").String("listen"), "127.0.0.1:9999");
+    EXPECT_EQ(VariableIn(source.Object("mllp").Written("listen")), "PORT");
     EXPECT_EQ(source.Object("mllp").Strings("allow").size(), 2u);
     EXPECT_EQ(source.Object("mllp").ItemPosition("allow", 1).column, 74);
 }

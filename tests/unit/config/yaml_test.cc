@@ -20,9 +20,11 @@ TEST(Yaml, RefusesWithThePlace) {
         const char* text;
         const char* error;
     };
-    for (const Case& c : {Case{"a: 1\na: 2\n", "f.yaml:2:1: key 'a' appears twice in this map"},
-                          Case{"a: &x 1\nb: *x\n", "f.yaml:2:4: aliases (*name) are not allowed here; write the value out"},
-                          Case{"? [a]\n: b\n", "f.yaml:1:3: a key must be plain text"}}) {
+    for (const Case& c :
+         {Case{"a: 1\na: 2\n", "f.yaml:2:1: key 'a' appears twice in this map"},
+          Case{"a: &x 1\nb: *x\n",
+               "f.yaml:2:4: aliases (*name) are not allowed here; write the value out"},
+          Case{"? [a]\n: b\n", "f.yaml:1:3: a key must be plain text"}}) {
         const auto yaml = Yaml::Parse(c.text, "f.yaml");
         ASSERT_FALSE(yaml) << c.text;
         EXPECT_EQ(yaml.error().ToString(), c.error);
