@@ -1,0 +1,42 @@
+#pragma once
+// The writer's two threads, each with its own session: one for feed batches, one for REST, so that an
+// app never queues behind a batch. Both run the same code: write_batch.h.
+#include <cstddef>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "crypto/keys.h"
+#include "fhir/definitions.h"
+#include "search/index.h"
+#include "store/internal/pg.h"
+#include "store/store.h"
+#include "store/writer.h"
+
+namespace carestream::store {
+
+// What writers and readers are made of. References outlive them.
+struct ResourceParts {
+    pg::ConnectOptions connect;
+    const crypto::KeyRing& keys;
+    std::shared_ptr<const fhir::Definitions> definitions;
+    std::shared_ptr<const search::Indexer> indexer;
+    const Clock& clock;
+    StoreEvents events;
+    // Folder of zstd dictionaries (schemas/fhir/dictionaries); empty or absent: compress without.
+    std::filesystem::path dictionaries;
+};
+
+struct WriterOptions {
+    int feed_batch_max = 128;
+    std::size_t queue_max = 4096;  // waiting feed messages; waiting REST writes
+    int lock_wait_ms = 10'000;
+};
+
+// Connects both sessions and takes their advisory locks. Errors: kUnavailable, kConflict (another
+// daemon is active). The destructor finishes what was submitted; during an outage what waits is
+// answered kUnavailable.
+[[nodiscard]] Result<std::unique_ptr<Writer>> MakeWriter(const ResourceParts& parts,
+                                                         const WriterOptions& options);
+
+}  // namespace carestream::store
