@@ -3,6 +3,7 @@
 // until asked; views point into the message and live as long as it does.
 // Source: HL7 v2.8 chapter 2 (2.5 message construction, 2.7 escapes, 2.14 segments).
 // Pure code: no I/O, clock or log.
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,12 +15,14 @@
 
 namespace carestream::hl7 {
 
+// MSH-1 and MSH-2. A character that MSH-2 does not name is 0: then it is not in use.
 struct Delimiters {
     char field = '|';
     char component = '^';
     char repetition = '~';
     char escape = '\\';
     char subcomponent = '&';
+    char truncation = 0;  // 2.7 and later, usually '#'
     bool operator==(const Delimiters&) const = default;
 };
 
@@ -36,13 +39,22 @@ struct Note {
     std::string message;  // "line feeds taken as segment ends", "undecodable bytes kept raw"
 };
 
-// HL7 numbers (field, repetition, component, subcomponent) start at 1, segment indexes at 0. What is
-// not there reads as an empty view. MSH-1 is the field delimiter and MSH-2 the encoding characters.
+// HL7 numbers (field, repetition, component, subcomponent) start at 1, segment indexes at 0. What
+// is not there reads as an empty view. MSH-1 is the field delimiter and MSH-2 the encoding
+// characters.
+class MessageParser;
+
 class Message {
 public:
-    // Accepts CR, LF and CRLF as segment ends, a missing last one, a leading BOM or blank lines.
-    // Errors (kInvalid, with `path`): no MSH at the start, MSH without delimiters, equal
-    // delimiters, a segment id that is not three letters or digits. kLimit as in `options`.
+    // Accepts, each with a note: LF and CRLF as segment ends, a missing last one, a leading byte
+    // order mark, MLLP bytes and blank lines, blanks before a segment id, MSH-2 with fewer than
+    // four or with a doubled escape character. A line that does not begin with a segment id (a
+    // capital letter and two capital letters or digits, then the field delimiter or the line's end)
+    // goes on with the segment before it, line end included: so senders break long texts. After the
+    // MSH, which has no long texts, only a line that begins with '#' is left out. Errors (kInvalid,
+    // with `path` and `offset_bytes`): no MSH at the start, a batch envelope, UTF-16, unusable or
+    // equal delimiters, a line after the MSH without a segment id, a second MSH (see batch.h).
+    // kLimit as in `options`.
     [[nodiscard]] static Result<Message> Parse(std::string bytes, const ParseOptions& options = {});
 
     Message(Message&&) noexcept;
@@ -67,6 +79,8 @@ public:
     [[nodiscard]] std::string_view Field(std::size_t segment, int field) const;
     [[nodiscard]] int RepetitionCount(std::size_t segment, int field) const;  // 0 if field is empty
     [[nodiscard]] std::string_view Repetition(std::size_t segment, int field, int repetition) const;
+    // All repetitions, empty ones too: linear, where asking for each by number is not.
+    [[nodiscard]] std::vector<std::string_view> Repetitions(std::size_t segment, int field) const;
     [[nodiscard]] int ComponentCount(std::string_view repetition) const;
     [[nodiscard]] std::string_view Component(std::string_view repetition, int component) const;
     [[nodiscard]] int SubcomponentCount(std::string_view component) const;
@@ -78,20 +92,27 @@ public:
     // value out and names it. `clean` may be nullptr.
     [[nodiscard]] std::string Decode(std::string_view raw, bool* clean = nullptr) const;
 
+    // `raw` with those bytes replaced that look like delimiters but are the second half of a
+    // two-byte character (GB 18030, Big5, Shift_JIS, ISO 2022); same length, else `raw` itself.
+    [[nodiscard]] std::string_view Searchable(std::string_view raw) const;
+
     // The name of the character set in force (ICU canonical).
     [[nodiscard]] std::string_view charset() const;
 
 private:
+    friend class MessageParser;
     struct Index;
     explicit Message(std::unique_ptr<Index> index);
     std::unique_ptr<Index> index_;
 };
 
 // The explicit null `""`: the sender says that the value is to be removed (2.5.3).
-[[nodiscard]] inline bool IsNull(std::string_view raw) { return raw == "\"\""; }
+[[nodiscard]] inline bool IsNull(std::string_view raw) {
+    return raw == "\"\"";
+}
 
-// One valued leaf: a component, or a subcomponent where the component has several. The explicit null
-// counts as valued. MSH-1 and MSH-2 are no leaves.
+// One valued leaf: a component, or a subcomponent where the component has several. The explicit
+// null counts as valued. MSH-1 and MSH-2 are no leaves.
 struct Leaf {
     std::size_t segment = 0;
     int field = 0;

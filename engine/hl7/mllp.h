@@ -1,7 +1,9 @@
 #pragma once
-// MLLP framing. Source: HL7 v2 Transport Specification, MLLP Release 1: <0x0B> payload <0x1C><0x0D>.
-// Pure code: no sockets, no clock, no log, so tests and fuzzers drive it directly.
+// MLLP framing. Source: HL7 v2 Transport Specification, MLLP Release 1: <0x0B> payload
+// <0x1C><0x0D>. Pure code: no sockets, no clock, no log, so tests and fuzzers drive it directly.
 #include <cstddef>
+#include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,31 +17,41 @@ struct MllpLimits {
 };
 
 // Owned by one connection and confined to its strand. Lenient where feeds are: bytes between frames
-// are skipped and counted (a lone CR or LF after a frame is not junk), the CR after 0x1C may be
-// missing. A 0x0B inside an open frame is payload.
+// are skipped and counted (CR, LF or CRLF right after a frame is not junk), the CR after 0x1C may
+// be missing. A 0x0B inside an open frame is payload; 0x1C always ends it. What comes out does not
+// depend on how the stream was cut.
 class MllpDecoder {
 public:
     explicit MllpDecoder(MllpLimits limits);
 
     // `bytes` is copied. Linear in total however the stream is cut. Error kLimit: the open frame is
-    // too long; `oversized_head()` then gives its first bytes so that the caller can answer AR, and
-    // the connection must be closed.
+    // too long; `oversized_head()` then gives its first bytes (at most 64 KiB) so that the caller
+    // can answer AR, every later Feed fails alike, and the connection must be closed. Frames that
+    // were complete before it remain to be taken.
     [[nodiscard]] Result<void> Feed(std::string_view bytes);
-    // The oldest complete payload, framing removed.
+    // The oldest complete payload, framing removed; it may be empty.
     [[nodiscard]] std::optional<std::string> Next();
 
-    [[nodiscard]] bool frame_open() const;            // a start byte came, its end did not yet
-    [[nodiscard]] std::size_t junk_bytes() const;     // skipped between frames since the start
+    [[nodiscard]] bool frame_open() const { return state_ == State::kFrame; }
+    // Bytes of the frame that is open now.
+    [[nodiscard]] std::size_t open_bytes() const { return open_.size(); }
+    [[nodiscard]] std::size_t junk_bytes() const { return junk_bytes_; }  // since the start
     [[nodiscard]] std::string_view oversized_head() const;
 
 private:
+    enum class State : std::uint8_t { kBetween, kAfterFrame, kAfterReturn, kFrame, kOversized };
+
+    void SkipBetween(std::string_view& bytes);
+    [[nodiscard]] bool TakeFrame(std::string_view& bytes);
+
     MllpLimits limits_;
-    std::string pending_;
-    std::size_t scanned_ = 0;
+    State state_ = State::kBetween;
+    std::string open_;
+    std::deque<std::string> ready_;
     std::size_t junk_bytes_ = 0;
-    bool oversized_ = false;
 };
 
+// <0x0B> payload <0x1C><0x0D>
 [[nodiscard]] std::string FrameMllp(std::string_view payload);
 
 }  // namespace carestream::hl7

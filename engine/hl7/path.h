@@ -23,11 +23,12 @@ struct Path {
     bool operator==(const Path&) const = default;
 };
 
-// Error kInvalid names the column (offset_bytes) and what was expected.
+// Error kInvalid names the column (offset_bytes, from 0) and what was expected.
 [[nodiscard]] Result<Path> ParsePath(std::string_view text);
 
-// The raw pieces that the path names, in message order; what is not written means: the first
-// segment occurrence (unless kAny), every repetition for kAny, else the first.
+// The raw pieces that the path names, in message order, empty ones left out: an empty result means
+// "not valued". What is not written means: the first segment occurrence, the first repetition.
+// "[*]" takes all of them. A component of MSH-1 or MSH-2 is nothing.
 [[nodiscard]] std::vector<std::string_view> Resolve(const Message& message, const Path& path);
 
 }  // namespace carestream::hl7

@@ -1,6 +1,7 @@
 #pragma once
-// HL7 v2 dictionary as data (schemas/hl7): segments, fields, data types and table numbers, the union
-// over versions 2.1 to 2.8 with the newest version's name. For lint, loss reports and "nearest name".
+// HL7 v2 dictionary as data (schemas/hl7): segments, fields, data types and table numbers, the
+// union over versions 2.1 to 2.8 with the newest version's name. For lint, loss reports and
+// "nearest name".
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -15,7 +16,7 @@ struct FieldDefinition {
     std::string name;       // "Patient Identifier List"
     std::string data_type;  // "CX"
     bool repeats = false;
-    int table = 0;          // 0396 -> 396; 0 = none
+    int table = 0;  // 0396 -> 396; 0 = none
 };
 
 struct SegmentDefinition {
@@ -33,13 +34,15 @@ struct DataTypeDefinition {
 // Immutable after Load; safe to share between threads.
 class Dictionary {
 public:
-    [[nodiscard]] static Result<std::shared_ptr<const Dictionary>> Load(const std::filesystem::path& schemas_hl7);
+    [[nodiscard]] static Result<std::shared_ptr<const Dictionary>> Load(
+        const std::filesystem::path& schemas_hl7);
     virtual ~Dictionary() = default;
     [[nodiscard]] virtual const SegmentDefinition* FindSegment(std::string_view id) const = 0;
     [[nodiscard]] virtual const DataTypeDefinition* FindDataType(std::string_view id) const = 0;
     [[nodiscard]] virtual std::vector<std::string_view> SegmentIds() const = 0;
     // Message structure of an event by table 0354 ("ADT^A04" -> "ADT_A01"), or "".
-    [[nodiscard]] virtual std::string_view StructureOf(std::string_view code, std::string_view event) const = 0;
+    [[nodiscard]] virtual std::string_view StructureOf(std::string_view code,
+                                                       std::string_view event) const = 0;
 };
 
 }  // namespace carestream::hl7

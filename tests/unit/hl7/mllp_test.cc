@@ -1,0 +1,121 @@
+// Goal: framing never depends on how TCP cut the stream. Method: each row states the wire bytes and
+// what must come out; each row runs once per possible cut, and byte by byte.
+#include "hl7/mllp.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace carestream::hl7 {
+namespace {
+
+struct Case {
+    const char* name;
+    std::string wire;
+    std::vector<std::string> payloads;
+    std::size_t junk = 0;
+    bool too_long = false;
+    bool open = false;
+};
+class Mllp : public testing::TestWithParam<Case> {};
+
+void Check(const Case& c, const std::vector<std::string_view>& parts) {
+    MllpDecoder decoder({.frame_bytes_max = 8});
+    Result<void> fed;
+    for (const std::string_view part : parts) {
+        fed = decoder.Feed(part);
+        if (!fed) break;
+    }
+    std::vector<std::string> got;
+    while (auto payload = decoder.Next()) got.push_back(*payload);
+    EXPECT_EQ(got, c.payloads);
+    EXPECT_EQ(decoder.junk_bytes(), c.junk);
+    EXPECT_EQ(decoder.frame_open(), c.open);
+    EXPECT_EQ(!fed, c.too_long);
+    if (c.too_long) {
+        EXPECT_EQ(fed.error().code, Code::kLimit);
+        EXPECT_EQ(decoder.oversized_head(), "12345678");
+        EXPECT_FALSE(decoder.Feed("\x0bA\x1c\r"));
+    }
+}
+
+TEST_P(Mllp, SameResultForEveryCut) {
+    const Case& c = GetParam();
+    const std::string_view wire = c.wire;
+    std::vector<std::string_view> bytes;
+    for (std::size_t cut = 0; cut <= wire.size(); ++cut) {
+        SCOPED_TRACE(cut);
+        Check(c, {wire.substr(0, cut), wire.substr(cut)});
+        if (cut < wire.size()) bytes.push_back(wire.substr(cut, 1));
+    }
+    Check(c, bytes);
+}
+
+INSTANTIATE_TEST_SUITE_P(Frames, Mllp,
+                         testing::Values(Case{"one", "\x0bMSH\x1c\r", {"MSH"}},
+                                         Case{"two",
+                                              "\x0b"
+                                              "A\x1c\r\x0b"
+                                              "B\x1c\r",
+                                              {"A", "B"}},
+                                         Case{"no_return",
+                                              "\x0b"
+                                              "A\x1c\x0b"
+                                              "B\x1c",
+                                              {"A", "B"}},
+                                         Case{"crlf_after",
+                                              "\x0b"
+                                              "A\x1c\r\n\x0b"
+                                              "B\x1c\n",
+                                              {"A", "B"}},
+                                         Case{"junk",
+                                              "xy\x0b"
+                                              "A\x1c\rz\x0b"
+                                              "B\x1c\r",
+                                              {"A", "B"},
+                                              3},
+                                         Case{"returns_are_junk_at_last",
+                                              "\x0b"
+                                              "A\x1c\r\r\n\n\x0b"
+                                              "B\x1c\r",
+                                              {"A", "B"},
+                                              3},
+                                         Case{"no_start", "MSH\x1c\r", {}, 5},
+                                         Case{"nested_start",
+                                              "\x0b"
+                                              "A\x0b"
+                                              "B\x1c\r",
+                                              {"A\x0b"
+                                               "B"}},
+                                         Case{"empty", "\x0b\x1c\r", {""}},
+                                         Case{"open",
+                                              "\x0b"
+                                              "A\x1c\r\x0b"
+                                              "B",
+                                              {"A"},
+                                              0,
+                                              false,
+                                              true},
+                                         Case{"just_fits",
+                                              "\x0b"
+                                              "12345678\x1c\r",
+                                              {"12345678"}},
+                                         Case{"too_long",
+                                              "\x0b"
+                                              "A\x1c\r\x0b"
+                                              "123456789\x1c\r",
+                                              {"A"},
+                                              0,
+                                              true}),
+                         [](const auto& row) { return std::string(row.param.name); });
+
+TEST(MllpFrame, IsReadBack) {
+    MllpDecoder decoder({});
+    ASSERT_TRUE(decoder.Feed(FrameMllp("MSH|^~\\&\r")));
+    EXPECT_EQ(decoder.Next(), "MSH|^~\\&\r");
+    EXPECT_EQ(decoder.Next(), std::nullopt);
+}
+
+}  // namespace
+}  // namespace carestream::hl7
