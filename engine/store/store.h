@@ -33,8 +33,7 @@ struct StoreOptions {
 
 // Counters and gauges by name, given to telemetry by whoever wires the store: keeps it testable.
 struct StoreEvents {
-    // A line for the log: level "info", "warn" or "error"; an event id; text without PHI.
-    std::function<void(const std::string& level, const std::string& id, const std::string& text)> log;
+    LogLine log;
     // After each writer commit: highest event seq.
     std::function<void(std::int64_t event_seq)> committed;
     // seconds per journal commit, messages in it

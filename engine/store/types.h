@@ -17,6 +17,10 @@ using Tenant = std::int16_t;
 template <typename T>
 using Callback = std::function<void(Result<T>)>;
 
+// A line for the log: level "info", "warn" or "error"; an event id; text without PHI. May be empty.
+using LogLine =
+    std::function<void(const std::string& level, const std::string& id, const std::string& text)>;
+
 struct StoredVersion {
     std::string type;
     std::string id;

@@ -57,6 +57,10 @@ std::string FirstLine(const char* text) {
 
 }  // namespace
 
+bool Answers(const std::string& url) {
+    return PQping(url.c_str()) == PQPING_OK;
+}
+
 void Canceller::Free::operator()(pg_cancel* cancel) const {
     PQfreeCancel(cancel);
 }

@@ -30,8 +30,11 @@ struct ConnectOptions {
     std::string application = "carestream";
     int connect_timeout_ms = 5'000;
     int wait_timeout_ms = 60'000;  // longest wait for one answer; then the connection is broken
-    std::vector<std::string> settings;  // "SET ..." statements run after connecting
+    std::vector<std::string> settings = {};  // "SET ..." statements run after connecting
 };
+
+// Whether a server accepts connections at `url` now.
+[[nodiscard]] bool Answers(const std::string& url);
 
 // Ends what a connection is doing, from any thread. Outlives the connection safely.
 class Canceller {
