@@ -1,7 +1,7 @@
 #pragma once
 // The merge of a change into what is stored: pure, and independent of the order of arrival. Each
-// element, and each entry of a keyed list, is won by its newest stamp; a null delete leaves a
-// tombstone so that an older value cannot come back.
+// element, and each entry of a list, is won by its newest stamp; what was removed leaves a stamp
+// without a value, so that an older value cannot come back.
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,24 +14,49 @@
 namespace carestream::fhir {
 
 struct Applied {
-    Node resource;
-    std::string stamps;                   // opaque, stored encrypted beside the pointer row
-    bool changed = false;                 // the resource differs from `current` (ids and meta apart)
-    std::vector<std::string> superseded;  // elements whose value in the change is older than stored
+    Node resource;       // members in definition order
+    std::string stamps;  // opaque, stored encrypted beside the pointer row; holds no values
+    // The resource differs from `current`, id and meta apart. False = no version, no event.
+    bool changed = false;
+    // The stamps differ. Without `changed`: a newer message said the same again. They must be
+    // stored all the same, or an older message that arrives late would win; but they make no
+    // version.
+    bool stamps_changed = false;
+    // Elements of the change that are older than what is stored: "birthDate", "period.end",
+    // "telecom".
+    std::vector<std::string> superseded;
 };
 
-// `current` null and `stamps` empty: the resource is new. Properties, tested: any permutation of the
-// same changes with distinct stamps gives the same resource and stamps; applying a change twice
-// changes nothing. Slots: objects of backbone elements and Period are split into their members,
-// other complex values are atomic; value[x] is one slot; "_birthDate" goes with "birthDate".
-// `meta`, `id`, `resourceType` are not merged. Error: kInternal if `stamps` is not ours.
-[[nodiscard]] Result<Applied> Apply(const Definitions& definitions, const Node& current,
+// `current` null: the resource is new. `stamps` empty with a current one: its values count as the
+// oldest. Pass `current` by std::move to save the copy.
+//
+// Slots: a single element is one; objects of backbone elements and Period are split into their
+// members; other complex values and lists below the top level are whole. value[x] is one slot
+// whatever its type; "_birthDate" goes with "birthDate".
+// Lists at the top level: kSnapshot makes one slot of all entries of this source; kMerge one slot
+// of the entries with the same key, whatever the source. Their order is that of the positions in
+// the messages that won, then of the slots; it never depends on stamps, so an equal message changes
+// nothing.
+// `cleared`: a single element is removed; a split one with all its members; a list under kSnapshot
+// loses the entries of this source, a list under kMerge all entries. A value in the same change
+// wins. `id`, `meta` and `resourceType` are not merged: those of `current` stay.
+//
+// Properties, tested: any permutation of the same changes with distinct stamps gives the same
+// resource and stamps, byte for byte; applying a change twice changes nothing. Two changes with
+// equal stamps: the first one wins each slot. Errors: kInvalid with path (an element the type does
+// not have, keys that do not fit their list), kInternal if `stamps` is not ours or does not fit
+// `current`.
+[[nodiscard]] Result<Applied> Apply(const Definitions& definitions, Node current,
                                     std::string_view stamps, const Change& change,
                                     const Stamp& stamp, std::string_view source);
 
-// A REST write replaces the whole resource: what it changes or removes is stamped, the rest keeps its
-// stamps.
+// A REST write: the result is `replacement`, with its id and meta. What it changes or removes is
+// stamped, the rest keeps its stamps. Entries of a list that it leaves or edits in place stay with
+// the source or key they came from, so that the next message replaces them; entries it adds belong
+// to no source, until a message brings an equal one. A stored stamp newer than `stamp` is kept as
+// it is, for the value of the write: the client gets what it sent.
 [[nodiscard]] Result<Applied> Replace(const Definitions& definitions, const Node& current,
-                                      std::string_view stamps, Node replacement, const Stamp& stamp);
+                                      std::string_view stamps, Node replacement,
+                                      const Stamp& stamp);
 
 }  // namespace carestream::fhir

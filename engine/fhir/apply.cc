@@ -1,0 +1,343 @@
+#include "fhir/apply.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "fhir/internal/element_access.h"
+#include "fhir/internal/list_merge.h"
+#include "fhir/internal/merge_state.h"
+
+namespace carestream::fhir {
+
+namespace {
+
+using internal::ElementPath;
+using internal::Entry;
+using internal::kNever;
+using internal::ListSlot;
+using internal::MergeState;
+using internal::Pair;
+
+bool IsUnmerged(const TypeDefinition& type, std::string_view name) {
+    return type.kind == TypeKind::kResource && (name == "id" || name == "meta");
+}
+
+const ListChange* PolicyOf(const Change& change, std::string_view element) {
+    for (const ListChange& list : change.lists) {
+        if (list.element == element) return &list;
+    }
+    return nullptr;
+}
+
+// Merges one change into a resource that it owns.
+class Merger {
+public:
+    Merger(const Definitions& definitions, const Change& change, const Stamp& stamp,
+           std::string_view source, MergeState& state)
+        : definitions_(definitions),
+          change_(change),
+          stamp_(stamp),
+          source_slot_(internal::SourceSlot(source)),
+          state_(state) {}
+
+    Result<void> Run(const TypeDefinition& type, Node& target);
+    bool changed() const { return changed_; }
+    std::vector<std::string> TakeSuperseded() { return std::move(superseded_); }
+
+private:
+    Result<void> Object(const Node& incoming, const TypeDefinition& type, ElementPath path,
+                        Stamp floor, const std::string& name, Node& target);
+    Result<void> Split(const Pair& pair, ElementPath path, Stamp floor, const std::string& name,
+                       Node& target);
+    void Single(const Pair& pair, const TypeDefinition& type, ElementPath path, Stamp floor,
+                const std::string& name, Node& target);
+    void RemoveOtherTypes(const Pair& pair, const TypeDefinition& type, Node& target);
+    Result<void> List(const Pair& pair, const TypeDefinition& type, ElementPath path, Node& target);
+    Result<void> EmptiedLists(const TypeDefinition& type, Node& target);
+    Result<void> Clear(std::string_view name, const TypeDefinition& type, Node& target);
+    void ClearSplit(const TypeDefinition& type, ElementPath path, const std::string& name,
+                    Node& target);
+    Result<void> ClearList(const ElementDefinition& element, ElementPath path, Node& target);
+    void RemoveOlder(const TypeDefinition& type, ElementPath path, Node& target);
+    void Superseded(std::string_view name);
+
+    const Definitions& definitions_;
+    const Change& change_;
+    const Stamp stamp_;
+    const std::uint64_t source_slot_;
+    MergeState& state_;
+    bool changed_ = false;
+    std::vector<std::string> superseded_;
+};
+
+std::string Below(const std::string& path, std::string_view name) {
+    std::string out;
+    out.reserve(path.size() + name.size() + 1);
+    out = path;
+    if (!out.empty()) out += '.';
+    out += name;
+    return out;
+}
+
+Result<void> Merger::Run(const TypeDefinition& type, Node& target) {
+    if (!change_.resource.IsNull()) {
+        CARESTREAM_TRY(Object(change_.resource, type, {}, kNever, {}, target));
+    }
+    CARESTREAM_TRY(EmptiedLists(type, target));
+    for (const std::string& name : change_.cleared) CARESTREAM_TRY(Clear(name, type, target));
+    internal::SortMembers(definitions_, type, target);
+    return {};
+}
+
+void Merger::Superseded(std::string_view name) {
+    if (std::find(superseded_.begin(), superseded_.end(), name) == superseded_.end()) {
+        superseded_.emplace_back(name);
+    }
+}
+
+Result<void> Merger::Object(const Node& incoming, const TypeDefinition& type, ElementPath path,
+                            Stamp floor, const std::string& name, Node& target) {
+    CARESTREAM_ASSIGN(pairs, internal::PairsOf(definitions_, type, incoming, name));
+    for (const Pair& pair : pairs) {
+        if (IsUnmerged(type, pair.name)) continue;
+        const ElementPath here = path.Child(pair.element);
+        if (path.levels() == 0 && internal::IsList(pair.resolved)) {
+            CARESTREAM_TRY(List(pair, type, here, target));
+        } else if (internal::IsSplit(pair.resolved) && here.levels() < ElementPath::kLevelsMax) {
+            CARESTREAM_TRY(Split(pair, here, floor, Below(name, pair.name), target));
+        } else {
+            Single(pair, type, here, floor, name, target);
+        }
+    }
+    return {};
+}
+
+Result<void> Merger::Split(const Pair& pair, ElementPath path, Stamp floor, const std::string& name,
+                           Node& target) {
+    if (pair.value == nullptr) return Fail(Code::kInvalid, "must be a JSON object", name);
+    floor = std::max(floor, state_.StampOf(path));
+    Node* present = target.Find(pair.name);
+    Node fresh = Node::Object();
+    Node& child = present != nullptr ? *present : fresh;
+    CARESTREAM_TRY(Object(*pair.value, *pair.resolved.definition, path, floor, name, child));
+    internal::SortMembers(definitions_, *pair.resolved.definition, child);
+    if (child.members().empty()) {
+        target.Remove(pair.name);
+    } else if (present == nullptr) {
+        target.Set(pair.name, std::move(fresh));
+    }
+    return {};
+}
+
+void Merger::Single(const Pair& pair, const TypeDefinition& type, ElementPath path, Stamp floor,
+                    const std::string& name, Node& target) {
+    const Stamp stored = state_.StampOf(path);
+    if (stamp_ < floor || stamp_ < stored) {
+        return Superseded(Below(name, pair.resolved.element->name));
+    }
+    if (stamp_ == stored) return;
+    if (pair.resolved.element->choice) RemoveOtherTypes(pair, type, target);
+    changed_ = internal::SetPair(target, pair.name, pair.value, pair.sibling) || changed_;
+    state_.Set(path, stamp_);
+}
+
+// value[x]: the members of the same element under other names go.
+void Merger::RemoveOtherTypes(const Pair& pair, const TypeDefinition& type, Node& target) {
+    changed_ =
+        std::erase_if(target.members(),
+                      [&](const Member& member) {
+                          std::string_view other = member.name;
+                          if (other.starts_with('_')) other.remove_prefix(1);
+                          return other != pair.name &&
+                                 other.starts_with(pair.resolved.element->name) &&
+                                 definitions_.Resolve(type, other).element == pair.resolved.element;
+                      }) > 0 ||
+        changed_;
+}
+
+Result<void> Merger::List(const Pair& pair, const TypeDefinition& type, ElementPath path,
+                          Node& target) {
+    const ListChange* policy = PolicyOf(change_, pair.name);
+    CARESTREAM_ASSIGN(entries, internal::EntriesOf(pair, type.name));
+    internal::ListMerge merge(state_, path, pair.name);
+    CARESTREAM_TRY(merge.Open(target));
+    bool older = false;
+    if (policy != nullptr && policy->policy == ListPolicy::kMerge) {
+        if (policy->keys.size() != entries.size()) {
+            return Fail(Code::kInvalid, "needs one key for each entry",
+                        Below(std::string(type.name), pair.name));
+        }
+        std::vector<std::uint64_t> slots;
+        slots.reserve(entries.size());
+        for (const std::string& key : policy->keys) slots.push_back(internal::KeySlot(key));
+        older = !merge.Write(slots, entries, stamp_);
+    } else {
+        const std::vector<std::uint64_t> slots(entries.size(), source_slot_);
+        older = !merge.Write(slots, entries, stamp_);
+        if (entries.empty()) older = !merge.Empty(source_slot_, stamp_);
+    }
+    if (older) Superseded(pair.name);
+    changed_ = merge.Close(target) || changed_;
+    return {};
+}
+
+// A list that the source says it has, and has no entries in: kSnapshot of nothing.
+Result<void> Merger::EmptiedLists(const TypeDefinition& type, Node& target) {
+    for (const ListChange& list : change_.lists) {
+        const ResolvedElement resolved = definitions_.Resolve(type, list.element);
+        if (resolved.element == nullptr || !internal::IsList(resolved)) {
+            return Fail(Code::kInvalid, "is no list of the type",
+                        Below(std::string(type.name), list.element));
+        }
+        if (list.policy != ListPolicy::kSnapshot ||
+            change_.resource.Find(list.element) != nullptr) {
+            continue;
+        }
+        Node nothing = Node::Array();
+        Pair pair;
+        pair.name = list.element;
+        pair.value = &nothing;
+        pair.resolved = resolved;
+        pair.element = static_cast<std::size_t>(resolved.element - type.elements.data());
+        CARESTREAM_TRY(List(pair, type, ElementPath().Child(pair.element), target));
+    }
+    return {};
+}
+
+// Applied after the values, so that a value of the same change, having the same stamp, stays.
+Result<void> Merger::Clear(std::string_view name, const TypeDefinition& type, Node& target) {
+    const TypeDefinition* owner = &type;
+    Node* object = &target;
+    Node absent = Node::Object();
+    ElementPath path;
+    Stamp floor = kNever;
+    std::string prefix;
+    for (std::string_view rest = name;;) {
+        const std::size_t dot = rest.find('.');
+        std::string_view step = rest.substr(0, dot);
+        if (step.ends_with("[x]")) step.remove_suffix(3);
+        ResolvedElement resolved = definitions_.Resolve(*owner, step);
+        for (const ElementDefinition& element : owner->elements) {
+            if (resolved.element == nullptr && element.choice && element.name == step) {
+                resolved = {&element, {}, nullptr};
+            }
+        }
+        if (resolved.element == nullptr || IsUnmerged(*owner, step)) {
+            return Fail(Code::kInvalid, "no such element in FHIR R4, or not to be cleared",
+                        Below(std::string(type.name), name));
+        }
+        path = path.Child(static_cast<std::size_t>(resolved.element - owner->elements.data()));
+        const bool split = internal::IsSplit(resolved) && path.levels() < ElementPath::kLevelsMax;
+        if (dot == std::string_view::npos) {
+            if (path.levels() == 1 && internal::IsList(resolved)) {
+                return ClearList(*resolved.element, path, target);
+            }
+            if (stamp_ < floor) {
+                Superseded(name);
+            } else if (split) {
+                ClearSplit(*resolved.definition, path, std::string(step), *object);
+            } else {
+                Pair nothing;
+                nothing.name = resolved.element->name;
+                nothing.resolved = resolved;
+                Single(nothing, *owner, path, floor, prefix, *object);
+            }
+            break;
+        }
+        if (!split) {
+            return Fail(Code::kInvalid, "lies in an element that is merged whole",
+                        Below(std::string(type.name), name));
+        }
+        floor = std::max(floor, state_.StampOf(path));
+        prefix = Below(prefix, step);
+        Node* child = object->Find(step);
+        object = child != nullptr ? child : &absent;
+        owner = resolved.definition;
+        rest.remove_prefix(dot + 1);
+    }
+    internal::RemoveEmptyObjects(name, target);
+    return {};
+}
+
+void Merger::ClearSplit(const TypeDefinition& type, ElementPath path, const std::string& name,
+                        Node& target) {
+    if (stamp_ <= state_.StampOf(path)) {
+        if (stamp_ < state_.StampOf(path)) Superseded(name);
+        return;
+    }
+    if (Node* child = target.Find(name)) RemoveOlder(type, path, *child);
+    state_.Set(path, stamp_);
+    state_.ForgetBelow(path, stamp_);
+}
+
+// Removes the values below a split element that are older than the stamp of this change.
+void Merger::RemoveOlder(const TypeDefinition& type, ElementPath path, Node& target) {
+    changed_ = std::erase_if(
+                   target.members(),
+                   [&](Member& member) {
+                       std::string_view name = member.name;
+                       if (name.starts_with('_')) name.remove_prefix(1);
+                       const ResolvedElement resolved = definitions_.Resolve(type, name);
+                       if (resolved.element == nullptr) return false;
+                       const ElementPath here = path.Child(
+                           static_cast<std::size_t>(resolved.element - type.elements.data()));
+                       if (internal::IsSplit(resolved) && here.levels() < ElementPath::kLevelsMax) {
+                           RemoveOlder(*resolved.definition, here, member.value);
+                           return member.value.members().empty();
+                       }
+                       return state_.StampOf(here) < stamp_;
+                   }) > 0 ||
+               changed_;
+}
+
+Result<void> Merger::ClearList(const ElementDefinition& element, ElementPath path, Node& target) {
+    const ListChange* policy = PolicyOf(change_, element.name);
+    internal::ListMerge merge(state_, path, element.name);
+    CARESTREAM_TRY(merge.Open(target));
+    const bool whole = policy != nullptr && policy->policy == ListPolicy::kMerge;
+    if (!(whole ? merge.RaiseFloor(stamp_) : merge.Empty(source_slot_, stamp_))) {
+        Superseded(element.name);
+    }
+    changed_ = merge.Close(target) || changed_;
+    return {};
+}
+
+}  // namespace
+
+Result<Applied> Apply(const Definitions& definitions, Node current, std::string_view stamps,
+                      const Change& change, const Stamp& stamp, std::string_view source) {
+    const TypeDefinition* type = definitions.FindType(change.type);
+    if (type == nullptr || type->kind != TypeKind::kResource || type->abstract) {
+        return Fail(Code::kInvalid, "no resource type of FHIR R4", change.type);
+    }
+    CARESTREAM_ASSIGN(state, MergeState::Parse(stamps));
+    Applied applied;
+    applied.changed = current.IsNull();
+    if (current.IsNull()) {
+        current = Node::Object();
+        current.members().reserve(change.resource.members().size() + 1);
+        current.Set("resourceType", Node::String(change.type));
+        const Node* id = change.resource.Find("id");
+        if (id != nullptr) {
+            current.Set("id", *id);
+        } else if (!change.provisional_id.empty()) {
+            current.Set("id", Node::String(change.provisional_id));
+        }
+        if (const Node* meta = change.resource.Find("meta")) current.Set("meta", *meta);
+    } else if (current.TextOf("resourceType") != change.type) {
+        return Fail(Code::kInvalid, "the stored resource is of another type", change.type);
+    } else if (stamps.empty()) {
+        CARESTREAM_TRY(internal::AdoptLists(definitions, *type, current, kNever, state));
+    }
+    Merger merger(definitions, change, stamp, source, state);
+    CARESTREAM_TRY(merger.Run(*type, current));
+    applied.resource = std::move(current);
+    applied.stamps = state.ToBytes();
+    applied.changed = applied.changed || merger.changed();
+    applied.stamps_changed = applied.stamps != stamps;
+    applied.superseded = merger.TakeSuperseded();
+    return applied;
+}
+
+}  // namespace carestream::fhir
