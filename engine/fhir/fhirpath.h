@@ -1,11 +1,14 @@
 #pragma once
 // FHIRPath over resource trees. Source: FHIRPath 2.0.0 (N1), FHIR R4 2.1.14 (as used by search
-// parameters). Compiled once, evaluated often; bounded, so that any expression may come from outside.
+// parameters). Compiled once, evaluated often; bounded, so that any expression may come from
+// outside.
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "fhir/definitions.h"
 #include "fhir/node.h"
@@ -14,14 +17,20 @@ namespace carestream::fhir {
 
 // A node of the result with what FHIRPath must know of it.
 struct PathItem {
-    const Node* node = nullptr;       // the value; never null
-    const Node* sibling = nullptr;    // "_name" of a primitive, or nullptr
-    std::string_view type;            // FHIR type code: "string", "HumanName", "Patient.contact", ...
+    const Node* node = nullptr;     // the value; never null
+    const Node* sibling = nullptr;  // "_name" of a primitive, or nullptr
+    // FHIR type code ("string", "HumanName", "Patient.contact", ...); "System.Integer" and the like
+    // for literals and computed values.
+    std::string_view type;
 };
 
 struct EvaluateLimits {
     std::size_t steps_max = 1'000'000;
     std::size_t items_max = 100'000;
+    // What now(), today() and timeOfDay() give, in UTC; without it they are kUnsupported.
+    std::optional<Micros> now;
+    // A name that the type does not have is kInvalid instead of empty.
+    bool strict = false;
 };
 
 class FhirPath {
@@ -39,8 +48,10 @@ public:
         // Keeps computed nodes alive.
         std::vector<std::unique_ptr<Node>> owned;
     };
-    // `root` is a resource or element of FHIR type `type`. resolve() gives items that carry only the
-    // type named by the reference ("Patient/1" is a Patient), which is what search needs.
+    // `root` is a resource or element of FHIR type `type`. resolve() gives items that carry only
+    // the type named by the reference ("Patient/1" is a Patient), which is what search needs; a
+    // contained resource ("#a") is found. Errors: kInvalid (types or cardinalities do not fit),
+    // kLimit, kUnsupported.
     [[nodiscard]] Result<Evaluation> Evaluate(const Definitions& definitions, const Node& root,
                                               std::string_view type,
                                               const EvaluateLimits& limits = {}) const;
