@@ -27,15 +27,12 @@ public:
     }
     bool StartObject() { return Open(Node::Object()); }
     bool StartArray() { return Open(Node::Array()); }
-    bool EndObject(rapidjson::SizeType) { return Close(); }
+    bool EndObject(rapidjson::SizeType) { return Unique(stack_.back()->members()) && Close(); }
     bool EndArray(rapidjson::SizeType) { return Close(); }
     bool Key(const char* text, rapidjson::SizeType size, bool) {
-        const std::string_view name(text, size);
-        if (stack_.back()->Find(name) != nullptr) {
-            failure_ = "duplicate member '" + std::string(name) + "'";
-            return false;
-        }
-        pending_ = &stack_.back()->At(name);
+        std::vector<Member>& members = stack_.back()->members();
+        members.push_back({std::string(text, size), Node()});
+        pending_ = &members.back().value;
         return true;
     }
     // The reader is used with kParseNumbersAsStringsFlag, so these are never called.
@@ -77,10 +74,35 @@ private:
         stack_.push_back(stored);
         return true;
     }
+    // At the end of an object, so that a big one costs no comparison of each pair.
+    bool Unique(const std::vector<Member>& members) {
+        const std::string* twice = nullptr;
+        if (members.size() <= kFewMembers) {
+            for (std::size_t i = 1; i < members.size(); ++i) {
+                for (std::size_t j = 0; j < i; ++j) {
+                    if (members[i].name == members[j].name) twice = &members[i].name;
+                }
+            }
+        } else {
+            std::vector<const std::string*> names;
+            names.reserve(members.size());
+            for (const Member& member : members) names.push_back(&member.name);
+            std::sort(names.begin(), names.end(),
+                      [](const auto* a, const auto* b) { return *a < *b; });
+            const auto at = std::adjacent_find(
+                names.begin(), names.end(), [](const auto* a, const auto* b) { return *a == *b; });
+            if (at != names.end()) twice = *at;
+        }
+        if (twice == nullptr) return true;
+        failure_ = "duplicate member '" + *twice + "'";
+        return false;
+    }
     bool Close() {
         stack_.pop_back();
         return true;
     }
+
+    static constexpr std::size_t kFewMembers = 16;
 
     const JsonLimits& limits_;
     Node root_;

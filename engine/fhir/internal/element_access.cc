@@ -55,17 +55,18 @@ Result<std::vector<Pair>> PairsOf(const Definitions& definitions, const TypeDefi
         if (member.name == "resourceType" && type.kind == TypeKind::kResource) continue;
         Pair pair;
         pair.name = member.name;
-        if (pair.name.starts_with('_')) {
-            pair.name.remove_prefix(1);
+        const bool is_sibling = pair.name.starts_with('_');
+        if (is_sibling) pair.name.remove_prefix(1);
+        pair.resolved = definitions.Resolve(type, pair.name);
+        if (pair.resolved.element == nullptr) {
+            return Fail(Code::kInvalid, "no such element in FHIR R4", Below(path, pair.name));
+        }
+        if (is_sibling) {
             if (object.Find(pair.name) != nullptr) continue;  // comes with its value
             pair.sibling = &member.value;
         } else {
             pair.value = &member.value;
             if (siblings) pair.sibling = object.Find(SiblingName(pair.name));
-        }
-        pair.resolved = definitions.Resolve(type, pair.name);
-        if (pair.resolved.element == nullptr) {
-            return Fail(Code::kInvalid, "no such element in FHIR R4", Below(path, pair.name));
         }
         pair.element = static_cast<std::size_t>(pair.resolved.element - type.elements.data());
         pairs.push_back(pair);

@@ -13,13 +13,24 @@ TEST(Json, KeepsNumberTextAndMemberOrder) {
 }
 
 TEST(Json, RefusesWhatIsNotJson) {
-    for (const std::string_view text :
-         {"", "{", "[1,]", "{\"a\":1,\"a\":2}", "{} x", "// c\n{}", "\"\xff\"", "[01]", "{'a':1}", "nul"}) {
+    for (const std::string_view text : {"", "{", "[1,]", "{\"a\":1,\"a\":2}", "{} x", "// c\n{}",
+                                        "\"\xff\"", "[01]", "{'a':1}", "nul"}) {
         const auto node = ParseJson(text);
         ASSERT_FALSE(node) << text;
         EXPECT_EQ(node.error().code, Code::kInvalid) << text;
     }
     EXPECT_FALSE(ParseJson(std::string_view("{}\0{}", 5)));
+}
+
+// A big object must not cost a comparison of every pair of its names.
+TEST(Json, FindsDuplicatesInBigObjects) {
+    std::string text = "{";
+    for (int i = 0; i < 50'000; ++i) text += "\"m" + std::to_string(i) + "\":1,";
+    EXPECT_TRUE(ParseJson(text + "\"x\":1}"));
+    const auto twice = ParseJson(text + "\"m77\":1}");
+    ASSERT_FALSE(twice);
+    EXPECT_EQ(twice.error().code, Code::kInvalid);
+    EXPECT_NE(twice.error().message.find("m77"), std::string::npos);
 }
 
 TEST(Json, IsBounded) {
