@@ -48,6 +48,7 @@ struct Change {
     Node resource;                     // with resourceType and id
     std::vector<std::string> cleared;  // elements that the message nulls: "birthDate", "period.end"
     std::vector<ListChange> lists;     // repeating elements with a policy; others are kSnapshot
+    bool only_with_others = false;  // applied only if another change of the set has an effect
 };
 
 // A40 and kin. Both are indexes into ChangeSet::changes.

@@ -55,9 +55,13 @@ struct ChangedResource {
 
 struct FeedResult {
     OutcomeStatus status = OutcomeStatus::kProcessed;
-    std::string reason;  // when the writer itself made it a dead letter
+    std::string stage;   // of a dead letter that the writer itself made: "write"
+    std::string path;    // likewise
+    std::string reason;  // likewise; or that identities conflict
     std::vector<ChangedResource> resources;  // effective changes only
-    std::vector<std::string> superseded;     // "Patient/<id>.birthDate"
+    std::vector<std::string> superseded;     // "Patient/<id>.birthDate", or "Patient/<id>" whole
+    std::vector<std::string> skipped;  // types of changes to what does not exist (kUpdateOnly, kDelete)
+    int identity_conflicts = 0;        // identifiers that lead to different resources; kept for a person
 };
 
 enum class RestMethod : std::uint8_t { kCreate, kUpdate, kDelete };

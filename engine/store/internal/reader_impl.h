@@ -12,8 +12,8 @@ namespace carestream::store {
 
 struct ReaderOptions {
     int threads = 3;
-    std::size_t queue_max = 4096;        // waiting requests, then kLimit
-    int statement_timeout_ms = 30'000;   // of one statement, on the server
+    std::size_t queue_max = 4096;       // waiting requests, then kLimit
+    int statement_timeout_ms = 30'000;  // of one statement, on the server
 };
 
 // Connects all sessions. Error: kUnavailable. A session that is lost later is made again; what it

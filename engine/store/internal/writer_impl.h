@@ -1,6 +1,6 @@
 #pragma once
-// The writer's two threads, each with its own session: one for feed batches, one for REST, so that an
-// app never queues behind a batch. Both run the same code: write_batch.h.
+// The writer's two threads, each with its own session: one for feed batches, one for REST, so that
+// an app never queues behind a batch. Both run the same code: write_batch.h.
 #include <cstddef>
 #include <memory>
 

@@ -1,0 +1,206 @@
+#include "store/internal/batch.h"
+
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+
+#include "base/assert.h"
+#include "fhir/json.h"
+#include "store/internal/batch_load.h"
+#include "store/internal/feed_apply.h"
+#include "store/internal/rest_apply.h"
+
+namespace carestream::store {
+namespace {
+
+// A changed resource on its way into the index.
+struct Indexed {
+    Entry* entry = nullptr;
+    search::IndexEntries before;
+    search::IndexEntries after;
+};
+
+Result<Indexed> ExtractBoth(const search::Indexer& indexer, Entry& entry) {
+    Indexed indexed;
+    indexed.entry = &entry;
+    if (!entry.stored_body.empty()) {
+        CARESTREAM_ASSIGN(before, fhir::ParseJson(entry.stored_body));
+        indexed.before = indexer.Extract(before);
+    }
+    if (entry.deleted) return indexed;
+    if (entry.node.has_value() && !entry.node->IsNull()) {
+        indexed.after = indexer.Extract(*entry.node);
+    } else {
+        CARESTREAM_ASSIGN(after, fhir::ParseJson(entry.body));
+        indexed.after = indexer.Extract(after);
+    }
+    return indexed;
+}
+
+}  // namespace
+
+Result<void> BatchRunner::Run(pg::Connection& connection, const std::vector<WriteJob*>& jobs) {
+    in_doubt_ = false;
+    event_seq_ = 0;
+    WorkingSet set(context_.definitions(), context_.codec());
+    CARESTREAM_TRY(Load(connection, jobs, set));
+    CARESTREAM_TRY(Apply(connection, jobs, set));
+    CARESTREAM_ASSIGN(index, Index(connection, set));
+    CARESTREAM_TRY(WriteBatch(connection, context_, set, index, Outcomes(jobs)));
+    Remember(set);
+    in_doubt_ = true;
+    Result<std::int64_t> committed = CommitBatch(connection, set);
+    // A server that answers with an error has not committed.
+    if (!committed && connection.Usable()) in_doubt_ = false;
+    if (!committed) return Fail(std::move(committed).error());
+    in_doubt_ = false;
+    event_seq_ = *committed;
+    return {};
+}
+
+Result<void> BatchRunner::Load(pg::Connection& connection, const std::vector<WriteJob*>& jobs,
+                               WorkingSet& set) {
+    Wanted wanted;
+    for (const WriteJob* job : jobs) {
+        if (job->feed) WantFeed(*job->feed, context_, wanted);
+        if (job->rest) WantRest(*job->rest, context_, wanted);
+    }
+    if (!wanted.identities.empty() || !wanted.ids.empty() || wanted.resources_max > 0) {
+        CARESTREAM_TRY(ResolveWanted(connection, wanted, context_, set));
+    }
+    std::unordered_set<Entry*> marked;
+    std::vector<Entry*> locked;
+    const auto mark = [&](Entry& entry) {
+        if (entry.row_stored && marked.insert(&entry).second) locked.push_back(&entry);
+    };
+    for (const WriteJob* job : jobs) {
+        if (job->feed) LockFeed(*job->feed, context_, set, mark);
+        if (job->rest) LockRest(*job->rest, context_, set, mark);
+    }
+    return LockAndLoad(connection, std::move(locked), set);
+}
+
+Result<void> BatchRunner::Apply(pg::Connection&, const std::vector<WriteJob*>& jobs,
+                                WorkingSet& set) {
+    for (WriteJob* job : jobs) {
+        if (job->rest) job->rest_result = ApplyRest(*job->rest, context_, set);
+        if (!job->feed) continue;
+        if (job->feed->status != OutcomeStatus::kProcessed) {
+            job->feed_result = FeedResult{};
+            job->feed_result->status = job->feed->status;
+            continue;
+        }
+        job->feed_result = ApplyFeed(*job->feed, context_, set);
+        if (job->feed_result) continue;
+        const Error& error = job->feed_result.error();
+        if (error.retryable) return Fail(error);
+        FeedResult dead;
+        dead.status = OutcomeStatus::kDeadLetter;
+        dead.stage = "write";
+        dead.path = error.path;
+        dead.reason = error.message;
+        job->feed_result = std::move(dead);
+    }
+    return {};
+}
+
+Result<std::vector<IndexChange>> BatchRunner::Index(pg::Connection& connection, WorkingSet& set) {
+    const std::int16_t patient_type = context_.TypeNumber("Patient");
+    std::vector<Indexed> all;
+    std::vector<Wanted::Id> patients;
+    for (Entry& entry : set.entries()) {
+        if (entry.versions.empty()) continue;
+        CARESTREAM_ASSIGN(indexed, ExtractBoth(context_.indexer(), entry));
+        const std::string& patient = indexed.after.patient_id;
+        if (!patient.empty() && set.FindId(entry.tenant, patient_type, patient) == nullptr) {
+            patients.push_back({entry.tenant, patient_type, patient});
+        }
+        all.push_back(std::move(indexed));
+    }
+    CARESTREAM_TRY(FindSubjects(connection, set, patients));
+    std::vector<IndexChange> changes;
+    changes.reserve(all.size());
+    for (Indexed& indexed : all) {
+        Entry& entry = *indexed.entry;
+        const std::int64_t before = entry.subject;
+        if (!indexed.after.patient_id.empty()) {
+            Entry* patient = set.FindId(entry.tenant, patient_type, indexed.after.patient_id);
+            patient->reserved = true;
+            entry.subject = patient->pk;
+        } else if (!entry.deleted) {
+            entry.subject = 0;
+        }
+        if (!entry.deleted) {
+            entry.main_date.reset();
+            if (indexed.after.has_main_date) entry.main_date = indexed.after.main_date;
+        }
+        const crypto::TokenKey& key = context_.TokenKeyOf(entry.tenant);
+        changes.push_back({&entry, Difference(MakeIndexRows(key, indexed.before, before),
+                                              MakeIndexRows(key, indexed.after, entry.subject))});
+    }
+    return changes;
+}
+
+Result<void> BatchRunner::FindSubjects(pg::Connection& connection, WorkingSet& set,
+                                       const std::vector<Wanted::Id>& patients) {
+    CARESTREAM_TRY(FindIds(connection, patients, set));
+    for (const Wanted::Id& patient : patients) {
+        if (set.FindId(patient.tenant, patient.type, patient.id) != nullptr) continue;
+        Entry& reserved = set.AddNew(patient.tenant, patient.type, patient.id, context_.NewPk());
+        reserved.subject = reserved.pk;
+    }
+    return {};
+}
+
+std::vector<Outcome> BatchRunner::Outcomes(const std::vector<WriteJob*>& jobs) const {
+    std::vector<Outcome> outcomes;
+    for (const WriteJob* job : jobs) {
+        if (!job->feed) continue;
+        const FeedWrite& write = *job->feed;
+        const FeedResult& result = *job->feed_result;
+        Outcome& outcome = outcomes.emplace_back();
+        outcome.write = &write;
+        outcome.status = result.status;
+        const bool own = !result.stage.empty();
+        outcome.stage = own ? result.stage : write.stage;
+        outcome.path = own ? result.path : write.path;
+        outcome.reason = result.reason.empty() ? write.reason : result.reason;
+        outcome.resources = &result.resources;
+    }
+    return outcomes;
+}
+
+void BatchRunner::Remember(const WorkingSet& set) {
+    doubt_pk_ = 0;
+    for (const Entry& entry : set.entries()) {
+        if (entry.versions.empty()) continue;
+        doubt_pk_ = entry.pk;
+        doubt_version_ = entry.versions.front().version;
+        doubt_updated_ = entry.versions.front().updated;
+        return;
+    }
+}
+
+Result<bool> BatchRunner::DidCommit(pg::Connection& connection,
+                                    const std::vector<WriteJob*>& jobs) {
+    std::vector<const FeedWrite*> writes;
+    for (const WriteJob* job : jobs) {
+        if (job->feed) writes.push_back(&*job->feed);
+    }
+    bool committed = false;
+    if (!writes.empty()) {
+        CARESTREAM_ASSIGN(done, DoneMessages(connection, writes));
+        committed = done.size() == writes.size();
+    } else if (doubt_pk_ != 0) {
+        CARESTREAM_ASSIGN(there, HasVersion(connection, doubt_pk_, doubt_version_, doubt_updated_));
+        committed = there;
+    }
+    if (committed && doubt_pk_ != 0) {
+        CARESTREAM_ASSIGN(head, EventHead(connection));
+        event_seq_ = head;
+    }
+    in_doubt_ = false;
+    return committed;
+}
+
+}  // namespace carestream::store

@@ -1,0 +1,185 @@
+#include "store/internal/batch_load.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace carestream::store {
+namespace {
+
+constexpr std::int64_t kPkBlock = 512;  // the sequence's increment
+
+const pg::Statement kByIdentity{
+    "w_by_identity",
+    "select q.n, r.tenant, r.type, r.id, r.pk, r.version, r.deleted, r.subject, "
+    "coalesce(l.survivor, 0) "
+    "from unnest($1::int2[], $2::int2[], $3::uuid[]) with ordinality q(tenant, type, token, n) "
+    "join identity i on i.tenant = q.tenant and i.type = q.type and i.token = q.token "
+    "join resource r on r.pk = i.resource "
+    "left join link l on l.tenant = r.tenant and l.loser = r.pk"};
+const pg::Statement kById{
+    "w_by_id",
+    "select q.n, r.tenant, r.type, r.id, r.pk, r.version, r.deleted, r.subject, "
+    "coalesce(l.survivor, 0) "
+    "from unnest($1::int2[], $2::int2[], $3::text[]) with ordinality q(tenant, type, id, n) "
+    "join resource r on r.tenant = q.tenant and r.type = q.type and r.id = q.id collate \"C\" "
+    "left join link l on l.tenant = r.tenant and l.loser = r.pk"};
+const pg::Statement kByPk{
+    "w_by_pk",
+    "select q.n, r.tenant, r.type, r.id, r.pk, r.version, r.deleted, r.subject, "
+    "coalesce(l.survivor, 0) "
+    "from unnest($1::int8[]) with ordinality q(pk, n) join resource r on r.pk = q.pk "
+    "left join link l on l.tenant = r.tenant and l.loser = r.pk"};
+const pg::Statement kNumbers{"w_numbers",
+                             "select nextval('resource_pk') from generate_series(1, $1::int4)"};
+const pg::Statement kBegin{"w_begin", "begin"};
+const pg::Statement kLock{
+    "w_lock",
+    "select r.pk from unnest($1::int8[]) q(pk) join resource r on r.pk = q.pk "
+    "order by r.pk for update of r"};
+const pg::Statement kLoad{
+    "w_load",
+    "select r.pk, r.version, r.deleted, r.subject, r.updated, r.main_date, r.merge, v.body "
+    "from unnest($1::int8[]) q(pk) join resource r on r.pk = q.pk "
+    "left join version v on v.resource = r.pk and v.version = r.version"};
+
+// Reads what the three look-ups above have in common. Gives the entry of a row.
+Entry& TakeRow(const pg::Rows& rows, int row, WorkingSet& set) {
+    Entry& entry =
+        set.AddRow(rows.Int2(row, 1), rows.Int2(row, 2), rows.Text(row, 3), rows.Int8(row, 4));
+    if (!entry.loaded) {
+        entry.version = rows.Int4(row, 5);
+        entry.deleted = rows.Bool(row, 6);
+        entry.subject = rows.Int8(row, 7);
+        if (rows.Int8(row, 8) != 0) set.SetLink(entry.pk, rows.Int8(row, 8));
+    }
+    return entry;
+}
+
+void TakeRows(const pg::Rows& rows, WorkingSet& set, std::vector<std::int64_t>& survivors) {
+    for (int row = 0; row < rows.size(); ++row) {
+        TakeRow(rows, row, set);
+        if (rows.Int8(row, 8) != 0) survivors.push_back(rows.Int8(row, 8));
+    }
+}
+
+Result<void> FollowLinks(pg::Connection& connection, std::vector<std::int64_t> survivors,
+                         WorkingSet& set) {
+    while (!survivors.empty()) {
+        pg::Array pks(pg::Type::kInt8);
+        for (const std::int64_t pk : survivors) {
+            if (set.FindPk(pk) == nullptr) pks.AddInt8(pk);
+        }
+        survivors.clear();
+        if (pks.empty()) break;
+        CARESTREAM_ASSIGN(rows, connection.Run(kByPk, pg::Params().List(pks)));
+        TakeRows(rows, set, survivors);
+    }
+    return {};
+}
+
+struct IdArrays {
+    pg::Array tenants{pg::Type::kInt2};
+    pg::Array types{pg::Type::kInt2};
+    pg::Array ids{pg::Type::kText};
+
+    explicit IdArrays(const std::vector<Wanted::Id>& wanted) {
+        for (const Wanted::Id& id : wanted) {
+            tenants.AddInt2(id.tenant);
+            types.AddInt2(id.type);
+            ids.AddText(id.id);
+        }
+    }
+    [[nodiscard]] pg::Params Params() const {
+        pg::Params params;
+        params.List(tenants).List(types).List(ids);
+        return params;
+    }
+};
+
+}  // namespace
+
+Result<void> ResolveWanted(pg::Connection& connection, Wanted& wanted, WriteContext& context,
+                           WorkingSet& set) {
+    std::sort(wanted.identities.begin(), wanted.identities.end());
+    wanted.identities.erase(std::unique(wanted.identities.begin(), wanted.identities.end()),
+                            wanted.identities.end());
+    pg::Array tenants(pg::Type::kInt2);
+    pg::Array types(pg::Type::kInt2);
+    pg::Array tokens(pg::Type::kUuid);
+    for (const IdentityName& name : wanted.identities) {
+        tenants.AddInt2(name.tenant);
+        types.AddInt2(name.type);
+        tokens.AddUuid(name.token);
+    }
+    pg::Params by_identity;
+    by_identity.List(tenants).List(types).List(tokens);
+    CARESTREAM_TRY(connection.Queue(kByIdentity, by_identity));
+    const IdArrays ids(wanted.ids);
+    CARESTREAM_TRY(connection.Queue(kById, ids.Params()));
+    const bool numbers = context.pks_left() < wanted.resources_max;
+    if (numbers) {
+        const std::size_t missing = wanted.resources_max - context.pks_left();
+        const auto blocks = static_cast<std::int32_t>(missing / kPkBlock + 1);
+        CARESTREAM_TRY(connection.Queue(kNumbers, pg::Params().Int4(blocks)));
+    }
+    CARESTREAM_ASSIGN(results, connection.Sync());
+    std::vector<std::int64_t> survivors;
+    TakeRows(results[0], set, survivors);
+    for (int row = 0; row < results[0].size(); ++row) {
+        const auto index = static_cast<std::size_t>(results[0].Int8(row, 0) - 1);
+        set.SetIdentity(wanted.identities[index], *set.FindPk(results[0].Int8(row, 4)));
+    }
+    TakeRows(results[1], set, survivors);
+    if (numbers) {
+        for (int row = 0; row < results[2].size(); ++row) {
+            context.AddPkBlock(results[2].Int8(row, 0), kPkBlock);
+        }
+    }
+    return FollowLinks(connection, std::move(survivors), set);
+}
+
+Result<void> FindIds(pg::Connection& connection, const std::vector<Wanted::Id>& ids,
+                     WorkingSet& set) {
+    if (ids.empty()) return {};
+    const IdArrays arrays(ids);
+    CARESTREAM_ASSIGN(rows, connection.Run(kById, arrays.Params()));
+    for (int row = 0; row < rows.size(); ++row) TakeRow(rows, row, set);
+    return {};
+}
+
+Result<void> LockAndLoad(pg::Connection& connection, std::vector<Entry*> entries, WorkingSet& set) {
+    CARESTREAM_TRY(connection.Queue(kBegin));
+    if (entries.empty()) {
+        CARESTREAM_TRY(connection.Sync());
+        return {};
+    }
+    pg::Array pks(pg::Type::kInt8);
+    for (const Entry* entry : entries) pks.AddInt8(entry->pk);
+    CARESTREAM_TRY(connection.Queue(kLock, pg::Params().List(pks)));
+    // A statement of its own: it reads what the locks protect, not what was there before the wait.
+    CARESTREAM_TRY(connection.Queue(kLoad, pg::Params().List(pks)));
+    CARESTREAM_ASSIGN(results, connection.Sync());
+    pg::Rows& rows = results[2];
+    for (int row = 0; row < rows.size(); ++row) {
+        Entry* entry = set.FindPk(rows.Int8(row, 0));
+        CARESTREAM_ASSERT(entry != nullptr);
+        entry->version = rows.Int4(row, 1);
+        entry->deleted = rows.Bool(row, 2);
+        entry->subject = rows.Int8(row, 3);
+        entry->updated = rows.Timestamp(row, 4);
+        entry->main_date.reset();
+        if (!rows.IsNull(row, 5)) entry->main_date = rows.Timestamp(row, 5);
+        entry->sealed_stamps = rows.Bytes(row, 6);
+        entry->sealed_body = rows.Bytes(row, 7);
+        entry->loaded = true;
+    }
+    set.rows.push_back(std::move(rows));
+    const bool all = std::all_of(entries.begin(), entries.end(),
+                                 [](const Entry* entry) { return entry->loaded; });
+    if (!all) return FailRetryable("a row to be locked is gone");
+    return {};
+}
+
+}  // namespace carestream::store

@@ -1,0 +1,26 @@
+#pragma once
+// The reading half of a batch: who is meant, locks in order of pk, current versions.
+#include <vector>
+
+#include "base/result.h"
+#include "store/internal/pg.h"
+#include "store/internal/working_set.h"
+#include "store/internal/write_context.h"
+
+namespace carestream::store {
+
+// Looks up identities, ids and links, and takes numbers for new resources. One round trip, plus one
+// per link of a chain. Before the locks, so what it finds may be outdated when they are held; the
+// write fails then (WriteBatch) and the batch runs again.
+[[nodiscard]] Result<void> ResolveWanted(pg::Connection& connection, Wanted& wanted,
+                                         WriteContext& context, WorkingSet& set);
+
+// Begins the transaction, locks these rows in order of pk and reads them with their bodies.
+[[nodiscard]] Result<void> LockAndLoad(pg::Connection& connection, std::vector<Entry*> entries,
+                                       WorkingSet& set);
+
+// Rows of these ids; those that are absent are not in `set` afterwards. Neither locked nor loaded.
+[[nodiscard]] Result<void> FindIds(pg::Connection& connection, const std::vector<Wanted::Id>& ids,
+                                   WorkingSet& set);
+
+}  // namespace carestream::store

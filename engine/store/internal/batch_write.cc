@@ -1,0 +1,537 @@
+#include "store/internal/batch_write.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "base/assert.h"
+#include "store/internal/message_seal.h"
+#include "store/internal/tokens.h"
+
+namespace carestream::store {
+namespace {
+
+using pg::Array;
+using pg::Params;
+using pg::Statement;
+using pg::Type;
+
+const Statement kDropIdentity{
+    "w_drop_identity",
+    "delete from identity i using unnest($1::int2[], $2::int2[], $3::uuid[], $4::int8[]) "
+    "q(tenant, type, token, resource) where i.tenant = q.tenant and i.type = q.type and "
+    "i.token = q.token and i.resource = q.resource"};
+const Statement kAddIdentity{
+    "w_add_identity",
+    "insert into identity (tenant, type, token, resource) "
+    "select * from unnest($1::int2[], $2::int2[], $3::uuid[], $4::int8[]) on conflict do nothing"};
+const Statement kAddResource{
+    "w_add_resource",
+    "insert into resource (pk, tenant, type, id, version, deleted, subject, updated, main_date, "
+    "merge) select * from unnest($1::int8[], $2::int2[], $3::int2[], $4::text[], $5::int4[], "
+    "$6::bool[], $7::int8[], $8::timestamptz[], $9::timestamptz[], $10::bytea[]) "
+    "on conflict do nothing"};
+const Statement kSetResource{
+    "w_set_resource",
+    "update resource r set version = q.version, deleted = q.deleted, subject = q.subject, "
+    "updated = q.updated, main_date = q.main_date, merge = q.merge "
+    "from unnest($1::int8[], $2::int4[], $3::bool[], $4::int8[], $5::timestamptz[], "
+    "$6::timestamptz[], $7::bytea[]) q(pk, version, deleted, subject, updated, main_date, merge) "
+    "where r.pk = q.pk"};
+const Statement kAddVersion{
+    "w_add_version",
+    "insert into version (resource, version, updated, body) "
+    "select * from unnest($1::int8[], $2::int4[], $3::timestamptz[], $4::bytea[])"};
+const Statement kDropToken{
+    "w_drop_token",
+    "delete from index_token i using unnest($1::int2[], $2::int8[], $3::int8[], $4::int8[]) "
+    "q(tenant, hash, subject, resource) where i.tenant = q.tenant and i.hash = q.hash and "
+    "i.subject = q.subject and i.resource = q.resource"};
+const Statement kAddToken{"w_add_token",
+                          "insert into index_token (tenant, hash, subject, resource) "
+                          "select * from unnest($1::int2[], $2::int8[], $3::int8[], $4::int8[])"};
+const Statement kDropDate{
+    "w_drop_date",
+    "delete from index_date i using unnest($1::int2[], $2::int4[], $3::timestamptz[], "
+    "$4::timestamptz[], $5::int8[]) q(tenant, parameter, low, high, resource) where "
+    "i.tenant = q.tenant and i.parameter = q.parameter and i.low = q.low and i.high = q.high and "
+    "i.resource = q.resource"};
+const Statement kAddDate{
+    "w_add_date",
+    "insert into index_date (tenant, parameter, low, high, resource) select * from "
+    "unnest($1::int2[], $2::int4[], $3::timestamptz[], $4::timestamptz[], $5::int8[])"};
+const Statement kDropNumber{
+    "w_drop_number",
+    "delete from index_number i using unnest($1::int2[], $2::int4[], $3::float8[], $4::int8[]) "
+    "q(tenant, parameter, value, resource) where i.tenant = q.tenant and "
+    "i.parameter = q.parameter and i.value = q.value and i.resource = q.resource"};
+const Statement kAddNumber{
+    "w_add_number",
+    "insert into index_number (tenant, parameter, value, resource) select * from "
+    "unnest($1::int2[], $2::int4[], $3::float8[], $4::int8[])"};
+const Statement kDropLink{
+    "w_drop_link",
+    "delete from link l using unnest($1::int2[], $2::int8[]) q(tenant, loser) "
+    "where l.tenant = q.tenant and l.loser = q.loser"};
+const Statement kAddLink{"w_add_link",
+                         "insert into link (tenant, loser, survivor) select * from "
+                         "unnest($1::int2[], $2::int8[], $3::int8[]) "
+                         "on conflict (tenant, loser) do update set survivor = excluded.survivor"};
+const Statement kAddConflict{
+    "w_add_conflict",
+    "insert into identity_conflict (tenant, type, kept, other, seq) select * from "
+    "unnest($1::int2[], $2::int2[], $3::int8[], $4::int8[], $5::int8[]) on conflict do nothing"};
+const Statement kAddOutcome{
+    "w_add_outcome",
+    "insert into outcome (seq, received, tenant, status, event, stage, path, reason, generation, "
+    "map_name, map_version, detail, ack) select * from unnest($1::int8[], $2::timestamptz[], "
+    "$3::int2[], $4::int2[], $5::text[], $6::text[], $7::text[], $8::text[], $9::int8[], "
+    "$10::text[], $11::text[], $12::bytea[], $13::bytea[])"};
+const Statement kAddMessageKey{
+    "w_add_message_key",
+    "insert into message_key (tenant, token, seq, received) select * from "
+    "unnest($1::int2[], $2::int8[], $3::int8[], $4::timestamptz[])"};
+const Statement kAddEvents{
+    "w_add_events",
+    "with head as (update event_head set seq = seq + $1::int8 returning seq), "
+    "made as (insert into event (seq, resource, message, updated, version, tenant, type, kind) "
+    "select head.seq - $1::int8 + q.n, q.resource, q.message, q.updated, q.version, q.tenant, "
+    "q.type, q.kind from head, unnest($2::int8[], $3::int8[], $4::timestamptz[], $5::int4[], "
+    "$6::int2[], $7::int2[], $8::int2[]) with ordinality "
+    "q(resource, message, updated, version, tenant, type, kind, n)) select seq from head"};
+const Statement kCommit{"w_commit", "commit"};
+const Statement kDone{"w_done",
+                      "select seq from outcome where seq = any($1::int8[]) and "
+                      "received = any($2::timestamptz[])"};
+const Statement kEventHead{"w_event_head", "select seq from event_head"};
+const Statement kHasVersion{"w_has_version",
+                            "select 1 from version where resource = $1::int8 and "
+                            "version = $2::int4 and updated = $3::timestamptz"};
+
+// One WriteBatch: queues statements and remembers what their row counts must be.
+class BatchWriter {
+public:
+    BatchWriter(pg::Connection& connection, WriteContext& context, WorkingSet& set)
+        : connection_(connection), context_(context), set_(set) {}
+
+    Result<void> Run(const std::vector<IndexChange>& index, const std::vector<Outcome>& outcomes) {
+        CARESTREAM_TRY(Identities());
+        CARESTREAM_TRY(Resources());
+        CARESTREAM_TRY(Versions());
+        CARESTREAM_TRY(Tokens(index));
+        CARESTREAM_TRY(Dates(index));
+        CARESTREAM_TRY(Numbers(index));
+        CARESTREAM_TRY(Links());
+        CARESTREAM_TRY(Conflicts());
+        CARESTREAM_TRY(Outcomes(outcomes));
+        CARESTREAM_TRY(MessageKeys(outcomes));
+        if (expected_.empty()) return {};
+        CARESTREAM_ASSIGN(results, connection_.Sync());
+        for (std::size_t i = 0; i < results.size(); ++i) {
+            if (expected_[i] >= 0 && results[i].affected() != expected_[i]) {
+                return FailRetryable("another writer was first", Code::kConflict);
+            }
+        }
+        return {};
+    }
+
+private:
+    static constexpr std::int64_t kAny = -1;
+
+    Result<void> Queue(const Statement& statement, const Params& params, std::int64_t expected) {
+        CARESTREAM_TRY(connection_.Queue(statement, params));
+        expected_.push_back(expected);
+        return {};
+    }
+
+    Result<void> Identities() {
+        // One order for all writers: their inserts wait for each other and never in a circle.
+        const auto by_name = [](const NewIdentity& a, const NewIdentity& b) {
+            return a.name < b.name;
+        };
+        std::sort(set_.gone_identities.begin(), set_.gone_identities.end(), by_name);
+        std::sort(set_.new_identities.begin(), set_.new_identities.end(), by_name);
+        CARESTREAM_TRY(IdentityRows(
+            kDropIdentity, set_.gone_identities, [](const NewIdentity&) { return true; }, false));
+        CARESTREAM_TRY(IdentityRows(
+            kAddIdentity, set_.new_identities, [](const NewIdentity& row) { return row.exclusive; },
+            true));
+        return IdentityRows(
+            kAddIdentity, set_.new_identities,
+            [](const NewIdentity& row) { return !row.exclusive; }, false);
+    }
+
+    template <typename Wanted>
+    Result<void> IdentityRows(const Statement& statement, const std::vector<NewIdentity>& list,
+                              Wanted wanted, bool all) {
+        Array tenants(Type::kInt2);
+        Array types(Type::kInt2);
+        Array tokens(Type::kUuid);
+        Array resources(Type::kInt8);
+        for (const NewIdentity& row : list) {
+            if (row.pk == 0 || !wanted(row)) continue;
+            tenants.AddInt2(row.name.tenant);
+            types.AddInt2(row.name.type);
+            tokens.AddUuid(row.name.token);
+            resources.AddInt8(row.pk);
+        }
+        if (tokens.empty()) return {};
+        Params params;
+        params.List(tenants).List(types).List(tokens).List(resources);
+        return Queue(statement, params, all ? static_cast<std::int64_t>(tokens.size()) : kAny);
+    }
+
+    void AddMerge(const Entry& entry, Array& merges) {
+        if (!entry.opened && entry.versions.empty()) {
+            merges.AddNull();  // a reserved row
+            return;
+        }
+        merges.AddBytes(
+            context_.codec().SealStamps({entry.tenant, entry.type, entry.id, entry.version},
+                                        entry.updated, PackStamps(entry.newest, entry.stamps)));
+    }
+
+    static void AddMainDate(const Entry& entry, Array& dates) {
+        if (entry.main_date.has_value()) {
+            dates.AddTimestamp(*entry.main_date);
+        } else {
+            dates.AddNull();
+        }
+    }
+
+    Result<void> Resources() {
+        std::vector<const Entry*> fresh;
+        std::vector<const Entry*> known;
+        for (const Entry& entry : set_.entries()) {
+            const bool changes = !entry.versions.empty() || entry.stamps_changed;
+            if (entry.row_stored && changes) known.push_back(&entry);
+            if (!entry.row_stored && (!entry.versions.empty() || entry.reserved)) {
+                fresh.push_back(&entry);
+            }
+        }
+        CARESTREAM_TRY(AddResources(std::move(fresh)));
+        return SetResources(known);
+    }
+
+    Result<void> AddResources(std::vector<const Entry*> fresh) {
+        if (fresh.empty()) return {};
+        std::sort(fresh.begin(), fresh.end(), [](const Entry* a, const Entry* b) {
+            return std::tie(a->tenant, a->type_number, a->id) <
+                   std::tie(b->tenant, b->type_number, b->id);
+        });
+        Array pks(Type::kInt8), tenants(Type::kInt2), types(Type::kInt2), ids(Type::kText),
+            versions(Type::kInt4), deleted(Type::kBool), subjects(Type::kInt8),
+            updated(Type::kTimestamptz), dates(Type::kTimestamptz), merges(Type::kBytea);
+        for (const Entry* entry : fresh) {
+            pks.AddInt8(entry->pk);
+            tenants.AddInt2(entry->tenant);
+            types.AddInt2(entry->type_number);
+            ids.AddText(entry->id);
+            versions.AddInt4(entry->version);
+            deleted.AddBool(entry->deleted);
+            subjects.AddInt8(entry->subject);
+            updated.AddTimestamp(entry->updated);
+            AddMainDate(*entry, dates);
+            AddMerge(*entry, merges);
+        }
+        Params params;
+        params.List(pks).List(tenants).List(types).List(ids).List(versions).List(deleted);
+        params.List(subjects).List(updated).List(dates).List(merges);
+        return Queue(kAddResource, params, static_cast<std::int64_t>(fresh.size()));
+    }
+
+    Result<void> SetResources(const std::vector<const Entry*>& known) {
+        if (known.empty()) return {};
+        Array pks(Type::kInt8), versions(Type::kInt4), deleted(Type::kBool), subjects(Type::kInt8),
+            updated(Type::kTimestamptz), dates(Type::kTimestamptz), merges(Type::kBytea);
+        for (const Entry* entry : known) {
+            CARESTREAM_ASSERT(entry->loaded && entry->opened);
+            pks.AddInt8(entry->pk);
+            versions.AddInt4(entry->version);
+            deleted.AddBool(entry->deleted);
+            subjects.AddInt8(entry->subject);
+            updated.AddTimestamp(entry->updated);
+            AddMainDate(*entry, dates);
+            AddMerge(*entry, merges);
+        }
+        Params params;
+        params.List(pks).List(versions).List(deleted).List(subjects).List(updated).List(dates);
+        params.List(merges);
+        return Queue(kSetResource, params, static_cast<std::int64_t>(known.size()));
+    }
+
+    Result<void> Versions() {
+        Array resources(Type::kInt8), versions(Type::kInt4), updated(Type::kTimestamptz),
+            bodies(Type::kBytea);
+        for (const Entry& entry : set_.entries()) {
+            for (const NewVersion& made : entry.versions) {
+                resources.AddInt8(entry.pk);
+                versions.AddInt4(made.version);
+                updated.AddTimestamp(made.updated);
+                if (made.json.empty()) {
+                    bodies.AddNull();
+                } else {
+                    bodies.AddBytes(context_.codec().SealBody(
+                        {entry.tenant, entry.type, entry.id, made.version}, made.updated,
+                        made.json));
+                }
+            }
+        }
+        if (resources.empty()) return {};
+        Params params;
+        params.List(resources).List(versions).List(updated).List(bodies);
+        return Queue(kAddVersion, params, kAny);
+    }
+
+    Result<void> Tokens(const std::vector<IndexChange>& index) {
+        CARESTREAM_TRY(TokenRows(kDropToken, index, &IndexDifference::removed));
+        return TokenRows(kAddToken, index, &IndexDifference::added);
+    }
+
+    Result<void> TokenRows(const Statement& statement, const std::vector<IndexChange>& index,
+                           IndexRows IndexDifference::*side) {
+        Array tenants(Type::kInt2), hashes(Type::kInt8), subjects(Type::kInt8),
+            resources(Type::kInt8);
+        for (const IndexChange& change : index) {
+            const IndexRows& rows = change.difference.*side;
+            for (const std::int64_t hash : rows.tokens) {
+                tenants.AddInt2(change.entry->tenant);
+                hashes.AddInt8(hash);
+                subjects.AddInt8(rows.subject);
+                resources.AddInt8(change.entry->pk);
+            }
+        }
+        if (hashes.empty()) return {};
+        Params params;
+        params.List(tenants).List(hashes).List(subjects).List(resources);
+        return Queue(statement, params, kAny);
+    }
+
+    Result<void> Dates(const std::vector<IndexChange>& index) {
+        CARESTREAM_TRY(DateRows(kDropDate, index, &IndexDifference::removed));
+        return DateRows(kAddDate, index, &IndexDifference::added);
+    }
+
+    Result<void> DateRows(const Statement& statement, const std::vector<IndexChange>& index,
+                          IndexRows IndexDifference::*side) {
+        Array tenants(Type::kInt2), parameters(Type::kInt4), lows(Type::kTimestamptz),
+            highs(Type::kTimestamptz), resources(Type::kInt8);
+        for (const IndexChange& change : index) {
+            for (const DateRow& row : (change.difference.*side).dates) {
+                tenants.AddInt2(change.entry->tenant);
+                parameters.AddInt4(static_cast<std::int32_t>(row.parameter));
+                lows.AddTimestamp(row.low);
+                highs.AddTimestamp(row.high);
+                resources.AddInt8(change.entry->pk);
+            }
+        }
+        if (lows.empty()) return {};
+        Params params;
+        params.List(tenants).List(parameters).List(lows).List(highs).List(resources);
+        return Queue(statement, params, kAny);
+    }
+
+    Result<void> Numbers(const std::vector<IndexChange>& index) {
+        CARESTREAM_TRY(NumberRows(kDropNumber, index, &IndexDifference::removed));
+        return NumberRows(kAddNumber, index, &IndexDifference::added);
+    }
+
+    Result<void> NumberRows(const Statement& statement, const std::vector<IndexChange>& index,
+                            IndexRows IndexDifference::*side) {
+        Array tenants(Type::kInt2), parameters(Type::kInt4), values(Type::kFloat8),
+            resources(Type::kInt8);
+        for (const IndexChange& change : index) {
+            for (const NumberRow& row : (change.difference.*side).numbers) {
+                tenants.AddInt2(change.entry->tenant);
+                parameters.AddInt4(static_cast<std::int32_t>(row.parameter));
+                values.AddFloat8(row.value);
+                resources.AddInt8(change.entry->pk);
+            }
+        }
+        if (values.empty()) return {};
+        Params params;
+        params.List(tenants).List(parameters).List(values).List(resources);
+        return Queue(statement, params, kAny);
+    }
+
+    Result<void> Links() {
+        // Of several changes of one loser the last holds; the others would meet in one statement.
+        std::map<std::pair<Tenant, std::int64_t>, std::int64_t> last;
+        for (const NewLink& link : set_.new_links) last[{link.tenant, link.loser}] = link.survivor;
+        Array gone_tenants(Type::kInt2), gone_losers(Type::kInt8), tenants(Type::kInt2),
+            losers(Type::kInt8), survivors(Type::kInt8);
+        for (const auto& [key, survivor] : last) {
+            if (survivor == 0) {
+                gone_tenants.AddInt2(key.first);
+                gone_losers.AddInt8(key.second);
+            } else {
+                tenants.AddInt2(key.first);
+                losers.AddInt8(key.second);
+                survivors.AddInt8(survivor);
+            }
+        }
+        if (!gone_losers.empty()) {
+            Params params;
+            params.List(gone_tenants).List(gone_losers);
+            CARESTREAM_TRY(Queue(kDropLink, params, kAny));
+        }
+        if (losers.empty()) return {};
+        Params params;
+        params.List(tenants).List(losers).List(survivors);
+        return Queue(kAddLink, params, kAny);
+    }
+
+    Result<void> Conflicts() {
+        if (set_.new_conflicts.empty()) return {};
+        Array tenants(Type::kInt2), types(Type::kInt2), kept(Type::kInt8), others(Type::kInt8),
+            seqs(Type::kInt8);
+        for (const NewConflict& conflict : set_.new_conflicts) {
+            tenants.AddInt2(conflict.tenant);
+            types.AddInt2(conflict.type);
+            kept.AddInt8(conflict.kept);
+            others.AddInt8(conflict.other);
+            seqs.AddInt8(conflict.seq);
+        }
+        Params params;
+        params.List(tenants).List(types).List(kept).List(others).List(seqs);
+        return Queue(kAddConflict, params, kAny);
+    }
+
+    Result<void> Outcomes(const std::vector<Outcome>& outcomes) {
+        if (outcomes.empty()) return {};
+        Array seqs(Type::kInt8), received(Type::kTimestamptz), tenants(Type::kInt2),
+            statuses(Type::kInt2), events(Type::kText), stages(Type::kText), paths(Type::kText),
+            reasons(Type::kText), generations(Type::kInt8), maps(Type::kText),
+            map_versions(Type::kText), details(Type::kBytea), acks(Type::kBytea);
+        static const std::vector<ChangedResource> kNone;
+        for (const Outcome& outcome : outcomes) {
+            const FeedWrite& write = *outcome.write;
+            seqs.AddInt8(write.seq);
+            received.AddTimestamp(write.received);
+            tenants.AddInt2(write.tenant);
+            statuses.AddInt2(static_cast<std::int16_t>(outcome.status));
+            events.AddText(write.event);
+            stages.AddText(outcome.stage);
+            paths.AddText(outcome.path);
+            reasons.AddText(outcome.reason);
+            generations.AddInt8(write.generation);
+            maps.AddText(write.map_name);
+            map_versions.AddText(write.map_version);
+            details.AddBytes(SealDetail(context_.keys(), write.tenant, write.seq, write.received,
+                                        write.loss_report,
+                                        outcome.resources ? *outcome.resources : kNone));
+            if (write.ack.empty()) {
+                acks.AddNull();
+            } else {
+                acks.AddBytes(
+                    SealAck(context_.keys(), write.tenant, write.seq, write.received, write.ack));
+            }
+        }
+        Params params;
+        params.List(seqs).List(received).List(tenants).List(statuses).List(events).List(stages);
+        params.List(paths).List(reasons).List(generations).List(maps).List(map_versions);
+        params.List(details).List(acks);
+        return Queue(kAddOutcome, params, static_cast<std::int64_t>(outcomes.size()));
+    }
+
+    Result<void> MessageKeys(const std::vector<Outcome>& outcomes) {
+        Array tenants(Type::kInt2), tokens(Type::kInt8), seqs(Type::kInt8),
+            received(Type::kTimestamptz);
+        for (const Outcome& outcome : outcomes) {
+            const FeedWrite& write = *outcome.write;
+            std::vector<std::int64_t> own;
+            for (const FindKey& key : write.find_keys) {
+                if (key.kind == "control" || key.value.empty()) continue;  // the journal has it
+                own.push_back(FindToken(context_.TokenKeyOf(write.tenant), key));
+            }
+            std::sort(own.begin(), own.end());
+            own.erase(std::unique(own.begin(), own.end()), own.end());
+            for (const std::int64_t token : own) {
+                tenants.AddInt2(write.tenant);
+                tokens.AddInt8(token);
+                seqs.AddInt8(write.seq);
+                received.AddTimestamp(write.received);
+            }
+        }
+        if (tokens.empty()) return {};
+        Params params;
+        params.List(tenants).List(tokens).List(seqs).List(received);
+        return Queue(kAddMessageKey, params, kAny);
+    }
+
+    pg::Connection& connection_;
+    WriteContext& context_;
+    WorkingSet& set_;
+    std::vector<std::int64_t> expected_;
+};
+
+}  // namespace
+
+Result<void> WriteBatch(pg::Connection& connection, WriteContext& context, WorkingSet& set,
+                        const std::vector<IndexChange>& index,
+                        const std::vector<Outcome>& outcomes) {
+    return BatchWriter(connection, context, set).Run(index, outcomes);
+}
+
+Result<std::int64_t> CommitBatch(pg::Connection& connection, WorkingSet& set) {
+    Array resources(Type::kInt8), messages(Type::kInt8), updated(Type::kTimestamptz),
+        versions(Type::kInt4), tenants(Type::kInt2), types(Type::kInt2), kinds(Type::kInt2);
+    // In the order in which they were made, not resource by resource.
+    std::vector<std::pair<const NewVersion*, const Entry*>> all;
+    for (const Entry& entry : set.entries()) {
+        for (const NewVersion& made : entry.versions) all.emplace_back(&made, &entry);
+    }
+    std::sort(all.begin(), all.end(),
+              [](const auto& a, const auto& b) { return a.first->ordinal < b.first->ordinal; });
+    for (const auto& [made, entry] : all) {
+        resources.AddInt8(entry->pk);
+        messages.AddInt8(made->message);
+        updated.AddTimestamp(made->updated);
+        versions.AddInt4(made->version);
+        tenants.AddInt2(entry->tenant);
+        types.AddInt2(entry->type_number);
+        kinds.AddInt2(static_cast<std::int16_t>(made->kind));
+    }
+    const bool any = !resources.empty();
+    if (any) {
+        Params params;
+        params.Int8(static_cast<std::int64_t>(resources.size()));
+        params.List(resources).List(messages).List(updated).List(versions).List(tenants);
+        params.List(types).List(kinds);
+        CARESTREAM_TRY(connection.Queue(kAddEvents, params));
+    }
+    CARESTREAM_TRY(connection.Queue(kCommit));
+    CARESTREAM_ASSIGN(results, connection.Sync());
+    return any ? results[0].Int8(0, 0) : 0;
+}
+
+Result<std::vector<std::int64_t>> DoneMessages(pg::Connection& connection,
+                                               const std::vector<const FeedWrite*>& writes) {
+    Array seqs(Type::kInt8), received(Type::kTimestamptz);
+    for (const FeedWrite* write : writes) {
+        seqs.AddInt8(write->seq);
+        received.AddTimestamp(write->received);
+    }
+    Params params;
+    params.List(seqs).List(received);
+    CARESTREAM_ASSIGN(rows, connection.Run(kDone, params));
+    std::vector<std::int64_t> done;
+    for (int row = 0; row < rows.size(); ++row) done.push_back(rows.Int8(row, 0));
+    return done;
+}
+
+Result<std::int64_t> EventHead(pg::Connection& connection) {
+    CARESTREAM_ASSIGN(rows, connection.Run(kEventHead));
+    return rows.Int8(0, 0);
+}
+
+Result<bool> HasVersion(pg::Connection& connection, std::int64_t pk, std::int32_t version,
+                        Micros updated) {
+    Params params;
+    params.Int8(pk).Int4(version).Timestamp(updated);
+    CARESTREAM_ASSIGN(rows, connection.Run(kHasVersion, params));
+    return !rows.empty();
+}
+
+}  // namespace carestream::store

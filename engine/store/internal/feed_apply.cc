@@ -1,0 +1,293 @@
+#include "store/internal/feed_apply.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "crypto/keys.h"
+#include "fhir/apply.h"
+#include "store/internal/patient_link.h"
+
+namespace carestream::store {
+namespace {
+
+using Renames = std::unordered_map<std::string, std::string>;
+
+std::string ReferenceTo(std::string_view type, std::string_view id) {
+    return std::string(type).append("/").append(id);
+}
+
+// A message at work. Lives for one ApplyFeed.
+class FeedApplier {
+public:
+    FeedApplier(const FeedWrite& write, WriteContext& context, WorkingSet& set)
+        : write_(write),
+          context_(context),
+          set_(set),
+          stamp_{write.changes.order_time != 0 ? write.changes.order_time : write.received,
+                 write.seq} {}
+
+    Result<FeedResult> Run() {
+        CARESTREAM_TRY(Resolve());
+        CARESTREAM_TRY(ApplyChanges(false));
+        for (const fhir::PatientLink& link : write_.changes.links) CARESTREAM_TRY(Link(link));
+        // Provenance of a message that changed nothing would say that it did.
+        if (changed_) CARESTREAM_TRY(ApplyChanges(true));
+        Report();
+        return std::move(result_);
+    }
+
+private:
+    // What a change means: `raw` by its keys, `target` after links.
+    struct Meaning {
+        Entry* raw = nullptr;
+        Entry* target = nullptr;  // null: there is nothing to change, and nothing is made
+    };
+
+    [[nodiscard]] static bool OnlyWithOthers(const fhir::Change& change) {
+        return change.only_with_others || change.type == "Provenance";
+    }
+
+    Result<void> Resolve() {
+        const auto& changes = write_.changes.changes;
+        meanings_.resize(changes.size());
+        for (std::size_t i = 0; i < changes.size(); ++i) {
+            if (context_.TypeNumber(changes[i].type) == 0) {
+                return Fail(Code::kInvalid, "not a resource type of FHIR R4", changes[i].type);
+            }
+            ResolveOne(changes[i], IsLoser(i), meanings_[i]);
+            const Entry* target = meanings_[i].target;
+            const std::string made = target == nullptr ? "" : target->id;
+            if (made == changes[i].provisional_id) continue;
+            renames_[ReferenceTo(changes[i].type, changes[i].provisional_id)] =
+                target == nullptr ? "" : ReferenceTo(target->type, target->id);
+        }
+        return {};
+    }
+
+    [[nodiscard]] bool IsLoser(std::size_t index) const {
+        return std::any_of(write_.changes.links.begin(), write_.changes.links.end(),
+                           [&](const fhir::PatientLink& link) { return link.loser == index; });
+    }
+
+    void ResolveOne(const fhir::Change& change, bool loser, Meaning& meaning) {
+        const std::int16_t type = context_.TypeNumber(change.type);
+        std::vector<IdentityName> names;
+        names.reserve(change.keys.size());
+        for (const fhir::IdentityKey& key : change.keys) {
+            const IdentityName name =
+                names.emplace_back(context_.NameOf(write_.tenant, change.type, key));
+            Entry* found = set_.FindIdentity(name);
+            if (found == nullptr) continue;
+            if (meaning.raw == nullptr) {
+                meaning.raw = found;
+            } else if (&set_.Canonical(*found) != &set_.Canonical(*meaning.raw)) {
+                Conflict(change, set_.Canonical(*meaning.raw), set_.Canonical(*found));
+            }
+        }
+        if (meaning.raw == nullptr) {
+            meaning.raw = set_.FindId(write_.tenant, type, change.provisional_id);
+        }
+        const bool must_exist = change.mode == fhir::ChangeMode::kUpdateOnly ||
+                                change.mode == fhir::ChangeMode::kDelete;
+        if (meaning.raw == nullptr && !must_exist) {
+            meaning.raw =
+                &set_.AddNew(write_.tenant, type, change.provisional_id, context_.NewPk());
+        }
+        if (meaning.raw == nullptr) return;
+        meaning.target = loser ? meaning.raw : &set_.Canonical(*meaning.raw);
+        if (must_exist && !meaning.target->Exists()) {
+            meaning.target = nullptr;
+            return;
+        }
+        for (const IdentityName& name : names) set_.AddIdentity(name, *meaning.target, true);
+    }
+
+    void Conflict(const fhir::Change& change, const Entry& kept, const Entry& other) {
+        set_.new_conflicts.push_back(
+            {write_.tenant, kept.type_number, kept.pk, other.pk, write_.seq});
+        const std::string text = change.type +
+                                 ": identifiers of the message lead to two stored resources; "
+                                 "the strongest identifier decided, nothing was merged";
+        if (result_.reason.find(text) == std::string::npos) {
+            if (!result_.reason.empty()) result_.reason += "; ";
+            result_.reason += text;
+        }
+        ++result_.identity_conflicts;
+    }
+
+    Result<void> ApplyChanges(bool only_with_others) {
+        const auto& changes = write_.changes.changes;
+        for (std::size_t i = 0; i < changes.size(); ++i) {
+            if (OnlyWithOthers(changes[i]) != only_with_others) continue;
+            Entry* target = meanings_[i].target;
+            if (target == nullptr) {
+                result_.skipped.push_back(changes[i].type);
+                continue;
+            }
+            CARESTREAM_TRY(ApplyOne(changes[i], *target));
+        }
+        return {};
+    }
+
+    Result<void> ApplyOne(const fhir::Change& change, Entry& entry) {
+        if (change.mode == fhir::ChangeMode::kFindOrCreate && entry.Exists()) return {};
+        if (change.mode == fhir::ChangeMode::kDelete) return Delete(entry);
+        if (renames_.empty()) return Merge(change, entry);
+        fhir::Change renamed = change;
+        RewriteReferences(renamed.resource, renames_);
+        return Merge(renamed, entry);
+    }
+
+    // Older than the deletion, or, of a deletion, older than the newest change?
+    bool TooOld(const Entry& entry) {
+        if (stamp_ >= entry.newest) return false;
+        result_.superseded.push_back(ReferenceTo(entry.type, entry.id));
+        return true;
+    }
+
+    Result<void> Delete(Entry& entry) {
+        CARESTREAM_ASSERT(entry.loaded);
+        CARESTREAM_TRY(set_.Open(entry));
+        if (!entry.Exists() || TooOld(entry)) return {};
+        set_.Touch(entry);
+        entry.gone = true;
+        entry.stamps.clear();
+        entry.newest = stamp_;
+        changed_ = true;
+        return {};
+    }
+
+    Result<void> Merge(const fhir::Change& change, Entry& entry) {
+        CARESTREAM_ASSERT(entry.loaded);
+        CARESTREAM_TRY(set_.Parse(entry));
+        if (entry.deleted && TooOld(entry)) return {};
+        set_.Touch(entry);
+        const bool was_there = entry.Exists() || entry.dirty;
+        fhir::Node current = std::move(*entry.node);
+        entry.node.reset();
+        CARESTREAM_ASSIGN(
+            applied, fhir::Apply(context_.definitions(), std::move(current), entry.stamps, change,
+                                 stamp_, write_.changes.source));
+        for (const std::string& element : applied.superseded) {
+            result_.superseded.push_back(ReferenceTo(entry.type, entry.id) + "." + element);
+        }
+        entry.node = std::move(applied.resource);
+        entry.node->Set("resourceType", fhir::Node::String(std::string(entry.type)));
+        entry.node->Set("id", fhir::Node::String(entry.id));
+        entry.stamps = std::move(applied.stamps);
+        entry.newest = std::max(entry.newest, stamp_);
+        entry.stamps_changed |= applied.stamps_changed;
+        entry.gone = false;
+        if (applied.changed || !was_there) {
+            entry.dirty = true;
+            changed_ = true;
+        }
+        return {};
+    }
+
+    Result<void> Link(const fhir::PatientLink& link) {
+        if (link.loser >= meanings_.size() || link.survivor >= meanings_.size()) {
+            return Fail(Code::kInternal, "a link names no change");
+        }
+        Entry* loser = meanings_[link.loser].raw;
+        Entry* survivor = meanings_[link.survivor].raw;
+        if (loser == nullptr || survivor == nullptr || loser == survivor) return {};
+        CARESTREAM_ASSERT(loser->loaded && survivor->loaded);
+        CARESTREAM_ASSIGN(changes, ChangePatientLink(context_.definitions(), set_, write_.tenant,
+                                                     *loser, *survivor, link.remove, stamp_));
+        changed_ |= changes;
+        return {};
+    }
+
+    void Report() {
+        for (const Entry* entry : set_.Finish(write_.seq, context_.Now())) {
+            result_.resources.push_back({std::string(entry->type), entry->id, entry->version,
+                                         entry->versions.back().kind == EventKind::kCreated});
+        }
+    }
+
+    const FeedWrite& write_;
+    WriteContext& context_;
+    WorkingSet& set_;
+    const fhir::Stamp stamp_;
+    std::vector<Meaning> meanings_;
+    Renames renames_;
+    bool changed_ = false;
+    FeedResult result_;
+};
+
+}  // namespace
+
+void RewriteReferences(fhir::Node& node, const Renames& renames) {
+    for (fhir::Node& item : node.items()) RewriteReferences(item, renames);
+    auto& members = node.members();
+    for (auto member = members.begin(); member != members.end();) {
+        if (member->name == "reference" && member->value.IsString()) {
+            const auto found = renames.find(member->value.text());
+            if (found == renames.end()) {
+                ++member;
+            } else if (found->second.empty()) {
+                member = members.erase(member);
+            } else {
+                member->value = fhir::Node::String(found->second);
+                ++member;
+            }
+            continue;
+        }
+        const bool was_empty = member->value.IsEmpty();
+        RewriteReferences(member->value, renames);
+        if (!was_empty && member->value.IsEmpty()) {
+            member = members.erase(member);
+        } else {
+            ++member;
+        }
+    }
+    std::erase_if(node.items(),
+                  [](const fhir::Node& item) { return item.IsObject() && item.members().empty(); });
+}
+
+void WantFeed(const FeedWrite& write, WriteContext& context, Wanted& wanted) {
+    if (write.status != OutcomeStatus::kProcessed) return;
+    for (const fhir::Change& change : write.changes.changes) {
+        const std::int16_t type = context.TypeNumber(change.type);
+        if (type == 0) continue;  // ApplyFeed refuses it
+        for (const fhir::IdentityKey& key : change.keys) {
+            wanted.identities.push_back(context.NameOf(write.tenant, change.type, key));
+        }
+        wanted.ids.push_back({write.tenant, type, change.provisional_id});
+    }
+    // Each may be new, and name a patient who is not stored yet.
+    wanted.resources_max += 2 * write.changes.changes.size();
+}
+
+void LockFeed(const FeedWrite& write, WriteContext& context, WorkingSet& set,
+              const std::function<void(Entry&)>& mark) {
+    if (write.status != OutcomeStatus::kProcessed) return;
+    const auto consider = [&](const fhir::Change& change, Entry* found) {
+        if (found == nullptr) return;
+        Entry& target = set.Canonical(*found);
+        const bool only_found = change.mode == fhir::ChangeMode::kFindOrCreate && target.Exists();
+        if (!only_found) mark(target);
+        if (!write.changes.links.empty()) {
+            mark(*found);
+            mark(target);
+        }
+    };
+    for (const fhir::Change& change : write.changes.changes) {
+        for (const fhir::IdentityKey& key : change.keys) {
+            consider(change, set.FindIdentity(context.NameOf(write.tenant, change.type, key)));
+        }
+        consider(change,
+                 set.FindId(write.tenant, context.TypeNumber(change.type), change.provisional_id));
+    }
+}
+
+Result<FeedResult> ApplyFeed(const FeedWrite& write, WriteContext& context, WorkingSet& set) {
+    set.Begin();
+    Result<FeedResult> result = FeedApplier(write, context, set).Run();
+    if (!result) set.Undo();
+    return result;
+}
+
+}  // namespace carestream::store

@@ -1,0 +1,70 @@
+#include "store/internal/index_rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+
+namespace carestream::store {
+namespace {
+
+template <typename T>
+void SortUnique(std::vector<T>& list) {
+    std::sort(list.begin(), list.end());
+    list.erase(std::unique(list.begin(), list.end()), list.end());
+}
+
+template <typename T>
+void Subtract(const std::vector<T>& from, const std::vector<T>& what, std::vector<T>& out) {
+    std::set_difference(from.begin(), from.end(), what.begin(), what.end(),
+                        std::back_inserter(out));
+}
+
+}  // namespace
+
+std::int64_t HashOf(const crypto::TokenKey& key, std::string_view space, std::string_view form,
+                    std::string_view value) {
+    return key.Token64(space, form, value);
+}
+
+IndexRows MakeIndexRows(const crypto::TokenKey& key, const search::IndexEntries& entries,
+                        std::int64_t subject) {
+    IndexRows rows;
+    rows.subject = subject;
+    rows.tokens.reserve(entries.tokens.size());
+    for (const search::TokenEntry& token : entries.tokens) {
+        rows.tokens.push_back(HashOf(key, token.space, token.form, token.value));
+    }
+    for (const search::DateEntry& date : entries.dates) {
+        rows.dates.push_back({date.parameter, date.low, date.high});
+    }
+    for (const search::NumberEntry& number : entries.numbers) {
+        if (std::isfinite(number.value)) rows.numbers.push_back({number.parameter, number.value});
+    }
+    SortUnique(rows.tokens);
+    SortUnique(rows.dates);
+    // No NaN got in, so the order is total.
+    std::sort(rows.numbers.begin(), rows.numbers.end(),
+              [](const NumberRow& a, const NumberRow& b) { return (a <=> b) < 0; });
+    rows.numbers.erase(std::unique(rows.numbers.begin(), rows.numbers.end()), rows.numbers.end());
+    return rows;
+}
+
+IndexDifference Difference(const IndexRows& before, const IndexRows& after) {
+    IndexDifference difference;
+    difference.removed.subject = before.subject;
+    difference.added.subject = after.subject;
+    if (before.subject == after.subject) {
+        Subtract(before.tokens, after.tokens, difference.removed.tokens);
+        Subtract(after.tokens, before.tokens, difference.added.tokens);
+    } else {
+        difference.removed.tokens = before.tokens;
+        difference.added.tokens = after.tokens;
+    }
+    Subtract(before.dates, after.dates, difference.removed.dates);
+    Subtract(after.dates, before.dates, difference.added.dates);
+    Subtract(before.numbers, after.numbers, difference.removed.numbers);
+    Subtract(after.numbers, before.numbers, difference.added.numbers);
+    return difference;
+}
+
+}  // namespace carestream::store

@@ -1,0 +1,46 @@
+#pragma once
+// Index entries of a resource as the rows that are written: values hashed under the tenant's key.
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "crypto/keys.h"
+#include "search/index.h"
+
+namespace carestream::store {
+
+struct DateRow {
+    std::uint32_t parameter = 0;
+    Micros low = 0;
+    Micros high = 0;
+    auto operator<=>(const DateRow&) const = default;
+};
+
+struct NumberRow {
+    std::uint32_t parameter = 0;
+    double value = 0;
+    auto operator<=>(const NumberRow&) const = default;
+};
+
+// All lists sorted and without doubles. `subject` is the pk of the patient, 0 = none.
+struct IndexRows {
+    std::int64_t subject = 0;
+    std::vector<std::int64_t> tokens;
+    std::vector<DateRow> dates;
+    std::vector<NumberRow> numbers;
+};
+
+[[nodiscard]] std::int64_t HashOf(const crypto::TokenKey& key, std::string_view space,
+                                  std::string_view form, std::string_view value);
+[[nodiscard]] IndexRows MakeIndexRows(const crypto::TokenKey& key,
+                                      const search::IndexEntries& entries, std::int64_t subject);
+
+// What must be removed from, and added to, the tables so that `before` becomes `after`. A subject
+// that changed makes every token row another one.
+struct IndexDifference {
+    IndexRows removed;
+    IndexRows added;
+};
+[[nodiscard]] IndexDifference Difference(const IndexRows& before, const IndexRows& after);
+
+}  // namespace carestream::store

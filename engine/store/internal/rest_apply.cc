@@ -1,0 +1,157 @@
+#include "store/internal/rest_apply.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "crypto/keys.h"
+#include "fhir/apply.h"
+
+namespace carestream::store {
+namespace {
+
+// meta as the client may set it: without what the store sets.
+fhir::Node ClientMeta(const fhir::Node& resource) {
+    const fhir::Node* meta = resource.Find("meta");
+    fhir::Node own = meta == nullptr ? fhir::Node::Object() : *meta;
+    own.Remove("versionId");
+    own.Remove("lastUpdated");
+    return own;
+}
+
+RestResult Describe(const Entry& entry, bool created, bool unchanged) {
+    RestResult result;
+    result.version = {std::string(entry.type), entry.id,      entry.version,
+                      entry.deleted,           entry.updated, entry.body};
+    result.created = created;
+    result.unchanged = unchanged;
+    return result;
+}
+
+class RestApplier {
+public:
+    RestApplier(const RestWrite& write, WriteContext& context, WorkingSet& set)
+        : write_(write), context_(context), set_(set), stamp_{context.Now(), 0} {}
+
+    Result<RestResult> Run() {
+        const std::int16_t type = context_.TypeNumber(write_.type);
+        if (type == 0) {
+            return Fail(Code::kInvalid, "not a resource type of FHIR R4", write_.type);
+        }
+        if (write_.method == RestMethod::kCreate) {
+            return Put(set_.AddNew(write_.tenant, type, crypto::RandomUuid(), context_.NewPk()));
+        }
+        Entry* entry = set_.FindId(write_.tenant, type, write_.id);
+        if (write_.if_match.has_value() &&
+            (entry == nullptr || !entry->Exists() || entry->version != *write_.if_match)) {
+            return Fail(Code::kPreconditionFailed,
+                        "the current version is not the one that If-Match names", write_.type);
+        }
+        if (write_.method == RestMethod::kDelete) return Delete(entry);
+        if (entry == nullptr) {
+            entry = &set_.AddNew(write_.tenant, type, write_.id, context_.NewPk());
+        }
+        return Put(*entry);
+    }
+
+private:
+    Result<RestResult> Put(Entry& entry) {
+        CARESTREAM_ASSERT(entry.loaded);
+        CARESTREAM_TRY(set_.Parse(entry));
+        set_.Touch(entry);
+        const bool created = !entry.Exists();
+        fhir::Node current = std::move(*entry.node);
+        entry.node.reset();
+        fhir::Node replacement = write_.resource;
+        replacement.Set("id", fhir::Node::String(entry.id));
+        CARESTREAM_ASSIGN(applied, fhir::Replace(context_.definitions(), current, entry.stamps,
+                                                 std::move(replacement), stamp_));
+        if (!created && !applied.changed && ClientMeta(current) == ClientMeta(applied.resource)) {
+            set_.Undo();  // not even stamps: a write without effect has none
+            return Describe(entry, false, true);
+        }
+        RecordIdentifiers(entry, IdentifiersOf(current), IdentifiersOf(applied.resource));
+        entry.node = std::move(applied.resource);
+        entry.stamps = std::move(applied.stamps);
+        entry.newest = std::max(entry.newest, stamp_);
+        entry.stamps_changed = true;
+        entry.dirty = true;
+        set_.Finish(0, context_.Now());
+        return Describe(entry, created, false);
+    }
+
+    // What feeds look for follows what the client says; an identifier that another resource holds
+    // stays there.
+    void RecordIdentifiers(Entry& entry, const std::vector<fhir::IdentityKey>& before,
+                           const std::vector<fhir::IdentityKey>& after) {
+        for (const fhir::IdentityKey& key : after) {
+            set_.AddIdentity(context_.NameOf(write_.tenant, write_.type, key), entry, false);
+        }
+        for (const fhir::IdentityKey& key : before) {
+            if (std::find(after.begin(), after.end(), key) != after.end()) continue;
+            set_.RemoveIdentity(context_.NameOf(write_.tenant, write_.type, key), entry);
+        }
+    }
+
+    Result<RestResult> Delete(Entry* entry) {
+        if (entry == nullptr || entry->version == 0) {
+            return Fail(Code::kNotFound, "no such resource", write_.type);
+        }
+        CARESTREAM_ASSERT(entry->loaded);
+        CARESTREAM_TRY(set_.Open(*entry));
+        if (entry->deleted) return Describe(*entry, false, true);
+        set_.Touch(*entry);
+        entry->gone = true;
+        entry->stamps.clear();
+        entry->newest = std::max(entry->newest, stamp_);
+        set_.Finish(0, context_.Now());
+        return Describe(*entry, false, false);
+    }
+
+    const RestWrite& write_;
+    WriteContext& context_;
+    WorkingSet& set_;
+    const fhir::Stamp stamp_;
+};
+
+}  // namespace
+
+std::vector<fhir::IdentityKey> IdentifiersOf(const fhir::Node& resource) {
+    std::vector<fhir::IdentityKey> keys;
+    const fhir::Node* identifiers = resource.Find("identifier");
+    if (identifiers == nullptr) return keys;
+    const auto add = [&](const fhir::Node& identifier) {
+        fhir::IdentityKey key{std::string(identifier.TextOf("system")),
+                              std::string(identifier.TextOf("value"))};
+        if (!key.system.empty() && !key.value.empty()) keys.push_back(std::move(key));
+    };
+    if (identifiers->IsObject()) add(*identifiers);
+    for (const fhir::Node& identifier : identifiers->items()) add(identifier);
+    return keys;
+}
+
+void WantRest(const RestWrite& write, WriteContext& context, Wanted& wanted) {
+    const std::int16_t type = context.TypeNumber(write.type);
+    if (type == 0) return;
+    wanted.resources_max += 2;
+    if (write.method != RestMethod::kCreate) wanted.ids.push_back({write.tenant, type, write.id});
+    for (const fhir::IdentityKey& key : IdentifiersOf(write.resource)) {
+        wanted.identities.push_back(context.NameOf(write.tenant, write.type, key));
+    }
+}
+
+void LockRest(const RestWrite& write, WriteContext& context, WorkingSet& set,
+              const std::function<void(Entry&)>& mark) {
+    if (write.method == RestMethod::kCreate) return;
+    Entry* entry = set.FindId(write.tenant, context.TypeNumber(write.type), write.id);
+    if (entry != nullptr) mark(*entry);
+}
+
+Result<RestResult> ApplyRest(const RestWrite& write, WriteContext& context, WorkingSet& set) {
+    set.Begin();
+    Result<RestResult> result = RestApplier(write, context, set).Run();
+    if (!result) set.Undo();
+    return result;
+}
+
+}  // namespace carestream::store
