@@ -1,6 +1,7 @@
 #pragma once
 // The durable record of every frame that arrived. One connection, adaptive group commit: what has
 // queued while a commit was under way goes out together with the next.
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -21,6 +22,9 @@ struct JournalEntry {
     // possible). Only AA and CA make later copies duplicates.
     std::string answer;
     Micros duplicate_window = 7LL * 86400 * 1'000'000;
+    // ack_after: processing. The sender hears what processing gives, so a first copy that became a
+    // dead letter was NACKed: it makes no duplicate, the new copy is tried again.
+    bool answer_after_processing = false;
     // Set for frames that are refused at once: they become dead letters in the same transaction.
     std::string refused_stage;  // "receive"
     std::string refused_path;   // "MSH-11"
@@ -32,6 +36,7 @@ struct JournalReceipt {
     Micros received = 0;        // likewise: the ACK of a duplicate is built from the first's values
     std::string answer;         // likewise
     bool duplicate = false;
+    bool pending = false;       // of a duplicate: the first copy has no outcome yet
     bool control_id_reused = false;  // same MSH-10, other content, inside the window: new message
 };
 
@@ -43,6 +48,9 @@ struct PendingMessage {
     Micros received = 0;
     int attempts = 0;
 };
+
+// Pending stops after the message with which the raw texts pass this, whatever `limit` says.
+constexpr std::size_t kPendingBytesMax = 32u << 20;
 
 class Journal {
 public:
