@@ -1,0 +1,111 @@
+#include "channel/generation.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace carestream::channel {
+
+namespace {
+
+void Complain(std::vector<Error>& errors, const Position& position, std::string message) {
+    errors.push_back(Error{Code::kInvalid, std::move(message), {}, position, 0, false});
+}
+
+void CheckAuthority(const Settings& settings, const fhir::Definitions& definitions,
+                    std::vector<Error>& errors) {
+    const auto types = definitions.ResourceTypes();
+    for (std::size_t i = 0; i < settings.authority_for.size(); ++i) {
+        const std::string& type = settings.authority_for[i];
+        if (definitions.ResourceTypeNumber(type) != 0) continue;
+        Complain(errors, settings.values.ItemPosition("authority_for", i),
+                 "'" + type + "' is no FHIR resource type" + DidYouMean(type, types));
+    }
+}
+
+void CheckMessages(const Settings& settings, const mapping::Program& program,
+                   std::vector<Error>& errors) {
+    std::vector<std::string> known;
+    for (const std::string& event : program.Events()) {
+        known.push_back(event);
+        known.push_back(event.substr(0, event.find('^')));
+    }
+    const std::vector<std::string_view> names(known.begin(), known.end());
+    for (std::size_t i = 0; i < settings.messages.size(); ++i) {
+        const std::string& wanted = settings.messages[i];
+        if (std::find(known.begin(), known.end(), wanted) != known.end()) continue;
+        Complain(errors, settings.values.Object("mapping").ItemPosition("messages", i),
+                 "no map covers '" + wanted + "'" + DidYouMean(wanted, names));
+    }
+}
+
+mapping::MapContext ContextOf(const Settings& settings, const GenerationInputs& inputs) {
+    mapping::MapContext context;
+    context.tenant = settings.tenant;
+    context.channel = settings.name;
+    context.time_zone = settings.time_zone;
+    context.assigning_authority = settings.assigning_authority;
+    context.authority_for = settings.authority_for;
+    context.order_by = settings.order_by;
+    context.drop_invalid = settings.drop_invalid;
+    if (inputs.id_key) context.ids = inputs.id_key(settings.tenant);
+    return context;
+}
+
+// One program for each list of overlays that some channel names.
+class Programs {
+public:
+    Programs(const GenerationInputs& inputs, std::vector<Error>& errors)
+        : inputs_(inputs), errors_(errors) {}
+
+    std::shared_ptr<const mapping::Program> Get(const std::vector<std::string>& overlays) {
+        const auto known = programs_.find(overlays);
+        if (known != programs_.end()) return known->second;
+        mapping::Program::Compiled compiled = mapping::Program::Compile(
+            inputs_.mappings, inputs_.definitions, inputs_.dictionary, overlays);
+        for (Error& error : compiled.errors) {
+            // Channels share most files: each mistake is said once.
+            const std::string line = error.ToString();
+            if (said_.emplace(line, true).second) errors_.push_back(std::move(error));
+        }
+        return programs_.emplace(overlays, compiled.program).first->second;
+    }
+
+private:
+    const GenerationInputs& inputs_;
+    std::vector<Error>& errors_;
+    std::map<std::vector<std::string>, std::shared_ptr<const mapping::Program>> programs_;
+    std::map<std::string, bool> said_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Channel> Generation::Find(std::string_view name) const {
+    for (const auto& channel : channels) {
+        if (channel->settings.name == name) return channel;
+    }
+    return nullptr;
+}
+
+Loaded LoadGeneration(const GenerationInputs& inputs, std::int64_t number) {
+    Loaded loaded;
+    ReadChannels read =
+        ReadChannelFolder(inputs.channels, inputs.source_types, inputs.tenants, inputs.references);
+    loaded.errors = std::move(read.errors);
+    Programs programs(inputs, loaded.errors);
+    auto generation = std::make_shared<Generation>();
+    generation->number = number;
+    for (Settings& settings : read.channels) {
+        CheckAuthority(settings, *inputs.definitions, loaded.errors);
+        auto program = programs.Get(settings.overlays);
+        if (program == nullptr) continue;
+        CheckMessages(settings, *program, loaded.errors);
+        mapping::MapContext context = ContextOf(settings, inputs);
+        generation->channels.push_back(std::make_shared<const Channel>(
+            Channel{std::move(settings), std::move(program), std::move(context), number}));
+    }
+    if (loaded.errors.empty()) loaded.generation = std::move(generation);
+    return loaded;
+}
+
+}  // namespace carestream::channel

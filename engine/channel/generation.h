@@ -1,0 +1,57 @@
+#pragma once
+// One consistent state of all YAML: channels with their compiled mappings. Immutable; a message
+// finishes in the generation that began it, because it holds a reference.
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "channel/settings.h"
+#include "channel/spi.h"
+#include "mapping/program.h"
+
+namespace carestream::channel {
+
+struct Channel {
+    Settings settings;
+    std::shared_ptr<const mapping::Program> program;
+    mapping::MapContext context;  // all but `received`
+    std::int64_t generation = 0;
+
+    // A map exists and the channel's `messages` names the event.
+    [[nodiscard]] bool Covers(std::string_view code, std::string_view event) const {
+        return settings.Takes(code, event) && program->Covers(code, event);
+    }
+};
+
+struct Generation {
+    std::int64_t number = 0;
+    std::vector<std::shared_ptr<const Channel>> channels;
+    [[nodiscard]] std::shared_ptr<const Channel> Find(std::string_view name) const;
+};
+
+// What a generation is loaded from, the same for daemon, lint and --check.
+struct GenerationInputs {
+    std::filesystem::path channels;
+    std::filesystem::path mappings;
+    std::shared_ptr<const fhir::Definitions> definitions;
+    std::shared_ptr<const hl7::Dictionary> dictionary;
+    std::vector<SourceType> source_types;
+    std::map<std::string, store::Tenant> tenants;
+    config::References references;
+    std::function<crypto::IdKey(const std::string& tenant)> id_key;
+};
+
+struct Loaded {
+    std::shared_ptr<const Generation> generation;  // null if there are errors
+    std::vector<Error> errors;                     // all of them: channels, then mappings
+};
+
+// Reads and checks everything; touches nothing that runs.
+[[nodiscard]] Loaded LoadGeneration(const GenerationInputs& inputs, std::int64_t number);
+
+}  // namespace carestream::channel

@@ -1,0 +1,303 @@
+#include "channel/settings.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/text.h"
+
+namespace carestream::channel {
+
+namespace {
+
+namespace fs = std::filesystem;
+using config::Field;
+using config::Type;
+
+constexpr const char* kZoneFolder = "/usr/share/zoneinfo";
+
+Field SourceField(const std::vector<SourceType>& sources) {
+    Field field{.key = "source",
+                .type = Type::kObject,
+                .description = "Where messages come from.",
+                .required = true,
+                .one_of = true};
+    for (const SourceType& source : sources) field.fields.push_back(source.field);
+    return field;
+}
+
+std::vector<Field> PolicyFields() {
+    return {
+        {.key = "ack_after",
+         .type = Type::kChoice,
+         .description = "`commit`: AA as soon as the message is durable, processing follows. "
+                        "`processing`: AA or AE when its effects are committed.",
+         .default_text = "commit",
+         .choices = {"commit", "processing"}},
+        {.key = "on_store_down",
+         .type = Type::kChoice,
+         .description = "What a sender gets when the store cannot commit for `ack_hold`: the link "
+                        "closes without an answer (senders try again), or AR or AE (CR or CE in "
+                        "enhanced mode). Many senders skip a message after AE.",
+         .default_text = "close",
+         .choices = {"close", "AR", "AE"}},
+        {.key = "ack_hold",
+         .type = Type::kDuration,
+         .description = "How long an ACK is withheld while the store cannot commit.",
+         .default_text = "20s",
+         .max = 3'600'000},
+        {.key = "duplicate_window",
+         .type = Type::kDuration,
+         .description = "A message with the MSH-10 and content of an accepted one within this time "
+                        "gets the first ACK again and changes nothing.",
+         .default_text = "7d",
+         .max = 366ll * 86'400'000},
+        {.key = "processing_ids",
+         .description =
+             "Accepted values of MSH-11; others get AR (table 0357: 202). An empty MSH-11 "
+             "counts as P.",
+         .list = true,
+         .default_text = "[P]",
+         .example = "P"},
+        {.key = "on_unmapped_event",
+         .type = Type::kChoice,
+         .description =
+             "An event without a map: `keep` accepts and stores the message and counts it; "
+             "`AR` refuses it.",
+         .default_text = "keep",
+         .choices = {"keep", "AR"}},
+        {.key = "on_invalid_element",
+         .type = Type::kChoice,
+         .description =
+             "A value that FHIR does not allow: `drop` leaves it out and names it in the "
+             "loss report; `dead_letter` makes the message one.",
+         .default_text = "drop",
+         .choices = {"drop", "dead_letter"}},
+    };
+}
+
+Field MappingField() {
+    return {.key = "mapping",
+            .type = Type::kObject,
+            .description = "Which maps are used.",
+            .required = true,
+            .fields = {
+                {.key = "messages",
+                 .description = "Message codes (`ADT`) or events (`ADT^A04`) that are mapped.",
+                 .required = true,
+                 .list = true,
+                 .example = "ADT, ORU^R01"},
+                {.key = "overlays",
+                 .description = "Folders below mappings/overlays, applied in this order.",
+                 .list = true,
+                 .default_text = "[]",
+                 .example = "north-clinic"},
+            }};
+}
+
+void Complain(std::vector<Error>& errors, const Position& position, std::string message) {
+    errors.push_back(Error{Code::kInvalid, std::move(message), {}, position, 0, false});
+}
+
+bool IsName(std::string_view name) {
+    return !name.empty() && name.size() <= 64 &&
+           std::all_of(name.begin(), name.end(), [](unsigned char c) {
+               return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+           });
+}
+
+bool ZoneExists(const std::string& zone) {
+    if (zone.empty() || zone.front() == '/' || zone.find("..") != std::string::npos) return false;
+    std::error_code error;
+    return fs::is_regular_file(fs::path(kZoneFolder) / zone, error);
+}
+
+void CheckEvents(const config::Values& mapping, std::vector<Error>& errors) {
+    const auto& messages = mapping.Strings("messages");
+    if (mapping.Has("messages") && messages.empty()) {
+        Complain(errors, mapping.PositionOf("messages"), "'messages' names nothing");
+    }
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+        const auto parts = Split(messages[i], '^');
+        const bool right = parts.size() <= 2 && parts[0].size() == 3 &&
+                           (parts.size() == 1 || parts[1].size() == 3);
+        if (right) continue;
+        Complain(errors, mapping.ItemPosition("messages", i),
+                 "'" + messages[i] + "' is neither a message code (ADT) nor an event (ADT^A04)");
+    }
+}
+
+template <typename T>
+T Pick(const std::string& text, std::initializer_list<std::pair<const char*, T>> choices, T other) {
+    for (const auto& [name, value] : choices) {
+        if (text == name) return value;
+    }
+    return other;
+}
+
+Settings FromValues(const config::Values& values) {
+    Settings settings;
+    settings.values = values;
+    settings.name = values.String("channel");
+    settings.tenant = values.String("tenant");
+    settings.time_zone = values.String("time_zone");
+    settings.charset = values.String("charset");
+    settings.assigning_authority = values.String("assigning_authority");
+    settings.authority_for = values.Strings("authority_for");
+    settings.ack_after =
+        values.String("ack_after") == "commit" ? AckAfter::kCommit : AckAfter::kProcessing;
+    settings.on_store_down = Pick<OnStoreDown>(
+        values.String("on_store_down"), {{"AR", OnStoreDown::kReject}, {"AE", OnStoreDown::kError}},
+        OnStoreDown::kClose);
+    settings.ack_hold_ms = static_cast<int>(values.Integer("ack_hold"));
+    settings.duplicate_window = values.Integer("duplicate_window") * 1000;
+    settings.order_by = Pick<mapping::OrderBy>(values.String("order_by"),
+                                               {{"MSH-7", mapping::OrderBy::kMsh7},
+                                                {"MSH-13", mapping::OrderBy::kMsh13},
+                                                {"EVN-2", mapping::OrderBy::kEvn2}},
+                                               mapping::OrderBy::kArrival);
+    settings.processing_ids = values.Strings("processing_ids");
+    settings.keep_unmapped = values.String("on_unmapped_event") == "keep";
+    settings.drop_invalid = values.String("on_invalid_element") == "drop";
+    settings.messages = values.Object("mapping").Strings("messages");
+    settings.overlays = values.Object("mapping").Strings("overlays");
+    return settings;
+}
+
+}  // namespace
+
+bool Settings::Takes(std::string_view code, std::string_view event) const {
+    for (const std::string_view taken : messages) {
+        if (taken == code) return true;
+        if (taken.size() == code.size() + 1 + event.size() && taken.starts_with(code) &&
+            taken[code.size()] == '^' && taken.ends_with(event)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+config::Spec ChannelSpec(const std::vector<SourceType>& sources) {
+    config::Spec spec{
+        .name = "channel",
+        .title = "A channel (`channels/<name>.yaml`)",
+        .description = "One feed of HL7 v2 messages and what is done with it.",
+        .fields = {
+            {.key = "channel",
+             .description = "Its name: letters, digits, `-`, `_`, `.`. The journal remembers it: a "
+                            "renamed channel is a new one.",
+             .required = true,
+             .example = "adt-main"},
+            {.key = "tenant",
+             .description = "Whose data this is; one of `tenants` in the daemon's configuration.",
+             .default_text = "main"},
+            SourceField(sources),
+            {.key = "time_zone",
+             .description = "IANA name; for time stamps that come without an offset.",
+             .required = true,
+             .example = "America/New_York"},
+            {.key = "charset",
+             .description =
+                 "Character set of messages whose MSH-18 is empty, a name that ICU knows.",
+             .default_text = "UTF-8",
+             .example = "ISO-8859-1"},
+            {.key = "assigning_authority",
+             .description = "Stands in for identifiers that name none.",
+             .example = "MAIN"},
+            {.key = "authority_for",
+             .description = "FHIR resource types that this feed may update. Others it creates and "
+                            "finds, and never changes.",
+             .list = true,
+             .default_text = "[]",
+             .example = "Patient, Encounter"},
+            {.key = "order_by",
+             .type = Type::kChoice,
+             .description = "Which time says which of two messages is newer.",
+             .default_text = "arrival",
+             .choices = {"arrival", "MSH-7", "MSH-13", "EVN-2"}},
+        }};
+    for (Field& field : PolicyFields()) spec.fields.push_back(std::move(field));
+    spec.fields.push_back(MappingField());
+    return spec;
+}
+
+ReadChannels ReadChannelFile(const fs::path& file, const std::string& display_name,
+                             const std::vector<SourceType>& sources,
+                             const std::map<std::string, store::Tenant>& tenants,
+                             const config::References& references) {
+    ReadChannels read;
+    auto yaml = config::Yaml::ParseFile(file, display_name);
+    if (!yaml) {
+        read.errors.push_back(std::move(yaml).error());
+        return read;
+    }
+    config::Read parsed = config::ReadSpec(ChannelSpec(sources), *yaml, references);
+    read.errors = std::move(parsed.errors);
+    const config::Values& values = parsed.values;
+    Settings settings = FromValues(values);
+    if (!settings.name.empty() && !IsName(settings.name)) {
+        Complain(read.errors, values.PositionOf("channel"),
+                 "'channel': letters, digits, '-', '_' and '.' only, at most 64");
+    }
+    if (const auto tenant = tenants.find(settings.tenant); tenant != tenants.end()) {
+        settings.tenant_number = tenant->second;
+    } else if (!settings.tenant.empty()) {
+        std::vector<std::string_view> names;
+        for (const auto& [name, number] : tenants) names.push_back(name);
+        Complain(read.errors, values.PositionOf("tenant"),
+                 "unknown tenant '" + settings.tenant + "'" + DidYouMean(settings.tenant, names) +
+                     "; tenants are listed in the daemon's configuration");
+    }
+    if (!settings.time_zone.empty() && !ZoneExists(settings.time_zone)) {
+        Complain(read.errors, values.PositionOf("time_zone"),
+                 "unknown time zone '" + settings.time_zone +
+                     "'; an IANA name is expected, like America/New_York");
+    }
+    CheckEvents(values.Object("mapping"), read.errors);
+    for (const SourceType& source : sources) {
+        if (!values.Object("source").Has(source.field.key)) continue;
+        settings.source_type = source.field.key;
+        settings.source = values.Object("source").Object(source.field.key);
+    }
+    read.channels.push_back(std::move(settings));
+    return read;
+}
+
+ReadChannels ReadChannelFolder(const fs::path& folder, const std::vector<SourceType>& sources,
+                               const std::map<std::string, store::Tenant>& tenants,
+                               const config::References& references) {
+    ReadChannels all;
+    std::error_code error;
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(folder, error)) {
+        const std::string name = entry.path().filename().string();
+        if (name.ends_with(".yaml") && !name.ends_with(".test.yaml") && name.front() != '.') {
+            files.push_back(entry.path());
+        }
+    }
+    if (error) {
+        all.errors.push_back(Error{Code::kNotFound,
+                                   "the folder of channels cannot be read",
+                                   folder.string(),
+                                   {},
+                                   0,
+                                   false});
+    }
+    std::sort(files.begin(), files.end());
+    std::map<std::string, Position> seen;
+    for (const fs::path& file : files) {
+        ReadChannels one = ReadChannelFile(file, {}, sources, tenants, references);
+        std::move(one.errors.begin(), one.errors.end(), std::back_inserter(all.errors));
+        for (Settings& settings : one.channels) {
+            const Position& place = settings.values.PositionOf("channel");
+            const auto [first, added] = seen.emplace(settings.name, place);
+            if (!added) {
+                Complain(all.errors, place,
+                         "channel '" + settings.name + "' is also in " + first->second.file);
+            }
+            all.channels.push_back(std::move(settings));
+        }
+    }
+    return all;
+}
+
+}  // namespace carestream::channel
