@@ -1,6 +1,6 @@
 #pragma once
-// Mappings compiled to a checked program, and its run over one message. The language is described in
-// mappings/README.md. Pure: no I/O after Compile, no clock, no log.
+// Mappings compiled to a checked program, and its run over one message. The language is described
+// in mappings/README.md. Pure: no I/O after Compile, no clock, no log.
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -24,11 +24,11 @@ enum class OrderBy : std::uint8_t { kArrival, kMsh7, kMsh13, kEvn2 };
 struct MapContext {
     std::string tenant = "main";
     std::string channel;
-    std::string time_zone = "UTC";          // IANA; for stamps without an offset
-    std::string assigning_authority;        // for identifiers that name none
-    std::vector<std::string> authority_for; // resource types this feed may update
+    std::string time_zone = "UTC";           // IANA; for stamps without an offset
+    std::string assigning_authority;         // for identifiers that name none
+    std::vector<std::string> authority_for;  // resource types this feed may update
     OrderBy order_by = OrderBy::kArrival;
-    bool drop_invalid = true;               // false: an invalid element makes the message unusable
+    bool drop_invalid = true;  // false: an invalid element makes the message unusable
     Micros received = 0;
     crypto::IdKey ids = crypto::IdKey::Public();
 };
@@ -48,7 +48,8 @@ struct LossReport {
     std::vector<std::string> notes;  // repairs of the parser, superseded choices, ...
 };
 
-// One line: {"control_id":..,"event":..,"leaves":N,"mapped":[..],"unmapped":[{"path":..,"reason":..}]}
+// One line:
+// {"control_id":..,"event":..,"leaves":N,"mapped":[..],"unmapped":[{"path":..,"reason":..}]}
 [[nodiscard]] std::string ToJson(const LossReport& report);
 
 enum class MapStatus : std::uint8_t {
@@ -70,16 +71,17 @@ struct Mapped {
 // Immutable after Compile; safe to share between threads.
 class Program {
 public:
-    // Reads messages/, segments/, datatypes/, tables/, identity/ below `mappings`, then the overlays in
-    // order. All mistakes are collected; each names file:line:column and, where one is near, the right
-    // name. `program` is null if there is any.
+    // Reads messages/, segments/, datatypes/, tables/, identity/ below `mappings`, then the
+    // overlays in order. All mistakes are collected; each names file:line:column and, where one is
+    // near, the right name. `program` is null if there is any.
     struct Compiled;
     [[nodiscard]] static Compiled Compile(const std::filesystem::path& mappings,
                                           std::shared_ptr<const fhir::Definitions> definitions,
                                           std::shared_ptr<const hl7::Dictionary> dictionary,
                                           const std::vector<std::string>& overlays = {});
     virtual ~Program() = default;
-    [[nodiscard]] virtual Mapped Map(const hl7::Message& message, const MapContext& context) const = 0;
+    [[nodiscard]] virtual Mapped Map(const hl7::Message& message,
+                                     const MapContext& context) const = 0;
     [[nodiscard]] virtual bool Covers(std::string_view code, std::string_view event) const = 0;
     [[nodiscard]] virtual std::vector<std::string> Events() const = 0;  // "ADT^A01", ...
 };
@@ -88,6 +90,9 @@ struct Program::Compiled {
     std::shared_ptr<const Program> program;
     std::vector<Error> errors;  // in file order
 };
+
+// Is this a name of the IANA time zone database, as `MapContext::time_zone` needs it?
+[[nodiscard]] bool IsTimeZone(std::string_view name);
 
 // A transaction Bundle whose entries refer to each other as urn:uuid, for people and pipes.
 [[nodiscard]] fhir::Node ToBundle(const fhir::ChangeSet& changes);

@@ -1,0 +1,143 @@
+#include "mapping/internal/ledger.h"
+
+#include <algorithm>
+#include <functional>
+
+namespace carestream::mapping::internal {
+
+namespace {
+
+constexpr std::string_view kNoRule = "no rule";
+constexpr std::string_view kNotExpected = "segment not expected here";
+
+}  // namespace
+
+Ledger::Ledger(const hl7::Message& message) : message_(message), leaves_(hl7::Leaves(message)) {
+    offsets_.reserve(leaves_.size());
+    notes_.reserve(leaves_.size() * 2);
+    const char* const start = message.bytes().data();
+    hl7::Leaf last;
+    std::string_view repetition;
+    std::vector<std::string_view> many;  // repetitions of the last field, when there are several
+    for (const hl7::Leaf& leaf : leaves_) {
+        const bool same_field = leaf.segment == last.segment && leaf.field == last.field;
+        if (!same_field) many.clear();
+        if (!same_field || leaf.repetition != last.repetition) {
+            if (leaf.repetition == 1) {
+                repetition = message.Repetition(leaf.segment, leaf.field, 1);
+            } else {
+                if (many.empty()) many = message.Repetitions(leaf.segment, leaf.field);
+                repetition = many[static_cast<std::size_t>(leaf.repetition - 1)];
+            }
+            last = leaf;
+        }
+        std::string_view piece = message.Component(repetition, leaf.component);
+        if (leaf.subcomponent != 0) piece = message.Subcomponent(piece, leaf.subcomponent);
+        offsets_.push_back(static_cast<std::uint32_t>(piece.data() - start));
+    }
+}
+
+void Ledger::Add(std::string_view piece, std::string_view reason, std::size_t resource,
+                 bool invalid) {
+    if (piece.empty()) return;
+    const std::string_view bytes = message_.bytes();
+    const std::less<const char*> before;
+    const bool ours = !before(piece.data(), bytes.data()) &&
+                      !before(bytes.data() + bytes.size(), piece.data() + piece.size());
+    if (!ours) return;  // from the context
+    const auto begin = static_cast<std::uint32_t>(piece.data() - bytes.data());
+    notes_.push_back(
+        {begin, begin + static_cast<std::uint32_t>(piece.size()), reason, resource, invalid});
+}
+
+void Ledger::Mapped(std::string_view piece, std::size_t resource) {
+    Add(piece, {}, resource, false);
+}
+
+void Ledger::Lost(std::string_view piece, std::string_view reason, std::size_t resource,
+                  bool invalid) {
+    Add(piece, reason, resource, invalid);
+}
+
+void Ledger::Revoke(std::size_t mark, std::string_view reason) {
+    for (std::size_t i = mark; i < notes_.size(); ++i) {
+        if (notes_[i].reason.empty()) notes_[i].reason = reason;
+    }
+}
+
+void Ledger::RevokeResource(std::size_t resource, std::string_view reason) {
+    for (Note& note : notes_) {
+        if (note.resource == resource && note.reason.empty()) note.reason = reason;
+    }
+}
+
+void Ledger::RevokeAll(std::string_view reason) {
+    Revoke(0, reason);
+}
+
+bool Ledger::LostSince(std::size_t mark) const {
+    for (std::size_t i = mark; i < notes_.size(); ++i) {
+        if (notes_[i].invalid) return true;
+    }
+    return false;
+}
+
+std::string Ledger::PathAt(std::string_view piece) const {
+    const char* const start = message_.bytes().data();
+    const std::less<const char*> before;
+    if (before(piece.data(), start) ||
+        before(start + message_.bytes().size(), piece.data() + piece.size())) {
+        return {};
+    }
+    const std::size_t leaf = FirstLeaf(static_cast<std::uint32_t>(piece.data() - start));
+    return leaf < leaves_.size() ? hl7::PathOf(message_, leaves_[leaf]) : std::string();
+}
+
+std::string_view Ledger::Keep(std::string reason) {
+    return reasons_.emplace_back(std::move(reason));
+}
+
+std::size_t Ledger::FirstLeaf(std::uint32_t offset) const {
+    return static_cast<std::size_t>(std::lower_bound(offsets_.begin(), offsets_.end(), offset) -
+                                    offsets_.begin());
+}
+
+Unmapped Ledger::FirstInvalid() const {
+    for (const Note& note : notes_) {
+        if (!note.invalid) continue;
+        const std::size_t leaf = FirstLeaf(note.begin);
+        if (leaf >= leaves_.size()) continue;
+        return {hl7::PathOf(message_, leaves_[leaf]), std::string(note.reason)};
+    }
+    return {};
+}
+
+void Ledger::Report(const std::vector<std::size_t>& unplaced, LossReport& report) const {
+    std::vector<const Note*> verdict(leaves_.size(), nullptr);
+    for (const Note& note : notes_) {
+        for (std::size_t leaf = FirstLeaf(note.begin);
+             leaf < leaves_.size() && offsets_[leaf] < note.end; ++leaf) {
+            const Note*& current = verdict[leaf];
+            if (current == nullptr || (!current->reason.empty() && note.reason.empty())) {
+                current = &note;
+            }
+        }
+    }
+    report.leaves = leaves_.size();
+    report.mapped.reserve(leaves_.size());
+    for (std::size_t i = 0; i < leaves_.size(); ++i) {
+        std::string path = hl7::PathOf(message_, leaves_[i]);
+        if (verdict[i] != nullptr && verdict[i]->reason.empty()) {
+            report.mapped.push_back(std::move(path));
+            continue;
+        }
+        std::string_view reason = verdict[i] == nullptr ? kNoRule : verdict[i]->reason;
+        if (verdict[i] == nullptr &&
+            std::binary_search(unplaced.begin(), unplaced.end(), leaves_[i].segment)) {
+            reason = kNotExpected;
+        }
+        report.unmapped.push_back({std::move(path), std::string(reason)});
+    }
+}
+
+}  // namespace carestream::mapping::internal

@@ -1,0 +1,61 @@
+#pragma once
+// What became of each leaf of the message. Rules note byte ranges while they run; in the end every
+// leaf is mapped or has a reason.
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hl7/message.h"
+#include "mapping/program.h"
+
+namespace carestream::mapping::internal {
+
+class Ledger {
+public:
+    explicit Ledger(const hl7::Message& message);
+
+    // A place to go back to.
+    [[nodiscard]] std::size_t mark() const { return notes_.size(); }
+    // The piece reached the output, or decided it. `resource` is whose output.
+    void Mapped(std::string_view piece, std::size_t resource);
+    // It did not, and why; the text must live as long as the ledger. `invalid`: the value is wrong,
+    // not merely without a place.
+    void Lost(std::string_view piece, std::string_view reason, std::size_t resource, bool invalid);
+    // Everything noted as mapped since `mark` is lost after all.
+    void Revoke(std::size_t mark, std::string_view reason);
+    void RevokeResource(std::size_t resource, std::string_view reason);
+    void RevokeAll(std::string_view reason);
+    // Was any invalid piece noted since `mark`?
+    [[nodiscard]] bool LostSince(std::size_t mark) const;
+    // "PID-7.1" of a piece; "" if it is none of the message.
+    [[nodiscard]] std::string PathAt(std::string_view piece) const;
+    // Keeps a composed reason alive.
+    std::string_view Keep(std::string reason);
+
+    // The first invalid piece's path and reason; empty if there is none.
+    [[nodiscard]] Unmapped FirstInvalid() const;
+    // Fills leaves, mapped and unmapped. `unplaced` segments get a reason of their own.
+    void Report(const std::vector<std::size_t>& unplaced, LossReport& report) const;
+
+private:
+    struct Note {
+        std::uint32_t begin = 0;
+        std::uint32_t end = 0;
+        std::string_view reason;  // empty: mapped
+        std::size_t resource = 0;
+        bool invalid = false;
+    };
+    void Add(std::string_view piece, std::string_view reason, std::size_t resource, bool invalid);
+    [[nodiscard]] std::size_t FirstLeaf(std::uint32_t offset) const;
+
+    const hl7::Message& message_;
+    std::vector<hl7::Leaf> leaves_;
+    std::vector<std::uint32_t> offsets_;  // where each leaf begins, ascending
+    std::vector<Note> notes_;
+    std::deque<std::string> reasons_;
+};
+
+}  // namespace carestream::mapping::internal

@@ -1,0 +1,39 @@
+#pragma once
+// The files of a mappings folder with the overlays laid over them, before anything is understood.
+#include <deque>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "config/yaml.h"
+#include "mapping/internal/problems.h"
+
+namespace carestream::mapping::internal {
+
+// One map, table, identity or message. Rules and codes of overlays are already in place.
+struct Document {
+    const config::Yaml* yaml = nullptr;  // of the base file
+    std::string name;                    // "PID -> Patient", "AdministrativeSex", ...
+    const config::Yaml* name_at = nullptr;
+    bool segment = false;                         // of a map: below segments/
+    std::vector<const config::Yaml*> rules;       // of maps
+    std::vector<const config::YamlEntry*> codes;  // of tables
+};
+
+struct Library {
+    std::deque<config::Yaml> files;  // own every place that the documents point to
+    std::vector<Document> maps;
+    std::vector<Document> tables;
+    std::vector<Document> identities;
+    std::vector<Document> messages;
+    std::string version;  // 12 hex digits over all bytes read
+
+    // Reads what is there; problems are collected, not thrown.
+    void Read(const std::filesystem::path& folder, const std::vector<std::string>& overlays,
+              Problems& problems);
+};
+
+// "id" of a rule, or its target.
+[[nodiscard]] std::string RuleId(const config::Yaml& rule);
+
+}  // namespace carestream::mapping::internal

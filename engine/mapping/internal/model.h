@@ -1,0 +1,271 @@
+#pragma once
+// The checked program as data. Built by the compiler, read by the run; immutable in between, so
+// that threads share it. The words are those of mappings/README.md.
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "fhir/change_set.h"
+#include "fhir/definitions.h"
+
+namespace carestream::mapping::internal {
+
+// "PID" packed, so that segment ids compare as numbers.
+using SegmentCode = std::uint32_t;
+[[nodiscard]] constexpr SegmentCode PackSegment(std::string_view id) {
+    return id.size() != 3 ? 0u
+                          : (static_cast<SegmentCode>(static_cast<unsigned char>(id[0])) << 16 |
+                             static_cast<SegmentCode>(static_cast<unsigned char>(id[1])) << 8 |
+                             static_cast<SegmentCode>(static_cast<unsigned char>(id[2])));
+}
+
+// What a path in a rule or condition names.
+struct Operand {
+    enum class Kind : std::uint8_t {
+        kSegment,  // PID-3.4: a field of a segment found from here
+        kValue,    // CX.4: a part of the value being mapped
+        kEvent,    // MSH-9.2
+        kAuthority,
+        kChannel,
+        kTenant,
+        kTimeZone,
+        kReceived,
+    };
+    Kind kind = Kind::kValue;
+    SegmentCode segment = 0;
+    bool from_parent = false;  // ^OBR-7
+    int depth = 0;             // kValue: how many values outwards; 0 = the innermost
+    int field = 0;             // 0: the whole segment
+    int repetition = 0;        // 0: not written, -1: [*]
+    int component = 0;
+    int subcomponent = 0;
+    int table = 0;              // HL7 table of the field, 0 = none
+    std::string text;           // as written
+    std::string data_type;      // of what it names; "" = unknown, any
+    bool field_repeats = true;  // by the dictionary
+};
+
+struct Condition {
+    enum class Op : std::uint8_t { kAnd, kOr, kNot, kValued, kNull, kIn, kSame, kCount, kLength };
+    enum class Compare : std::uint8_t { kEq, kNe, kLt, kLe, kGt, kGe };
+    Op op = Op::kAnd;
+    Operand operand;
+    Operand other;                    // kSame
+    std::vector<std::string> values;  // kIn; `==` is kIn with one value
+    Compare compare = Compare::kEq;   // kCount, kLength
+    int number = 0;
+    std::vector<Condition> children;  // kAnd, kOr, kNot
+};
+
+struct TableEntry {
+    std::string code;  // "" = deliberately none
+    std::string system;
+    std::string display;
+};
+
+struct Table {
+    std::string name;
+    std::string hl7;         // "0001" or ""
+    std::string hl7_system;  // "http://terminology.hl7.org/CodeSystem/v2-0001" or ""
+    std::string system;
+    std::unordered_map<std::string, TableEntry> codes;
+    std::optional<TableEntry> fallback;
+    std::string reason_missing;  // "code not in table 0001"
+    std::string reason_none;     // "code of table 0001 has no counterpart"
+    Position position;
+    [[nodiscard]] const TableEntry* Find(const std::string& code) const;
+};
+
+struct Map;
+
+// One step of a target path.
+struct Step {
+    std::string member;  // as in JSON: "period", "valueQuantity"
+    bool list = false;
+    bool named = false;   // location[current]
+    std::string entry;    // the name; "" = the one unnamed entry
+    std::string through;  // performer(Organization): the type made behind the reference
+    // Other members of the same choice, of which at most one may be there; empty if no choice.
+    std::string choice_base;
+};
+
+struct Target {
+    std::vector<Step> steps;  // empty: the element itself
+    std::string text;         // as written
+    std::string type;         // FHIR type of what is written
+    fhir::Primitive primitive = fhir::Primitive::kNone;
+    bool list = false;            // the last step is a list: each value is a new entry
+    std::string extension;        // URL: `steps` is where it hangs
+    std::string extension_value;  // "valueString"; "" = nested extensions
+    bool on_primitive = false;    // the extension goes to "_member"
+    std::string value_set;        // required binding, else ""
+    std::string cleared;          // what `""` clears in the resource, "" = nothing
+    std::string path;             // "Patient.birthDate" for messages
+    std::string reason_taken;     // "Patient.birthDate already has a value"
+    std::string reason_single;    // "Patient.birthDate takes one value"
+    std::vector<std::string_view> reference_types;  // of a Reference; empty = any
+};
+
+enum class Builtin : std::uint8_t {
+    kNone,
+    kQuantity,
+    kAuthority,
+    kCodingSystem,
+    kTableSystem,
+    kAttachment,
+};
+
+enum class SourceKind : std::uint8_t { kNone, kAt, kConst, kConcat, kFirstOf, kAdd };
+enum class MissKind : std::uint8_t { kDefault, kKeep, kDrop, kSet };
+
+struct ConcatPart {
+    bool literal = false;
+    std::string text;
+    Operand operand;
+};
+
+struct Rule;
+struct Case {
+    std::vector<std::string> values;
+    std::vector<Rule> rules;
+};
+
+struct Rule {
+    enum class Kind : std::uint8_t { kValue, kSwitch, kGroup, kClear };
+    Kind kind = Kind::kValue;
+    std::string id;
+    Position position;
+    std::unique_ptr<Condition> when;
+
+    SourceKind source = SourceKind::kAt;
+    Operand at;                     // kAt; kAdd: the date; kSwitch: what is switched on
+    std::string constant;           // kConst
+    std::vector<ConcatPart> parts;  // kConcat
+    std::vector<Operand> operands;  // kFirstOf; kAdd: amount, unit
+    std::optional<std::string> join;
+
+    const Map* map = nullptr;
+    Builtin builtin = Builtin::kNone;
+    const Table* table = nullptr;
+    MissKind miss = MissKind::kDefault;
+    std::string miss_code;
+    std::string fallback;  // `default`
+    bool has_fallback = false;
+    bool null_clears = true;
+
+    Target target;
+    std::vector<Rule> rules;  // nested; or the rules of a kGroup; or `else` of a switch
+    std::vector<Case> cases;
+    std::unique_ptr<Rule> otherwise;
+    bool constant_only = false;  // nothing of the message can come through it
+};
+
+struct Map {
+    std::string name;    // "CX.Identifier", "CWE.Organization.lab"
+    std::string source;  // "CX", "PID"
+    std::string target;  // FHIR type
+    bool segment = false;
+    bool makes_resource = false;
+    fhir::Primitive primitive = fhir::Primitive::kNone;
+    std::vector<Operand> key;
+    std::vector<Rule> rules;
+    Position position;
+};
+
+enum class Presence : std::uint8_t { kRefuse, kContained, kSkip };
+
+struct KeyCandidate {
+    enum class Kind : std::uint8_t { kIdentifier, kChild, kLocal };
+    Kind kind = Kind::kIdentifier;
+    bool any = false;
+    std::vector<std::string> types;
+    bool typed = false;
+    bool with_key = false;
+};
+
+struct ListRule {
+    std::string element;
+    fhir::ListPolicy policy = fhir::ListPolicy::kSnapshot;
+    std::vector<std::vector<std::string>> key_paths;  // each split at dots
+};
+
+struct Identity {
+    std::string type;
+    bool authority_required = false;
+    bool first_only = false;
+    Presence without = Presence::kSkip;
+    std::vector<KeyCandidate> keys;
+    std::vector<ListRule> lists;
+    Position position;
+};
+
+struct ReferenceRule {
+    Target target;      // ends in the Reference
+    std::string owner;  // "" = this resource, else the named one
+    std::string name;   // "" = this resource (`self`)
+    bool all = false;
+    Position position;
+};
+
+struct Statement {
+    enum class Kind : std::uint8_t { kMake, kInto, kLink, kUnlink, kMove };
+    Kind kind = Kind::kMake;
+    std::string type;
+    std::string name;  // made under this name; or the one of `into`
+    std::vector<const Map*> maps;
+    std::vector<Rule> rules;
+    std::unique_ptr<Condition> when;
+    std::vector<ReferenceRule> refs;
+    std::vector<std::string> parents;
+    fhir::ChangeMode mode = fhir::ChangeMode::kUpsert;
+    std::vector<std::pair<std::string, fhir::ChangeMode>> mode_by_event;
+    std::vector<Operand> fold_same;
+    std::unique_ptr<Condition> fold_when;
+    bool folds = false;
+    bool only_with_others = false;
+    std::string first, second;  // link: survivor, loser; move: visit, patient
+    const Identity* identity = nullptr;
+    Position position;
+};
+
+// A place in the tree of a message structure.
+struct TreeNode {
+    std::string name;         // "PID" or "ORDER_OBSERVATION"
+    SegmentCode segment = 0;  // 0: a group
+    bool repeats = false;
+    std::vector<Statement> statements;
+    std::vector<TreeNode> children;
+    // Every segment id below a group, for the matcher.
+    std::vector<SegmentCode> below;
+    SegmentCode first = 0;  // the first segment of a group
+};
+
+struct MessageMap {
+    std::string name;
+    std::vector<std::string> events;
+    TreeNode root;
+    Position position;
+};
+
+// Everything that the run needs.
+struct Model {
+    std::shared_ptr<const fhir::Definitions> definitions;
+    std::map<std::string, std::unique_ptr<Map>, std::less<>> maps;
+    std::map<std::string, std::unique_ptr<Table>, std::less<>> tables;
+    std::map<std::string, std::unique_ptr<Identity>, std::less<>> identities;
+    std::vector<std::unique_ptr<MessageMap>> messages;
+    std::unordered_map<std::string, const MessageMap*> by_event;  // "ADT^A01"
+    const Table* coding_systems = nullptr;
+    const Table* authorities = nullptr;
+    std::string version;
+    [[nodiscard]] const Identity* FindIdentity(std::string_view type) const;
+};
+
+}  // namespace carestream::mapping::internal

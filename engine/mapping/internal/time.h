@@ -1,0 +1,54 @@
+#pragma once
+// HL7 times (DT, TM, DTM/TS) as parts, and their FHIR forms. Precision and offset are kept; an
+// offset that is absent comes from the sender's zone. Source: HL7 v2.8 2.A.21-22, FHIR R4 2.24.0.1.
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+
+namespace carestream::mapping::internal {
+
+struct Moment {
+    // How far it is known: kYear .. kSecond.
+    enum Precision { kYear = 1, kMonth, kDay, kHour, kMinute, kSecond };
+    int year = 0;
+    int month = 1;
+    int day = 1;
+    int hour = 0;
+    int minute = 0;
+    int second = 0;
+    std::string fraction;  // digits after the point, at most 9
+    Precision precision = kYear;
+    std::optional<int> offset_minutes;
+};
+
+// False and a reason ("not a date (month out of range)") that names no value.
+[[nodiscard]] bool ParseMoment(std::string_view text, Moment& out, std::string_view& reason);
+// TM: HH[MM[SS[.S]]]; an offset is read and dropped.
+[[nodiscard]] bool ParseTime(std::string_view text, Moment& out, std::string_view& reason);
+
+// A zone of the IANA database, or nothing. Cheap to copy; thread-safe.
+class Zone {
+public:
+    [[nodiscard]] static std::optional<Zone> Find(std::string_view name);
+    // Minutes east of UTC at this local time. In the hour that occurs twice the earlier; in the
+    // hour that does not exist the offset before the change. Both set *unsure.
+    [[nodiscard]] int OffsetMinutes(const Moment& local, bool* unsure) const;
+
+private:
+    explicit Zone(const void* zone) : zone_(zone) {}
+    const void* zone_;
+};
+
+[[nodiscard]] std::string FormatDate(const Moment& moment);
+// Date only as long as the precision is; with time when hours are known. The moment has an offset
+// then.
+[[nodiscard]] std::string FormatDateTime(const Moment& moment);
+[[nodiscard]] std::string FormatTime(const Moment& moment);
+// Seconds added on the calendar; the offset stays. Units: s, min, h, d, wk, mo, a.
+[[nodiscard]] bool AddDuration(Moment& moment, double amount, std::string_view unit);
+// 0 offset is taken as UTC when none is known.
+[[nodiscard]] Micros ToMicros(const Moment& moment);
+
+}  // namespace carestream::mapping::internal

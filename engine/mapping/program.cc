@@ -1,0 +1,93 @@
+#include "mapping/program.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "mapping/internal/compiler.h"
+#include "mapping/internal/ledger.h"
+#include "mapping/internal/run.h"
+
+namespace carestream::mapping {
+
+namespace {
+
+std::string HeaderText(const hl7::Message& message, int field, int component) {
+    const std::size_t msh = message.FindSegment("MSH");
+    return message.Decode(
+        message.Subcomponent(message.Component(message.Repetition(msh, field, 1), component), 1));
+}
+
+class CompiledProgram final : public Program {
+public:
+    explicit CompiledProgram(std::shared_ptr<const internal::Model> model)
+        : model_(std::move(model)) {}
+
+    Mapped Map(const hl7::Message& message, const MapContext& context) const override {
+        const std::string code = HeaderText(message, 9, 1);
+        const std::string trigger = HeaderText(message, 9, 2);
+        const std::string event = code + "^" + trigger;
+        const auto found = model_->by_event.find(event);
+        Mapped mapped;
+        if (found == model_->by_event.end()) {
+            mapped.status = MapStatus::kNoMap;
+            mapped.path = "MSH-9";
+            mapped.reason = "no message map covers this event";
+            mapped.map_version = model_->version;
+            internal::Ledger ledger(message);
+            ledger.Report({}, mapped.report);
+        } else {
+            mapped = internal::Run(*model_, message, context).Execute(*found->second);
+        }
+        mapped.report.control_id = HeaderText(message, 10, 1);
+        mapped.report.event = event;
+        std::vector<std::string> notes;
+        for (const hl7::Note& note : message.notes()) {
+            notes.push_back(note.path.empty() ? note.message : note.path + ": " + note.message);
+        }
+        auto& all = mapped.report.notes;
+        all.insert(all.begin(), std::make_move_iterator(notes.begin()),
+                   std::make_move_iterator(notes.end()));
+        return mapped;
+    }
+
+    bool Covers(std::string_view code, std::string_view event) const override {
+        return model_->by_event.count(std::string(code) + "^" + std::string(event)) != 0;
+    }
+    std::vector<std::string> Events() const override {
+        std::vector<std::string> events;
+        for (const auto& [event, map] : model_->by_event) events.push_back(event);
+        std::sort(events.begin(), events.end());
+        return events;
+    }
+
+private:
+    std::shared_ptr<const internal::Model> model_;
+};
+
+}  // namespace
+
+Program::Compiled Program::Compile(const std::filesystem::path& mappings,
+                                   std::shared_ptr<const fhir::Definitions> definitions,
+                                   std::shared_ptr<const hl7::Dictionary> dictionary,
+                                   const std::vector<std::string>& overlays) {
+    internal::Problems problems;
+    internal::Library library;
+    library.Read(mappings, overlays, problems);
+    if (library.messages.empty() && problems.size() == 0) {
+        problems.Add({(mappings / "messages").string(), 0, 0}, "no message maps there");
+    }
+    internal::Compiler compiler(library, std::move(definitions), *dictionary, problems);
+    std::shared_ptr<const internal::Model> model = compiler.Compile();
+    Compiled compiled;
+    compiled.errors = problems.Take();
+    if (compiled.errors.empty()) {
+        compiled.program = std::make_shared<CompiledProgram>(std::move(model));
+    }
+    return compiled;
+}
+
+bool IsTimeZone(std::string_view name) {
+    return internal::Zone::Find(name).has_value();
+}
+
+}  // namespace carestream::mapping
