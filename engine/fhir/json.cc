@@ -1,124 +1,316 @@
 #include "fhir/json.h"
 
-#include <rapidjson/error/en.h>
-#include <rapidjson/memorystream.h>
-#include <rapidjson/reader.h>
-
 #include <algorithm>
+#include <array>
+#include <cstdint>
+#include <utility>
 #include <vector>
+
+#include "base/text.h"
 
 namespace carestream::fhir {
 
 namespace {
 
-// Builds the tree from SAX events. The stack holds addresses of nodes under construction: a parent
-// is not appended to while a child is open, so the addresses stay valid.
-class Builder {
+bool IsDigit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+// Bytes at which the text of a string stops being plain: quote, backslash, control characters.
+constexpr auto kStops = [] {
+    std::array<bool, 256> stops{};
+    for (std::size_t c = 0; c < 0x20; ++c) stops[c] = true;
+    stops['"'] = stops['\\'] = true;
+    return stops;
+}();
+
+int HexValue(char c) {
+    if (IsDigit(c)) return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+void AppendUtf8(std::uint32_t code, std::string& out) {
+    const auto put = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
+    if (code < 0x80) {
+        put(code);
+    } else if (code < 0x800) {
+        put(0xC0 | code >> 6);
+        put(0x80 | (code & 0x3F));
+    } else if (code < 0x10000) {
+        put(0xE0 | code >> 12);
+        put(0x80 | (code >> 6 & 0x3F));
+        put(0x80 | (code & 0x3F));
+    } else {
+        put(0xF0 | code >> 18);
+        put(0x80 | (code >> 12 & 0x3F));
+        put(0x80 | (code >> 6 & 0x3F));
+        put(0x80 | (code & 0x3F));
+    }
+}
+
+// Builds the tree while it reads. The stack holds addresses of the containers under construction: a
+// parent is not appended to while a child is open, so the addresses stay valid.
+class Reader {
 public:
-    explicit Builder(const JsonLimits& limits) : limits_(limits) {}
+    Reader(std::string_view text, const JsonLimits& limits) : text_(text), limits_(limits) {}
 
-    bool Null() { return Place(Node()); }
-    bool Bool(bool value) { return Place(Node::Boolean(value)); }
-    bool RawNumber(const char* text, rapidjson::SizeType size, bool) {
-        return Place(Node::Number(std::string(text, size)));
+    Result<Node> Run() {
+        constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+        if (text_.starts_with(kByteOrderMark)) at_ = kByteOrderMark.size();
+        SkipSpace();
+        bool good = Value(root_);
+        while (good && !stack_.empty()) good = Continue();
+        SkipSpace();
+        if (good && at_ < text_.size()) good = Break("more text after the document");
+        if (good) return std::move(root_);
+        Error error;
+        error.code = limit_hit_ ? Code::kLimit : Code::kInvalid;
+        error.message = std::move(failure_) + " (byte " + std::to_string(at_) + ")";
+        error.offset_bytes = at_;
+        return Fail(std::move(error));
     }
-    bool String(const char* text, rapidjson::SizeType size, bool) {
-        return Place(Node::String(std::string(text, size)));
-    }
-    bool StartObject() { return Open(Node::Object()); }
-    bool StartArray() { return Open(Node::Array()); }
-    bool EndObject(rapidjson::SizeType) { return Unique(stack_.back()->members()) && Close(); }
-    bool EndArray(rapidjson::SizeType) { return Close(); }
-    bool Key(const char* text, rapidjson::SizeType size, bool) {
-        std::vector<Member>& members = stack_.back()->members();
-        members.push_back({std::string(text, size), Node()});
-        pending_ = &members.back().value;
-        return true;
-    }
-    // The reader is used with kParseNumbersAsStringsFlag, so these are never called.
-    bool Int(int) { return false; }
-    bool Uint(unsigned) { return false; }
-    bool Int64(std::int64_t) { return false; }
-    bool Uint64(std::uint64_t) { return false; }
-    bool Double(double) { return false; }
-
-    Node Take() { return std::move(root_); }
-    const std::string& failure() const { return failure_; }
-    bool limit_hit() const { return limit_hit_; }
 
 private:
-    Node* Store(Node node) {
-        if (++nodes_ > limits_.nodes_max) {
-            limit_hit_ = true;
-            failure_ = "more values than allowed";
-            return nullptr;
-        }
-        if (stack_.empty()) {
-            root_ = std::move(node);
-            return &root_;
-        }
-        Node& parent = *stack_.back();
-        if (parent.IsArray()) return &parent.Append(std::move(node));
-        *pending_ = std::move(node);
-        return pending_;
-    }
-    bool Place(Node node) { return Store(std::move(node)) != nullptr; }
-    bool Open(Node node) {
-        if (stack_.size() >= limits_.depth_max) {
-            limit_hit_ = true;
-            failure_ = "nested deeper than allowed";
-            return false;
-        }
-        Node* stored = Store(std::move(node));
-        if (stored == nullptr) return false;
-        stack_.push_back(stored);
-        return true;
-    }
-    // At the end of an object, so that a big one costs no comparison of each pair.
-    bool Unique(const std::vector<Member>& members) {
-        const std::string* twice = nullptr;
-        if (members.size() <= kFewMembers) {
-            for (std::size_t i = 1; i < members.size(); ++i) {
-                for (std::size_t j = 0; j < i; ++j) {
-                    if (members[i].name == members[j].name) twice = &members[i].name;
-                }
-            }
-        } else {
-            std::vector<const std::string*> names;
-            names.reserve(members.size());
-            for (const Member& member : members) names.push_back(&member.name);
-            std::sort(names.begin(), names.end(),
-                      [](const auto* a, const auto* b) { return *a < *b; });
-            const auto at = std::adjacent_find(
-                names.begin(), names.end(), [](const auto* a, const auto* b) { return *a == *b; });
-            if (at != names.end()) twice = *at;
-        }
-        if (twice == nullptr) return true;
-        failure_ = "duplicate member '" + *twice + "'";
+    bool Continue();
+    bool NextMember(Node& object);
+    bool Value(Node& place);
+    bool Open(Node& place, Node container);
+    bool Close(bool object);
+    bool Word(std::string_view word, Node& place, Node value);
+    bool Number(Node& place);
+    bool String(std::string& out);
+    bool Escape(std::string& out);
+    bool Unicode(std::uint32_t& unit);
+    bool Unique(const std::vector<Member>& members);
+
+    bool Break(std::string message) {
+        failure_ = std::move(message);
         return false;
     }
-    bool Close() {
-        stack_.pop_back();
+    bool BreakLimit(std::string message) {
+        limit_hit_ = true;
+        return Break(std::move(message));
+    }
+    void SkipSpace() {
+        while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' ||
+                                      text_[at_] == '\r' || text_[at_] == '\t')) {
+            ++at_;
+        }
+    }
+    bool At(char c) const { return at_ < text_.size() && text_[at_] == c; }
+    bool Take(char c) {
+        if (!At(c)) return false;
+        ++at_;
         return true;
     }
 
     static constexpr std::size_t kFewMembers = 16;
 
+    const std::string_view text_;
     const JsonLimits& limits_;
     Node root_;
     std::vector<Node*> stack_;
-    Node* pending_ = nullptr;
+    std::size_t at_ = 0;
     std::size_t nodes_ = 0;
     std::string failure_;
     bool limit_hit_ = false;
 };
 
-// RapidJSON stops at a NUL as if the text ended there, so a NUL is refused before.
-Result<void> CheckBytes(std::string_view text) {
-    const auto nul = text.find('\0');
-    if (nul == std::string_view::npos) return {};
-    Error error{Code::kInvalid, "NUL byte in JSON text", {}, {}, nul, false};
-    return Fail(std::move(error));
+// The next item or member of the innermost container, or its end.
+bool Reader::Continue() {
+    Node& container = *stack_.back();
+    const bool object = container.IsObject();
+    const bool first = object ? container.members().empty() : container.items().empty();
+    SkipSpace();
+    if (Take(object ? '}' : ']')) return Close(object);
+    if (!first) {
+        if (!Take(',')) return Break(object ? "expected ',' or '}'" : "expected ',' or ']'");
+        SkipSpace();
+    }
+    if (object) return NextMember(container);
+    if (first) container.items().reserve(4);
+    container.items().emplace_back();
+    return Value(container.items().back());
+}
+
+bool Reader::NextMember(Node& object) {
+    std::vector<Member>& members = object.members();
+    if (members.empty()) members.reserve(4);
+    if (!At('"')) return Break("expected a member name in quotes");
+    members.emplace_back();
+    if (!String(members.back().name)) return false;
+    SkipSpace();
+    if (!Take(':')) return Break("expected ':' after a member name");
+    SkipSpace();
+    return Value(members.back().value);
+}
+
+bool Reader::Value(Node& place) {
+    if (++nodes_ > limits_.nodes_max) return BreakLimit("more values than allowed");
+    if (at_ >= text_.size()) return Break("the text ends before the document does");
+    switch (text_[at_]) {
+        case '{':
+            return Open(place, Node::Object());
+        case '[':
+            return Open(place, Node::Array());
+        case '"': {
+            std::string text;
+            if (!String(text)) return false;
+            place = Node::String(std::move(text));
+            return true;
+        }
+        case 't':
+            return Word("true", place, Node::Boolean(true));
+        case 'f':
+            return Word("false", place, Node::Boolean(false));
+        case 'n':
+            return Word("null", place, Node());
+        default:
+            return Number(place);
+    }
+}
+
+bool Reader::Open(Node& place, Node container) {
+    if (stack_.size() >= limits_.depth_max) return BreakLimit("nested deeper than allowed");
+    ++at_;
+    place = std::move(container);
+    stack_.push_back(&place);
+    return true;
+}
+
+bool Reader::Close(bool object) {
+    if (object && !Unique(stack_.back()->members())) return false;
+    stack_.pop_back();
+    return true;
+}
+
+bool Reader::Word(std::string_view word, Node& place, Node value) {
+    if (!text_.substr(at_).starts_with(word)) return Break("not a JSON value");
+    at_ += word.size();
+    place = std::move(value);
+    return true;
+}
+
+bool Reader::Number(Node& place) {
+    const std::size_t begin = at_;
+    const auto digits = [&] {
+        const std::size_t first = at_;
+        while (at_ < text_.size() && IsDigit(text_[at_])) ++at_;
+        return at_ > first;
+    };
+    Take('-');
+    if (!Take('0') && !digits()) {
+        return Break(at_ > begin ? "not a JSON number" : "not a JSON value");
+    }
+    if (Take('.') && !digits()) return Break("a number needs a digit after '.'");
+    if (Take('e') || Take('E')) {
+        if (!Take('+')) Take('-');
+        if (!digits()) return Break("a number needs a digit in its exponent");
+    }
+    place = Node::Number(std::string(text_.substr(begin, at_ - begin)));
+    return true;
+}
+
+// At the opening quote.
+bool Reader::String(std::string& out) {
+    const std::size_t quote = at_++;
+    while (true) {
+        const std::size_t begin = at_;
+        std::uint8_t bits = 0;
+        while (at_ < text_.size() && !kStops[static_cast<std::uint8_t>(text_[at_])]) {
+            bits |= static_cast<std::uint8_t>(text_[at_++]);
+        }
+        const std::string_view plain = text_.substr(begin, at_ - begin);
+        if (bits >= 0x80 && !IsUtf8(plain)) {
+            at_ = begin;
+            return Break("a string is not valid UTF-8");
+        }
+        out += plain;
+        if (at_ >= text_.size()) {
+            at_ = quote;
+            return Break("a string is not closed");
+        }
+        if (Take('"')) return true;
+        if (!Take('\\')) return Break("a string holds a control character");
+        if (!Escape(out)) return false;
+    }
+}
+
+// After the backslash.
+bool Reader::Escape(std::string& out) {
+    const char c = at_ < text_.size() ? text_[at_++] : '\0';
+    switch (c) {
+        case '"':
+        case '\\':
+        case '/':
+            out += c;
+            return true;
+        case 'b':
+            out += '\b';
+            return true;
+        case 'f':
+            out += '\f';
+            return true;
+        case 'n':
+            out += '\n';
+            return true;
+        case 'r':
+            out += '\r';
+            return true;
+        case 't':
+            out += '\t';
+            return true;
+        case 'u':
+            break;
+        default:
+            return Break("a string holds an unknown escape");
+    }
+    std::uint32_t code = 0;
+    if (!Unicode(code)) return false;
+    if (code >= 0xDC00 && code <= 0xDFFF) return Break("an escape is half of a surrogate pair");
+    if (code >= 0xD800 && code <= 0xDBFF) {
+        std::uint32_t low = 0;
+        if (!Take('\\') || !Take('u')) return Break("an escape is half of a surrogate pair");
+        if (!Unicode(low)) return false;
+        if (low < 0xDC00 || low > 0xDFFF) return Break("an escape is half of a surrogate pair");
+        code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+    }
+    AppendUtf8(code, out);
+    return true;
+}
+
+bool Reader::Unicode(std::uint32_t& unit) {
+    unit = 0;
+    for (int i = 0; i < 4; ++i) {
+        const int value = at_ < text_.size() ? HexValue(text_[at_]) : -1;
+        if (value < 0) return Break("an escape needs four hexadecimal digits");
+        unit = unit << 4 | static_cast<std::uint32_t>(value);
+        ++at_;
+    }
+    return true;
+}
+
+// At the end of an object, so that a big one costs no comparison of each pair of names.
+bool Reader::Unique(const std::vector<Member>& members) {
+    const std::string* twice = nullptr;
+    if (members.size() <= kFewMembers) {
+        for (std::size_t i = 1; i < members.size(); ++i) {
+            for (std::size_t j = 0; j < i; ++j) {
+                if (members[i].name == members[j].name) twice = &members[i].name;
+            }
+        }
+    } else {
+        std::vector<const std::string*> names;
+        names.reserve(members.size());
+        for (const Member& member : members) names.push_back(&member.name);
+        std::sort(names.begin(), names.end(), [](const auto* a, const auto* b) { return *a < *b; });
+        const auto at = std::adjacent_find(names.begin(), names.end(),
+                                           [](const auto* a, const auto* b) { return *a == *b; });
+        if (at != names.end()) twice = *at;
+    }
+    return twice == nullptr || Break("duplicate member '" + *twice + "'");
 }
 
 void Indent(std::size_t depth, std::string& out) {
@@ -147,25 +339,7 @@ void WritePretty(const Node& node, std::size_t depth, std::string& out) {
 }  // namespace
 
 Result<Node> ParseJson(std::string_view text, const JsonLimits& limits) {
-    CARESTREAM_TRY(CheckBytes(text));
-    Builder builder(limits);
-    rapidjson::MemoryStream memory(text.data(), text.size());
-    rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::MemoryStream> stream(memory);
-    rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>> reader;
-    constexpr unsigned kFlags = rapidjson::kParseIterativeFlag |
-                                rapidjson::kParseValidateEncodingFlag |
-                                rapidjson::kParseNumbersAsStringsFlag;
-    const rapidjson::ParseResult result = reader.Parse<kFlags>(stream, builder);
-    if (!result) {
-        Error error;
-        error.code = builder.limit_hit() ? Code::kLimit : Code::kInvalid;
-        error.message = builder.failure().empty() ? rapidjson::GetParseError_En(result.Code())
-                                                  : builder.failure();
-        error.offset_bytes = result.Offset();
-        error.message += " (byte " + std::to_string(result.Offset()) + ")";
-        return Fail(std::move(error));
-    }
-    return builder.Take();
+    return Reader(text, limits).Run();
 }
 
 void WriteJsonString(std::string_view text, std::string& out) {

@@ -22,6 +22,73 @@ TEST(Json, RefusesWhatIsNotJson) {
     EXPECT_FALSE(ParseJson(std::string_view("{}\0{}", 5)));
 }
 
+TEST(Json, Grammar) {
+    for (const std::string_view text :
+         {"0", "-0", "-1.5e-3", "1E400", "\"\"", "[]", "{}", " [ 1 , 2 ] ", "{ \"a\" : { } }",
+          "\xEF\xBB\xBF{}", "[[[]]]", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "true", "null"}) {
+        EXPECT_TRUE(ParseJson(text)) << text << ": " << ParseJson(text).error().ToString();
+    }
+    for (const std::string_view text : {"-",
+                                        "+1",
+                                        "01",
+                                        "1.",
+                                        ".5",
+                                        "1e",
+                                        "1e+",
+                                        "0x1",
+                                        "1 2",
+                                        "[1",
+                                        "[1 2]",
+                                        "[1,]",
+                                        "[,1]",
+                                        "]",
+                                        "{\"a\"}",
+                                        "{\"a\":}",
+                                        "{\"a\":1,}",
+                                        "{,}",
+                                        "{a:1}",
+                                        "{1:1}",
+                                        "{\"a\" 1}",
+                                        "{]",
+                                        "[}",
+                                        "\"a",
+                                        "\"\n\"",
+                                        "\"\\x\"",
+                                        "\"\\u12\"",
+                                        "\"\\u12g4\"",
+                                        "\"\\ud800\"",
+                                        "\"\\udc00\"",
+                                        "\"\\ud800\\u0041\"",
+                                        "\"\xc0\xaf\"",
+                                        "\"\xed\xa0\x80\"",
+                                        "tru",
+                                        "truex",
+                                        "NaN",
+                                        "/**/1",
+                                        "'a'",
+                                        "\"\\",
+                                        "{\"a\":1 \"b\":2}",
+                                        "\xEF\xBB\xBF"}) {
+        const auto node = ParseJson(text);
+        ASSERT_FALSE(node) << text;
+        EXPECT_EQ(node.error().code, Code::kInvalid) << text;
+        EXPECT_LE(node.error().offset_bytes, text.size()) << text;
+    }
+}
+
+TEST(Json, Escapes) {
+    const auto node = ParseJson(R"(["\u0041\u00e9\u20AC\ud83d\uDE00","\u0000"])");
+    ASSERT_TRUE(node) << node.error().ToString();
+    EXPECT_EQ(node->items()[0].text(), "A\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80");
+    EXPECT_EQ(node->items()[1].text(), std::string(1, '\0'));
+    EXPECT_EQ(ToJson(node->items()[1]), R"("\u0000")");
+}
+
+TEST(Json, ErrorsSayWhere) {
+    EXPECT_EQ(ParseJson(R"({"a":[1,x]})").error().offset_bytes, 8u);
+    EXPECT_EQ(ParseJson("{} {}").error().offset_bytes, 3u);
+}
+
 // A big object must not cost a comparison of every pair of its names.
 TEST(Json, FindsDuplicatesInBigObjects) {
     std::string text = "{";
