@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "net/http.h"
+#include "net/http_date.h"
 #include "net/internal/http_connection.h"
 #include "net/internal/http_core.h"
 #include "net/internal/http_head.h"
@@ -56,7 +57,7 @@ void Refuse(HttpCore& core, Socket& socket, bool tls) {
     std::string text;
     std::size_t bytes = 0;
     for (const auto& piece : response.body) bytes += piece.size();
-    const std::string date = HttpDate(std::time(nullptr));
+    const std::string date = FormatHttpDate(std::time(nullptr));
     AppendHead(response, {.date = date, .content_bytes = bytes, .keep_alive = false}, text);
     for (const auto& piece : response.body) text += piece;
     ErrorCode ignored;  // best effort

@@ -1,7 +1,7 @@
 #include "net/internal/http_core.h"
 
+#include "net/http_date.h"
 #include "net/internal/http_connection.h"
-#include "net/internal/http_head.h"
 
 namespace carestream::net {
 namespace {
@@ -54,7 +54,7 @@ std::string_view HttpLane::date() {
     const std::time_t second = std::time(nullptr);
     if (second != date_second_) {
         date_second_ = second;
-        date_ = HttpDate(second);
+        date_ = FormatHttpDate(second);
     }
     return date_;
 }

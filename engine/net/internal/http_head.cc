@@ -96,22 +96,6 @@ std::string_view ReasonPhrase(int status) {
     }
 }
 
-std::string HttpDate(std::time_t time) {
-    // Not strftime: its names follow the locale.
-    static constexpr std::array<const char*, 7> kDays = {"Sun", "Mon", "Tue", "Wed",
-                                                         "Thu", "Fri", "Sat"};
-    static constexpr std::array<const char*, 12> kMonths = {
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    std::tm utc{};
-    gmtime_r(&time, &utc);
-    std::array<char, 64> text{};
-    const int size = std::snprintf(text.data(), text.size(), "%s, %02d %s %04d %02d:%02d:%02d GMT",
-                                   kDays[static_cast<std::size_t>(utc.tm_wday)], utc.tm_mday,
-                                   kMonths[static_cast<std::size_t>(utc.tm_mon)],
-                                   utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
-    return {text.data(), static_cast<std::size_t>(size)};
-}
-
 void AppendHead(const Response& response, const HeadOptions& options, std::string& out) {
     out += "HTTP/1.1 ";
     AppendNumber(static_cast<std::size_t>(response.status), out);

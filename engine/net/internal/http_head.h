@@ -1,7 +1,6 @@
 #pragma once
 // Text of response heads and the small header grammars. Pure.
 #include <cstddef>
-#include <ctime>
 #include <string>
 #include <string_view>
 
@@ -10,9 +9,6 @@
 namespace carestream::net {
 
 [[nodiscard]] std::string_view ReasonPhrase(int status);
-
-// "Sun, 06 Nov 1994 08:49:37 GMT"
-[[nodiscard]] std::string HttpDate(std::time_t time);
 
 struct HeadOptions {
     std::string_view date;

@@ -1,0 +1,185 @@
+#include "rest/capability.h"
+
+#include <algorithm>
+
+#include "fhir/json.h"
+
+namespace carestream::rest {
+namespace {
+
+using fhir::Node;
+
+// A value that every parameter of the type must be able to read.
+std::string_view SampleOf(std::string_view parameter_type) {
+    if (parameter_type == "number" || parameter_type == "quantity") return "1";
+    if (parameter_type == "date") return "2020-01-01";
+    if (parameter_type == "reference") return "Patient/1";
+    if (parameter_type == "uri") return "urn:x";
+    if (parameter_type == "composite") return "1$1";
+    return "x";
+}
+
+Node Coded(std::string_view name, std::string_view code) {
+    Node node = Node::Object();
+    node.Set(name, Node::String(std::string(code)));
+    return node;
+}
+
+Node Interactions() {
+    Node list = Node::Array();
+    for (const std::string_view code :
+         {"read", "vread", "update", "delete", "history-instance", "create", "search-type"}) {
+        list.Append(Coded("code", code));
+    }
+    return list;
+}
+
+// Source of the reference parameters that may name a type: "Observation:subject".
+using References = std::vector<std::pair<std::string_view, const fhir::SearchParameter*>>;
+
+References AllReferences(const fhir::Definitions& definitions) {
+    References all;
+    for (const std::string_view type : definitions.ResourceTypes()) {
+        for (const auto* parameter : definitions.SearchParameters(type)) {
+            if (parameter->type == "reference" && IsOffered(definitions, type, *parameter)) {
+                all.emplace_back(type, parameter);
+            }
+        }
+    }
+    return all;
+}
+
+Node SearchParameters(const fhir::Definitions& definitions, std::string_view type) {
+    auto parameters = definitions.SearchParameters(type);
+    std::sort(parameters.begin(), parameters.end(),
+              [](const auto* a, const auto* b) { return a->code < b->code; });
+    Node list = Node::Array();
+    for (const auto* parameter : parameters) {
+        if (!IsOffered(definitions, type, *parameter)) continue;
+        Node node = Node::Object();
+        node.Set("name", Node::String(std::string(parameter->code)));
+        if (!parameter->url.empty()) {
+            node.Set("definition", Node::String(std::string(parameter->url)));
+        }
+        node.Set("type", Node::String(std::string(parameter->type)));
+        list.Append(std::move(node));
+    }
+    return list;
+}
+
+void AddIncludes(const References& references, std::string_view type, Node& resource) {
+    Node forward = Node::Array();
+    Node reverse = Node::Array();
+    for (const auto& [source, parameter] : references) {
+        std::string name(source);
+        name += ':';
+        name += parameter->code;
+        const auto& targets = parameter->targets;
+        if (std::find(targets.begin(), targets.end(), type) != targets.end()) {
+            reverse.Append(Node::String(name));
+        }
+        if (source == type) forward.Append(Node::String(std::move(name)));
+    }
+    if (!forward.items().empty()) resource.Set("searchInclude", std::move(forward));
+    if (!reverse.items().empty()) resource.Set("searchRevInclude", std::move(reverse));
+}
+
+Node OperationNode(const Operation& operation) {
+    Node node = Node::Object();
+    node.Set("name", Node::String(operation.name));
+    node.Set("definition", Node::String(operation.definition));
+    return node;
+}
+
+Node ResourceNode(const fhir::Definitions& definitions, const References& references,
+                  std::string_view type, const std::vector<Operation>& operations) {
+    Node node = Coded("type", type);
+    node.Set("interaction", Interactions());
+    node.Set("versioning", Node::String("versioned"));
+    node.Set("readHistory", Node::Boolean(true));
+    node.Set("updateCreate", Node::Boolean(true));
+    node.Set("conditionalCreate", Node::Boolean(true));
+    node.Set("conditionalRead", Node::String("full-support"));
+    node.Set("conditionalUpdate", Node::Boolean(false));
+    node.Set("conditionalDelete", Node::String("not-supported"));
+    AddIncludes(references, type, node);
+    node.Set("searchParam", SearchParameters(definitions, type));
+    Node list = Node::Array();
+    for (const auto& operation : operations) {
+        const auto& types = operation.types;
+        if (std::find(types.begin(), types.end(), type) != types.end()) {
+            list.Append(OperationNode(operation));
+        }
+    }
+    if (!list.items().empty()) node.Set("operation", std::move(list));
+    return node;
+}
+
+Node RestNode(const fhir::Definitions& definitions, const CapabilityOptions& options,
+              const std::vector<Operation>& operations) {
+    Node rest = Coded("mode", "server");
+    rest.Set(
+        "documentation",
+        Node::String("JSON only. Search results: _count, _sort by _lastUpdated, dates and "
+                     "numbers, _total=none|accurate, _include, _revinclude. Unknown parameters "
+                     "follow Prefer: handling=lenient|strict."));
+    Node security = Node::Object();
+    security.Set("cors", Node::Boolean(options.cors));
+    security.Set("description",
+                 Node::String("This version does not authenticate clients: it is to be bound to "
+                              "loopback or put behind a gateway that does."));
+    rest.Set("security", std::move(security));
+    const References references = AllReferences(definitions);
+    Node resources = Node::Array();
+    for (const std::string_view type : definitions.ResourceTypes()) {
+        resources.Append(ResourceNode(definitions, references, type, operations));
+    }
+    rest.Set("resource", std::move(resources));
+    Node system = Node::Array();
+    for (const auto& operation : operations) {
+        if (operation.system) system.Append(OperationNode(operation));
+    }
+    if (!system.items().empty()) rest.Set("operation", std::move(system));
+    Node compartments = Node::Array();
+    compartments.Append(Node::String("http://hl7.org/fhir/CompartmentDefinition/patient"));
+    rest.Set("compartment", std::move(compartments));
+    return rest;
+}
+
+}  // namespace
+
+bool IsOffered(const fhir::Definitions& definitions, std::string_view type,
+               const fhir::SearchParameter& parameter) {
+    const auto query = search::ParseQuery(
+        definitions, type, {{std::string(parameter.code), std::string(SampleOf(parameter.type))}});
+    if (!query) return query.error().code != Code::kUnsupported;
+    return query->unknown.empty();
+}
+
+std::string CapabilityStatement(const fhir::Definitions& definitions,
+                                const CapabilityOptions& options,
+                                const std::vector<Operation>& operations) {
+    Node statement = Coded("resourceType", "CapabilityStatement");
+    statement.Set("status", Node::String("active"));
+    statement.Set("date", Node::String(FormatInstant(options.date)));
+    statement.Set("kind", Node::String("instance"));
+    Node software = Coded("name", "CareStream");
+    software.Set("version", Node::String(options.version));
+    statement.Set("software", std::move(software));
+    Node implementation = Coded("description", "CareStream FHIR R4 API");
+    if (!options.public_url.empty()) {
+        implementation.Set("url", Node::String(options.public_url));
+    }
+    statement.Set("implementation", std::move(implementation));
+    statement.Set("fhirVersion", Node::String("4.0.1"));
+    Node formats = Node::Array();
+    formats.Append(Node::String("application/fhir+json"));
+    formats.Append(Node::String("json"));
+    statement.Set("format", std::move(formats));
+    Node rests = Node::Array();
+    rests.Append(RestNode(definitions, options, operations));
+    statement.Set("rest", std::move(rests));
+    return fhir::ToJson(statement);
+}
+
+}  // namespace carestream::rest

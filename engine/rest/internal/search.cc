@@ -1,0 +1,194 @@
+// Search by GET, by POST _search and within the compartment of a patient.
+#include "base/text.h"
+#include "rest/internal/bundle.h"
+#include "rest/internal/cursor.h"
+#include "rest/internal/exchange.h"
+
+namespace carestream::rest {
+namespace {
+
+// What the answer needs of the question.
+struct Question {
+    std::string url;      // of the search without parameters
+    std::string self;     // canonical parameters, form-encoded
+    std::string unknown;  // OperationOutcome about ignored parameters, or ""
+    std::uint64_t hash = 0;
+    bool posted = false;  // parameters came in a body: they stay out of URLs
+    int count = 0;
+};
+
+std::string EncodeForm(const net::Parameters& parameters) {
+    std::string out;
+    for (const auto& [name, value] : parameters) {
+        if (!out.empty()) out += '&';
+        out += net::PercentEncode(name);
+        out += '=';
+        out += net::PercentEncode(value);
+    }
+    return out;
+}
+
+std::string ScopeOf(const Route& route) {
+    return "search|" + route.type + "|" + route.compartment_id;
+}
+
+// Parameters of a POSTed form are added to those of the URL.
+Result<void> TakeForm(Exchange& exchange) {
+    if (exchange.request.method != "POST") return {};
+    CARESTREAM_ASSIGN(form, net::ParseForm(exchange.request.body));
+    for (auto& [name, value] : form) {
+        if (name == "_format") {
+            if (!AcceptsJson({}, value)) {
+                return Fail(Code::kUnsupported, "the only format is application/fhir+json", name);
+            }
+        } else if (name == "_pretty") {
+            exchange.pretty = value == "true";
+        } else if (name == "_page") {
+            exchange.page = std::move(value);
+        } else {
+            exchange.parameters.emplace_back(std::move(name), std::move(value));
+        }
+    }
+    return {};
+}
+
+Result<Cursor> OpenPage(Exchange& exchange, bool& posted) {
+    const auto& state = *exchange.state;
+    CARESTREAM_ASSIGN(cursor, OpenCursor(state.parts.keys, state.options.tenant_name,
+                                         ScopeOf(exchange.route), exchange.page));
+    if (!cursor.form.empty()) {
+        if (!exchange.parameters.empty()) {
+            return Fail(Code::kInvalid, "follow the link as it was given", "_page");
+        }
+        CARESTREAM_ASSIGN(parameters, net::ParseForm(cursor.form));
+        exchange.parameters = std::move(parameters);
+        posted = true;
+    }
+    return cursor;
+}
+
+std::string UnknownOutcome(const std::vector<std::string>& unknown) {
+    std::vector<OutcomeIssue> issues;
+    for (const auto& name : unknown) {
+        issues.push_back({"warning", "not-supported",
+                          "this parameter is not known and was ignored; Prefer: handling=strict "
+                          "refuses such searches",
+                          name});
+    }
+    return OutcomeJson(issues);
+}
+
+// The parsed query and what the answer needs; refusals come as errors.
+Result<store::SearchRequest> Ask(Exchange& exchange, Question& question) {
+    const auto& options = exchange.state->options;
+    question.posted = exchange.request.method == "POST";
+    CARESTREAM_TRY(TakeForm(exchange));
+    Cursor cursor;
+    if (!exchange.page.empty()) {
+        CARESTREAM_ASSIGN(opened, OpenPage(exchange, question.posted));
+        cursor = std::move(opened);
+    }
+    store::SearchRequest request;
+    CARESTREAM_ASSIGN(
+        query, search::ParseQuery(exchange.definitions(), exchange.route.type, exchange.parameters,
+                                  exchange.route.compartment_id, options.query_limits));
+    if (!query.unknown.empty()) {
+        if (exchange.preferences.strict) {
+            return Fail(Code::kInvalid, "this parameter is not known", query.unknown[0]);
+        }
+        question.unknown = UnknownOutcome(query.unknown);
+    }
+    question.self = EncodeForm(query.self);
+    question.hash = Fnv64(question.self);
+    question.count = query.count;
+    if (!exchange.page.empty() && cursor.query_hash != question.hash) {
+        return Fail(Code::kInvalid, "the link belongs to another search", "_page");
+    }
+    question.url = exchange.base;
+    if (!exchange.route.compartment_id.empty()) {
+        question.url += "/Patient/" + exchange.route.compartment_id;
+    }
+    question.url += "/" + exchange.route.type;
+    request.tenant = options.tenant;
+    request.query = std::move(query);
+    request.position = std::move(cursor.position);
+    request.cancel = exchange.responder->cancelled();
+    return request;
+}
+
+std::string WithParameters(const Question& question, const std::string& page, bool pretty) {
+    std::string parameters = question.self;
+    const auto add = [&](std::string_view name, const std::string& value) {
+        if (!parameters.empty()) parameters += '&';
+        parameters += name;
+        parameters += value;
+    };
+    if (pretty) add("_pretty=", "true");
+    if (!page.empty()) add("_page=", page);
+    return parameters.empty() ? question.url : question.url + "?" + parameters;
+}
+
+void AddLinks(const Exchange& exchange, const Question& question, const store::SearchPage& page,
+              BundleWriter& bundle) {
+    const bool posted_page = question.posted && !exchange.page.empty();
+    if (posted_page) {
+        bundle.Link("self", question.url + "?_page=" + exchange.page);
+    } else {
+        bundle.Link("self", WithParameters(question, exchange.page, exchange.pretty));
+    }
+    if (page.next.empty()) return;
+    const auto& state = *exchange.state;
+    const Cursor cursor{question.hash, page.next, question.posted ? question.self : std::string()};
+    const std::string sealed = SealCursor(state.parts.keys, state.options.tenant_name,
+                                          ScopeOf(exchange.route), state.parts.clock.Now(), cursor);
+    if (question.posted) {
+        bundle.Link("next", question.url + "?_page=" + sealed);
+    } else {
+        bundle.Link("next", WithParameters(question, sealed, exchange.pretty));
+    }
+}
+
+void SendPage(Exchange& exchange, const Question& question, Result<store::SearchPage> page) {
+    if (!page) {
+        exchange.Refuse(page.error(), ErrorOrigin::kSearch);
+        return;
+    }
+    // A capped count is no total: "at least" has no place in Bundle.total.
+    BundleWriter bundle("searchset", page->total_capped ? -1 : page->total, exchange.base);
+    AddLinks(exchange, question, *page, bundle);
+    for (auto& match : page->matches) bundle.SearchEntry(std::move(match), "match");
+    for (auto& included : page->included) bundle.SearchEntry(std::move(included), "include");
+    if (!question.unknown.empty()) bundle.OutcomeEntry(question.unknown);
+    if (page->total_capped) {
+        bundle.OutcomeEntry(OutcomeJson(
+            {{"information", "incomplete",
+              "more than " + std::to_string(page->total) + " match; a larger total is not counted",
+              "_total"}}));
+    }
+    net::Response response;
+    response.headers.emplace_back("Content-Type", kFhirJson);
+    response.body = bundle.Finish();
+    exchange.Send(std::move(response));
+}
+
+}  // namespace
+
+void HandleSearch(const ExchangePtr& exchange) {
+    if (exchange->request.method == "POST" &&
+        !IsFormContent(exchange->request.Header("Content-Type"))) {
+        exchange->Refuse(415, "not-supported", "_search takes application/x-www-form-urlencoded");
+        return;
+    }
+    auto question = std::make_shared<Question>();
+    auto request = Ask(*exchange, *question);
+    if (!request) {
+        exchange->Refuse(request.error(), ErrorOrigin::kSearch);
+        return;
+    }
+    exchange->state->parts.reader.Search(std::move(*request),
+                                         [exchange, question](Result<store::SearchPage> page) {
+                                             SendPage(*exchange, *question, std::move(page));
+                                         });
+}
+
+}  // namespace carestream::rest

@@ -1,0 +1,167 @@
+// create (also conditional), update (also as create, also with If-Match), delete.
+#include "fhir/json.h"
+#include "rest/internal/exchange.h"
+
+namespace carestream::rest {
+namespace {
+
+void SendWritten(Exchange& exchange, Result<store::RestResult> written) {
+    if (!written) {
+        exchange.Refuse(written.error(), ErrorOrigin::kStore);
+        return;
+    }
+    net::Response response;
+    response.status = written->created ? 201 : 200;
+    AddVersionHeaders(exchange, written->version, true, response);
+    switch (exchange.preferences.returning) {
+        case ReturnPreference::kMinimal:
+            break;
+        case ReturnPreference::kRepresentation:
+            response.headers.emplace_back("Content-Type", kFhirJson);
+            response.body.push_back(std::move(written->version.body));
+            break;
+        case ReturnPreference::kOutcome: {
+            const std::string_view text =
+                written->created ? "created"
+                                 : (written->unchanged ? "nothing had to be changed" : "updated");
+            response.headers.emplace_back("Content-Type", kFhirJson);
+            response.body.push_back(
+                OutcomeJson({{"information", "informational", std::string(text)}}));
+        }
+    }
+    exchange.Send(std::move(response));
+}
+
+// Absent and deleted already are as good as deleted: the interaction can be repeated.
+void SendDeleted(Exchange& exchange, Result<store::RestResult> deleted) {
+    const bool gone = !deleted && (deleted.error().code == Code::kNotFound ||
+                                   deleted.error().code == Code::kGone);
+    if (!deleted && !gone) {
+        exchange.Refuse(deleted.error(), ErrorOrigin::kStore);
+        return;
+    }
+    net::Response response;
+    response.status = 204;
+    if (deleted) AddVersionHeaders(exchange, deleted->version, false, response);
+    if (exchange.preferences.returning == ReturnPreference::kOutcome) {
+        response.status = 200;
+        response.headers.emplace_back("Content-Type", kFhirJson);
+        response.body.push_back(OutcomeJson(
+            {{"information", "informational", gone ? "there was nothing to delete" : "deleted"}}));
+    }
+    exchange.Send(std::move(response));
+}
+
+Result<void> ReadIfMatch(const Exchange& exchange, store::RestWrite& write) {
+    const std::string_view text = exchange.request.Header("If-Match");
+    if (text.empty()) return {};
+    CARESTREAM_ASSIGN(version, ParseETag(text));
+    write.if_match = version;
+    return {};
+}
+
+Result<void> ReadIfNoneExist(const Exchange& exchange, store::RestWrite& write) {
+    std::string_view text = exchange.request.Header("If-None-Exist");
+    if (text.empty()) return {};
+    if (const auto question = text.find('?'); question != std::string_view::npos) {
+        text.remove_prefix(question + 1);  // clients send the whole URL, too
+    }
+    CARESTREAM_ASSIGN(parameters, net::ParseForm(text));
+    CARESTREAM_ASSIGN(
+        query, search::ParseQuery(exchange.definitions(), exchange.route.type, parameters, {},
+                                  exchange.state->options.query_limits));
+    if (!query.unknown.empty()) {
+        return Fail(Code::kInvalid, "a condition may only hold parameters that are known",
+                    query.unknown[0]);
+    }
+    if (query.criteria.empty()) {
+        return Fail(Code::kInvalid, "a condition needs at least one search parameter",
+                    "If-None-Exist");
+    }
+    write.if_none_exist = std::move(query);
+    return {};
+}
+
+// Conditions that FHIR knows and this server does not evaluate are refused, never ignored.
+std::string_view UnknownCondition(const Exchange& exchange) {
+    const auto& request = exchange.request;
+    const bool create = exchange.route.interaction == Interaction::kCreate;
+    if (!request.Header("If-None-Match").empty()) return "If-None-Match";
+    if (!request.Header("If-Unmodified-Since").empty()) return "If-Unmodified-Since";
+    if (create && !request.Header("If-Match").empty()) return "If-Match";
+    if (!create && !request.Header("If-None-Exist").empty()) return "If-None-Exist";
+    return {};
+}
+
+// The body as a resource of the route's type; answers itself and gives false when it is none.
+bool ReadResource(Exchange& exchange, fhir::Node& resource) {
+    if (!IsJsonContent(exchange.request.Header("Content-Type"))) {
+        exchange.Refuse(415, "not-supported",
+                        "Content-Type is to be application/fhir+json, in UTF-8, FHIR 4.0");
+        return false;
+    }
+    auto parsed = fhir::ParseJson(exchange.request.body);
+    if (!parsed) {
+        exchange.Refuse(parsed.error(), ErrorOrigin::kBody);
+        return false;
+    }
+    const auto& route = exchange.route;
+    if (!parsed->IsObject() || parsed->TextOf("resourceType").empty()) {
+        exchange.Refuse(400, "structure", "the body is a JSON object with resourceType");
+        return false;
+    }
+    if (parsed->TextOf("resourceType") != route.type) {
+        exchange.Refuse(400, "invalid", "resourceType is to be " + route.type + ", as in the URL",
+                        "resourceType");
+        return false;
+    }
+    if (route.interaction == Interaction::kUpdate && parsed->TextOf("id") != route.id) {
+        exchange.Refuse(400, "invalid", "the resource's id is to be the id in the URL",
+                        route.type + ".id");
+        return false;
+    }
+    if (route.interaction == Interaction::kCreate) parsed->Remove("id");  // the server names it
+    if (const auto issues = fhir::Validate(exchange.definitions(), *parsed); !issues.empty()) {
+        exchange.Send(OutcomeOf(issues));
+        return false;
+    }
+    resource = std::move(*parsed);
+    return true;
+}
+
+}  // namespace
+
+void HandleWrite(const ExchangePtr& exchange) {
+    if (exchange->RefuseParameters()) return;
+    if (const auto name = UnknownCondition(*exchange); !name.empty()) {
+        exchange->Refuse(501, "not-supported", "this condition is not offered here",
+                         std::string(name));
+        return;
+    }
+    store::RestWrite write;
+    write.tenant = exchange->state->options.tenant;
+    write.type = exchange->route.type;
+    write.id = exchange->route.id;
+    Result<void> conditions = ReadIfMatch(*exchange, write);
+    if (conditions) conditions = ReadIfNoneExist(*exchange, write);
+    if (!conditions) {
+        exchange->Refuse(conditions.error(), ErrorOrigin::kSearch);
+        return;
+    }
+    auto& writer = exchange->state->parts.writer;
+    if (exchange->route.interaction == Interaction::kDelete) {
+        write.method = store::RestMethod::kDelete;
+        writer.SubmitRest(std::move(write), [exchange](Result<store::RestResult> result) {
+            SendDeleted(*exchange, std::move(result));
+        });
+        return;
+    }
+    write.method = exchange->route.interaction == Interaction::kCreate ? store::RestMethod::kCreate
+                                                                       : store::RestMethod::kUpdate;
+    if (!ReadResource(*exchange, write.resource)) return;
+    writer.SubmitRest(std::move(write), [exchange](Result<store::RestResult> result) {
+        SendWritten(*exchange, std::move(result));
+    });
+}
+
+}  // namespace carestream::rest

@@ -1,0 +1,34 @@
+#pragma once
+// How later modules add named operations ($book, $find, ...) to the REST service.
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fhir/node.h"
+#include "net/http.h"
+#include "net/url.h"
+
+namespace carestream::rest {
+
+struct OperationCall {
+    std::string type;            // "" at system level
+    std::string id;              // "" at type level
+    net::Parameters parameters;  // of the query string
+    fhir::Node body;             // of a POST: parsed, not validated; null without a body
+    std::string base_url;        // "https://host/fhir/r4"
+};
+
+struct Operation {
+    std::string name;                // without '$'
+    std::string definition;          // canonical URL of its OperationDefinition
+    std::vector<std::string> types;  // at type and instance level; empty = none
+    bool system = false;             // at [base]/$name
+    bool type = false;               // at [base]/[type]/$name
+    bool instance = false;           // at [base]/[type]/[id]/$name
+    bool changes_state = true;       // then by POST only
+    // Answers through the responder, from any thread. Must not block.
+    std::function<void(OperationCall call, std::shared_ptr<net::Responder> responder)> run;
+};
+
+}  // namespace carestream::rest

@@ -1,0 +1,85 @@
+#include "rest/service.h"
+
+#include "rest/capability.h"
+#include "rest/index_page.h"
+#include "rest/internal/exchange.h"
+
+namespace carestream::rest {
+namespace {
+
+void SendIndexPage(Exchange& exchange) {
+    exchange.Send(net::Response::Text(200, "text/html; charset=utf-8",
+                                      IndexPage(exchange.base, exchange.state->options.version)));
+}
+
+void SendMetadata(Exchange& exchange) {
+    for (const auto& [name, value] : exchange.parameters) {
+        if (name == "mode" && value == "full") continue;
+        exchange.Refuse(400, "not-supported", "metadata has mode=full only", name);
+        return;
+    }
+    exchange.Send(net::Response::Text(200, kFhirJson, exchange.state->capability));
+}
+
+void SendOptions(Exchange& exchange) {
+    net::Response response;
+    response.status = 204;
+    response.headers.emplace_back("Allow", exchange.route.allow);
+    exchange.Send(std::move(response));
+}
+
+void Dispatch(const ExchangePtr& exchange) {
+    switch (exchange->route.interaction) {
+        case Interaction::kIndexPage:
+            return SendIndexPage(*exchange);
+        case Interaction::kMetadata:
+            return SendMetadata(*exchange);
+        case Interaction::kRead:
+        case Interaction::kVread:
+            return HandleRead(exchange);
+        case Interaction::kHistory:
+            return HandleHistory(exchange);
+        case Interaction::kCreate:
+        case Interaction::kUpdate:
+        case Interaction::kDelete:
+            return HandleWrite(exchange);
+        case Interaction::kSearch:
+            return HandleSearch(exchange);
+        case Interaction::kOperation:
+            return HandleOperation(exchange);
+        case Interaction::kOptions:
+            return SendOptions(*exchange);
+        case Interaction::kRefused:
+            break;
+    }
+    exchange->Refuse(exchange->route.status, exchange->route.code, exchange->route.text);
+}
+
+}  // namespace
+
+Service::Service(ServiceOptions options, ServiceParts parts, std::vector<Operation> operations) {
+    while (options.public_url.ends_with('/')) options.public_url.pop_back();
+    CapabilityOptions capability;
+    capability.version = options.version;
+    capability.public_url = options.public_url;
+    capability.cors = !options.cors_origins.empty();
+    capability.date = parts.clock.Now();
+    std::string statement = CapabilityStatement(*parts.definitions, capability, operations);
+    state_ = std::make_shared<const State>(
+        State{std::move(options), std::move(parts), std::move(operations), std::move(statement)});
+}
+
+Service::~Service() = default;
+
+net::HttpHandler Service::handler() const {
+    return [state = state_](net::Request request, std::shared_ptr<net::Responder> responder) {
+        const auto exchange = BeginExchange(state, std::move(request), std::move(responder));
+        if (exchange) Dispatch(exchange);
+    };
+}
+
+const std::string& Service::capability_statement() const {
+    return state_->capability;
+}
+
+}  // namespace carestream::rest

@@ -1,0 +1,62 @@
+#pragma once
+// The FHIR R4 REST API over a store, at /fhir/r4, and the index page at /.
+// Source: FHIR R4 3.1.0 (RESTful API), 3.1.1 (search). What is not offered says so.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "crypto/keys.h"
+#include "fhir/definitions.h"
+#include "net/http.h"
+#include "rest/operation.h"
+#include "search/query.h"
+#include "store/reader.h"
+#include "store/writer.h"
+#include "telemetry/log.h"
+
+namespace carestream::rest {
+
+struct ServiceOptions {
+    // Of the API as clients see it: "https://fhir.example.org/fhir/r4". Empty: made from Host.
+    std::string public_url;
+    bool trust_forwarded = false;  // X-Forwarded-Proto and -Host of a proxy in front
+    std::string version = "0";     // of the software, for the CapabilityStatement
+    store::Tenant tenant = 1;
+    std::string tenant_name = "main";
+    // Origins of web apps that may call from a browser: "https://app.example.org", or "*". Empty:
+    // none.
+    std::vector<std::string> cors_origins;
+    search::QueryLimits query_limits;
+    int history_count_default = 20;
+    int history_count_max = 1000;
+};
+
+// What the service stands on; all outlive the requests under way.
+struct ServiceParts {
+    std::shared_ptr<const fhir::Definitions> definitions;
+    store::Reader& reader;
+    store::Writer& writer;
+    const crypto::KeyRing& keys;  // seals paging links
+    const Clock& clock;
+    telemetry::Log& log;
+};
+
+// Thread-safe. The handler shares ownership of what it needs: it may outlive the Service object.
+class Service {
+public:
+    Service(ServiceOptions options, ServiceParts parts, std::vector<Operation> operations = {});
+    ~Service();
+    Service(const Service&) = delete;
+    Service& operator=(const Service&) = delete;
+
+    [[nodiscard]] net::HttpHandler handler() const;
+    [[nodiscard]] const std::string& capability_statement() const;  // JSON
+
+    struct State;
+
+private:
+    std::shared_ptr<const State> state_;
+};
+
+}  // namespace carestream::rest
