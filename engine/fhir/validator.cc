@@ -320,6 +320,11 @@ void Checker::PrimitiveValue(const Node& value, const ResolvedElement& resolved,
                       "is no valid " + std::string(resolved.definition->name) + " (" +
                           std::string(FormOf(type)) + ")");
     }
+    // The namespace of a code, identifier or unit: relative to what would it be?
+    if (type == Primitive::kUri && resolved.element->name == "system" &&
+        value.text().find(':') == std::string::npos) {
+        Report("value", place, "must be an absolute URI");
+    }
     if (type == Primitive::kXhtml) {
         const string_view problem = internal::XhtmlProblem(value.text());
         if (!problem.empty()) Report("value", place, std::string(problem));

@@ -1,9 +1,10 @@
 #pragma once
 // Structural validation against base R4: unknown elements, types, cardinalities, primitive formats,
 // required bindings, codes of FHIR's own code systems, empty elements, choices, "_name" siblings,
-// extensions, contained resources, targets of references and the narrative's XHTML.
-// No profiles, no terminology beyond what is shipped, no invariants but ele-1, ext-1, dom-2.
-// Source: FHIR R4 2.6.2 (JSON), 2.24 (data types), 2.4 (narrative), 2.5.0 (extensibility).
+// extensions, contained resources, targets of references, relative `system` URIs, sizes of
+// attachments and the narrative's XHTML. No profiles, no terminology beyond what is shipped, no
+// invariants but ele-1, ext-1, dom-2. Source: FHIR R4 2.6.2 (JSON), 2.24 (data types), 2.4
+// (narrative), 2.5.0 (extensibility).
 #include <string>
 #include <vector>
 
