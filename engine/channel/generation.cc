@@ -108,4 +108,17 @@ Loaded LoadGeneration(const GenerationInputs& inputs, std::int64_t number) {
     return loaded;
 }
 
+std::shared_ptr<const Generation> WithIdKeys(
+    const Generation& generation,
+    const std::function<crypto::IdKey(const std::string& tenant)>& id_key) {
+    auto keyed = std::make_shared<Generation>();
+    keyed->number = generation.number;
+    for (const auto& channel : generation.channels) {
+        Channel copy = *channel;
+        copy.context.ids = id_key(copy.settings.tenant);
+        keyed->channels.push_back(std::make_shared<const Channel>(std::move(copy)));
+    }
+    return keyed;
+}
+
 }  // namespace carestream::channel

@@ -54,4 +54,10 @@ struct Loaded {
 // Reads and checks everything; touches nothing that runs.
 [[nodiscard]] Loaded LoadGeneration(const GenerationInputs& inputs, std::int64_t number);
 
+// The same generation with other id keys: mappings are compiled before the store's keys are at
+// hand.
+[[nodiscard]] std::shared_ptr<const Generation> WithIdKeys(
+    const Generation& generation,
+    const std::function<crypto::IdKey(const std::string& tenant)>& id_key);
+
 }  // namespace carestream::channel

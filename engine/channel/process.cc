@@ -1,9 +1,9 @@
 // Process(): the pure part of the dispatcher.
 #include <exception>
 
+#include "channel/decision.h"
 #include "channel/dispatcher.h"
 #include "channel/internal/find_keys.h"
-#include "hl7/header.h"
 
 namespace carestream::channel {
 
@@ -54,11 +54,16 @@ void ParseAndMap(FeedWrite& write, store::PendingMessage& pending, const Channel
         return;
     }
     write.find_keys = FindKeysOf(*message);
-    const auto header = hl7::ScanHeader(message->bytes());
-    if (!header) {
-        DeadLetter(write, "parse", "MSH", header.error().message);
+    // Decided again, not only at receipt: a replayed frame may be one that was refused.
+    Decision decision = Decide(channel, message->bytes());
+    if (!decision.accepted) {
+        if (decision.header) {
+            write.event = EventOf(decision.header->message_code, decision.header->trigger_event);
+        }
+        DeadLetter(write, "receive", std::move(decision.path), std::move(decision.reason));
         return;
     }
+    const auto& header = decision.header;
     write.event = EventOf(header->message_code, header->trigger_event);
     if (!channel.Covers(header->message_code, header->trigger_event)) {
         write.status = OutcomeStatus::kKept;
