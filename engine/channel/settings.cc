@@ -204,8 +204,10 @@ config::Spec ChannelSpec(const std::vector<SourceType>& sources) {
              .description = "Stands in for identifiers that name none.",
              .example = "MAIN"},
             {.key = "authority_for",
-             .description = "FHIR resource types that this feed may update. Others it creates and "
-                            "finds, and never changes.",
+             .description =
+                 "Shared resource types that this feed may update (those whose identity says "
+                 "`authority: required`, like Patient). Others of them it creates and finds, "
+                 "and never changes.",
              .list = true,
              .default_text = "[]",
              .example = "Patient, Encounter"},
@@ -258,6 +260,10 @@ ReadChannels ReadChannelFile(const fs::path& file, const std::string& display_na
         settings.source_type = source.field.key;
         settings.source = values.Object("source").Object(source.field.key);
     }
+    std::stable_sort(read.errors.begin(), read.errors.end(), [](const Error& a, const Error& b) {
+        return std::pair(a.position.line, a.position.column) <
+               std::pair(b.position.line, b.position.column);
+    });
     read.channels.push_back(std::move(settings));
     return read;
 }

@@ -121,16 +121,16 @@ TEST_F(SettingsTest, MistakesNameTheirPlace) {
         Errors(Read()),
         (std::vector<std::string>{
             "b.yaml:1:10: channel 'a' is also in " + (folder_ / "a.yaml").string(),
+            "c.yaml:1:10: 'channel': letters, digits, '-', '_' and '.' only, at most 64",
             "c.yaml:2:9: exactly one of these is expected here: mllp",
             "c.yaml:2:10: unknown key 'mlp', did you mean 'mllp'?",
-            "c.yaml:5:41: unknown key 'overlay', did you mean 'overlays'?",
-            "c.yaml:1:10: 'channel': letters, digits, '-', '_' and '.' only, at most 64",
-            "c.yaml:4:9: unknown tenant 'man', did you mean 'main'?; tenants are listed in the "
-            "daemon's configuration",
             "c.yaml:3:12: unknown time zone 'Mars/Olympus'; an IANA name is expected, like "
             "America/New_York",
+            "c.yaml:4:9: unknown tenant 'man', did you mean 'main'?; tenants are listed in the "
+            "daemon's configuration",
             "c.yaml:5:22: 'ADT_A01' is neither a message code (ADT) nor an event (ADT^A04)",
             "c.yaml:5:31: '' is neither a message code (ADT) nor an event (ADT^A04)",
+            "c.yaml:5:36: unknown key 'overlay', did you mean 'overlays'?",
             "d.yaml:1:1: 'source' is missing",
             "d.yaml:1:1: 'time_zone' is missing, for example time_zone: America/New_York",
             "d.yaml:1:1: 'mapping' is missing",
