@@ -11,19 +11,23 @@ namespace carestream::store {
 namespace {
 
 // One statement is one transaction and one round trip. `earlier` sees the rows of before the
-// insert; the batch itself was compared in memory. The bound $11 lets partitions that are too old
-// be skipped.
+// insert; the batch itself was compared in memory. Where the sender heard what processing gave
+// (`waits`), a first copy that became a dead letter was refused and makes no duplicate. The bound
+// $11 lets partitions that are too old be skipped.
 const pg::Statement kCommit{"journal_commit", R"sql(
 with input as materialized (
     select * from unnest($1::int8[], $2::timestamptz[], $3::int2[], $4::int8[], $5::int8[], $6::uuid[],
-                         $7::timestamptz[], $8::text[], $9::text[], $10::bytea[])
-        as i(seq, received, tenant, source, control, content, since, channel, answer, raw)),
+                         $7::timestamptz[], $8::text[], $9::text[], $10::bytea[], $18::int2[])
+        as i(seq, received, tenant, source, control, content, since, channel, answer, raw, waits)),
 earlier as materialized (
-    select i.seq as new_seq, j.seq, j.received, j.answer, j.content = i.content as same
+    select i.seq as new_seq, j.seq, j.received, j.answer, j.content = i.content as same, f.status
     from input i join journal j
         on j.tenant = i.tenant and j.control = i.control and j.source = i.source
+    cross join lateral (select (select o.status from outcome o
+        where o.seq = j.seq and o.received = j.received) as status) f
     where i.control is not null and j.answer in ('AA', 'CA')
-        and j.received >= i.since and j.received >= $11::timestamptz),
+        and j.received >= i.since and j.received >= $11::timestamptz
+        and not (i.waits = 1 and coalesce(f.status, 0) = 3)),
 added as (
     insert into journal (seq, received, tenant, source, control, content, channel, answer, raw)
     select i.seq, i.received, i.tenant, i.source, i.control, i.content, i.channel, i.answer, i.raw
@@ -36,7 +40,7 @@ refused as (
     from unnest($12::int8[], $13::timestamptz[], $14::int2[], $15::text[], $16::text[], $17::text[])
         as r(seq, received, tenant, stage, path, reason)
     where not exists (select 1 from earlier e where e.new_seq = r.seq and e.same))
-select new_seq, seq, received, answer, same from earlier order by new_seq, seq)sql"};
+select new_seq, seq, received, answer, same, status is null from earlier order by new_seq, seq)sql"};
 
 bool Accepted(const std::string& answer) {
     return answer == "AA" || answer == "CA";
@@ -79,6 +83,7 @@ JournalBatch::JournalBatch(const crypto::KeyRing& keys)
       channel_(pg::Type::kText),
       answer_(pg::Type::kText),
       raw_(pg::Type::kBytea),
+      waits_(pg::Type::kInt2),
       refused_seq_(pg::Type::kInt8),
       refused_received_(pg::Type::kTimestamptz),
       refused_tenant_(pg::Type::kInt2),
@@ -95,7 +100,7 @@ const crypto::TokenKey& JournalBatch::KeyOf(Tenant tenant) {
 void JournalBatch::Clear() {
     rows_.clear();
     for (pg::Array* array : {&seq_, &received_, &tenant_, &source_, &control_, &content_, &since_,
-                             &channel_, &answer_, &raw_, &refused_seq_, &refused_received_,
+                             &channel_, &answer_, &raw_, &waits_, &refused_seq_, &refused_received_,
                              &refused_tenant_, &refused_stage_, &refused_path_, &refused_reason_}) {
         array->Clear();
     }
@@ -144,6 +149,7 @@ void JournalBatch::AddRow(const JournalEntry& entry, const Row& row, std::int64_
     channel_.AddText(Printable(entry.channel));
     answer_.AddText(Printable(entry.answer));
     raw_.AddBytes(SealRaw(keys_, entry.tenant, seq, received, entry.raw));
+    waits_.AddInt2(entry.answer_after_processing ? 1 : 0);
     since_min_ = std::min(since_min_, since);
     if (entry.refused_stage.empty()) return;
     refused_seq_.AddInt8(seq);
@@ -171,7 +177,7 @@ Result<std::vector<JournalReceipt>> JournalBatch::Commit(pg::Connection& connect
     params.List(seq_).List(received_).List(tenant_).List(source_).List(control_).List(content_);
     params.List(since_).List(channel_).List(answer_).List(raw_).Timestamp(since_min_);
     params.List(refused_seq_).List(refused_received_).List(refused_tenant_).List(refused_stage_);
-    params.List(refused_path_).List(refused_reason_);
+    params.List(refused_path_).List(refused_reason_).List(waits_);
     CARESTREAM_ASSIGN(earlier, connection.Run(kCommit, params));
 
     std::vector<JournalReceipt> receipts(entries.size());
@@ -187,15 +193,20 @@ Result<std::vector<JournalReceipt>> JournalBatch::Commit(pg::Connection& connect
         if (!earlier.Bool(r, 4)) {
             receipt.control_id_reused = true;
         } else if (!receipt.duplicate) {  // rows are sorted: the first copy comes first
-            receipt = {earlier.Int8(r, 1), earlier.Timestamp(r, 2), std::string(earlier.Text(r, 3)),
-                       true, false};
+            receipt.seq = earlier.Int8(r, 1);
+            receipt.received = earlier.Timestamp(r, 2);
+            receipt.answer = earlier.Text(r, 3);
+            receipt.duplicate = true;
+            receipt.pending = earlier.Bool(r, 5);
         }
     }
     for (std::size_t i = 0; i < entries.size(); ++i) {
         if (receipts[i].duplicate) receipts[i].control_id_reused = false;
         if (rows_[i].first == i) continue;
+        const bool new_here = !receipts[rows_[i].first].duplicate;
         receipts[i] = receipts[rows_[i].first];
         receipts[i].duplicate = true;
+        receipts[i].pending = receipts[i].pending || new_here;
         receipts[i].control_id_reused = false;
     }
     return receipts;

@@ -47,7 +47,7 @@ private:
     std::vector<Row> rows_;
     Micros since_min_ = 0;
     pg::Array seq_, received_, tenant_, source_, control_, content_, since_, channel_, answer_,
-        raw_;
+        raw_, waits_;
     pg::Array refused_seq_, refused_received_, refused_tenant_, refused_stage_, refused_path_,
         refused_reason_;
 };

@@ -358,5 +358,46 @@ TEST_F(JournalTest, KilledServerLosesAndDoublesNothing) {
               std::to_string(kSenders * kEach));
 }
 
+TEST_F(JournalTest, AfterProcessingOnlyAGoodOutcomeMakesDuplicates) {
+    Open();
+    JournalEntry entry = Entry("C1", "MSH|^~\\&|a");
+    entry.answer_after_processing = true;
+    const auto first = Append(entry);
+    ASSERT_TRUE(first);
+    EXPECT_FALSE(first->pending);
+    auto again = Append(entry);
+    ASSERT_TRUE(again);
+    EXPECT_TRUE(again->duplicate);
+    EXPECT_TRUE(again->pending);
+    EXPECT_EQ(again->seq, first->seq);
+
+    // Processing failed: the sender heard AE, so the next copy is tried again.
+    auto session = Connect();
+    const std::string outcome =
+        "insert into outcome (seq, received, tenant, status, event, stage, path, reason, "
+        "generation, "
+        "map_name, map_version) select seq, received, tenant, ";
+    ASSERT_TRUE(session.Query(outcome +
+                              "3, '', 'map', 'PID-3', 'r', 0, '', '' from journal where seq = 1"));
+    const auto tried = Append(entry);
+    ASSERT_TRUE(tried);
+    EXPECT_FALSE(tried->duplicate);
+    EXPECT_FALSE(tried->control_id_reused);
+
+    ASSERT_TRUE(session.Query(outcome + "1, '', '', '', '', 0, '', '' from journal where seq = " +
+                              std::to_string(tried->seq)));
+    again = Append(entry);
+    ASSERT_TRUE(again);
+    EXPECT_TRUE(again->duplicate);
+    EXPECT_FALSE(again->pending);
+    EXPECT_EQ(again->seq, tried->seq);
+
+    // Answered at the commit, a dead letter was acknowledged and stays the first copy.
+    entry.answer_after_processing = false;
+    again = Append(entry);
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->seq, first->seq);
+}
+
 }  // namespace
 }  // namespace carestream::store
