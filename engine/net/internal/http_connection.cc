@@ -269,7 +269,8 @@ void HttpConnection::NoteHeader(const Parser& parser) {
     facts_.keep_alive = message.keep_alive();
     facts_.http_1_0 = message.version() == 10;
     facts_.accepts_gzip = core_->options.gzip && AcceptsGzip(message[http::field::accept_encoding]);
-    facts_.expects_continue = EqualsIgnoringCase(message[http::field::expect], "100-continue");
+    facts_.expects_continue =
+        !facts_.http_1_0 && EqualsIgnoringCase(message[http::field::expect], "100-continue");
 }
 
 HttpConnection::Refusal HttpConnection::CheckHeader(const Parser& parser) const {

@@ -69,7 +69,7 @@ Result<void> ApplyPreference(std::string_view name, std::string_view value, Pref
 Result<Preferences> ParsePrefer(const net::Request& request) {
     Preferences preferences;
     for (const auto& [name, value] : request.headers) {
-        if (ToLowerAscii(name) != "prefer") continue;
+        if (name.size() != 6 || ToLowerAscii(name) != "prefer") continue;
         for (std::string_view list : Split(value, ',')) {
             for (std::string_view piece : Split(list, ';')) {
                 const auto equals = piece.find('=');
