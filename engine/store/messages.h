@@ -20,7 +20,7 @@ struct MessageSummary {
     std::string stage;
     std::string path;
     std::string reason;
-    int attempts = 0;
+    int attempts = 0;  // completed ones
 };
 
 struct MessageDetail {
@@ -43,12 +43,12 @@ struct DeadLetterGroup {
 };
 
 struct DeadLetterFilter {
-    std::vector<std::int64_t> seqs;  // empty = by the other members
+    std::vector<std::int64_t> seqs;  // empty = by the other members, of which "" means any
     std::string channel;
     std::string stage;
     std::string path;
     std::string reason;
-    int limit = 100;
+    int limit = 100;  // the oldest; 0 = all
 };
 
 struct StoreStatus {
@@ -62,12 +62,16 @@ struct StoreStatus {
 class Messages {
 public:
     virtual ~Messages() = default;
-    [[nodiscard]] virtual Result<std::vector<MessageSummary>> Find(Tenant tenant, const FindKey& key,
+    [[nodiscard]] virtual Result<std::vector<MessageSummary>> Find(Tenant tenant,
+                                                                   const FindKey& key,
                                                                    int limit) = 0;
-    [[nodiscard]] virtual Result<MessageDetail> Show(std::int64_t seq, const std::string& actor) = 0;
-    [[nodiscard]] virtual Result<std::vector<MessageSummary>> DeadLetters(const DeadLetterFilter& filter) = 0;
+    [[nodiscard]] virtual Result<MessageDetail> Show(std::int64_t seq,
+                                                     const std::string& actor) = 0;
+    [[nodiscard]] virtual Result<std::vector<MessageSummary>> DeadLetters(
+        const DeadLetterFilter& filter) = 0;
     [[nodiscard]] virtual Result<std::vector<DeadLetterGroup>> DeadLetterGroups() = 0;
-    // Removes the outcome so that the message is pending again; gives the seqs to process. Audited.
+    // Removes the outcome so that the message is pending again; gives the seqs to process, in
+    // order. With `seqs` also kept and discarded messages; else dead letters only. Audited.
     [[nodiscard]] virtual Result<std::vector<std::int64_t>> Reopen(const DeadLetterFilter& filter,
                                                                    const std::string& actor) = 0;
     [[nodiscard]] virtual Result<std::int64_t> Discard(const DeadLetterFilter& filter,

@@ -76,7 +76,6 @@ Result<void> EmbeddedFolder::MakePrivate(const fs::path& folder) const {
 Result<void> EmbeddedFolder::Prepare() {
     std::error_code error;
     const fs::path state_folder = root_.parent_path();
-    const bool fresh = !fs::exists(state_folder, error);
     fs::create_directories(root_, error);
     if (error) return Fail(Code::kInvalid, "cannot make: " + error.message(), root_.string());
     CARESTREAM_ASSIGN(account, ServerAccount());
@@ -88,9 +87,11 @@ Result<void> EmbeddedFolder::Prepare() {
         account_ = {entry != nullptr ? entry->pw_name : std::to_string(owner.st_uid), owner.st_uid,
                     owner.st_gid};
     }
-    if (fresh && account_.uid != geteuid()) {
-        // Ours, so ours to open: others may pass, and read nothing.
-        (void)chmod(state_folder.c_str(), 0711);
+    struct stat state {};
+    if (account_.uid != geteuid() && stat(state_folder.c_str(), &state) == 0 &&
+        state.st_uid == geteuid()) {
+        // Ours, so ours to open: others may pass through, and read nothing.
+        (void)chmod(state_folder.c_str(), (state.st_mode & 07777) | 0111);
     }
     if (chmod(root_.c_str(), 0711) != 0) return System("cannot set the mode of", root_);
     CARESTREAM_TRY(CheckTraversal(root_, account_));

@@ -34,25 +34,20 @@ with first as (
 target as (select coalesce((select seq - 1 from first), (select max(seq) from journal), 0) as seq)
 update journal_watermark w set seq = t.seq from target t where t.seq > w.seq)sql"};
 
+// The plans must seek from the watermark on, whatever the statistics say.
+pg::ConnectOptions Tuned(pg::ConnectOptions options) {
+    options.application = "carestream pending";
+    options.settings = {"set enable_seqscan = off", "set enable_hashjoin = off",
+                        "set enable_mergejoin = off", "set jit = off"};
+    return options;
+}
+
 constexpr Micros kWeek = 7LL * 86'400 * 1'000'000;
 
 }  // namespace
 
-PendingReader::PendingReader(pg::ConnectOptions options, const crypto::KeyRing& keys)
-    : options_(std::move(options)), keys_(keys) {
-    options_.application = "carestream pending";
-    // The plans must seek from the watermark on, whatever the statistics say.
-    options_.settings = {"set enable_seqscan = off", "set enable_hashjoin = off",
-                         "set enable_mergejoin = off", "set jit = off"};
-}
-
-Result<void> PendingReader::EnsureConnected() {
-    if (connection_ && connection_->Usable()) return {};
-    connection_.reset();
-    CARESTREAM_ASSIGN(connection, pg::Connection::Connect(options_));
-    connection_.emplace(std::move(connection));
-    return {};
-}
+PendingReader::PendingReader(const pg::ConnectOptions& options, const crypto::KeyRing& keys)
+    : keys_(keys), session_(Tuned(options)) {}
 
 Result<PendingMessage> PendingReader::Read(const pg::Rows& rows, int row) const {
     PendingMessage message;
@@ -68,10 +63,9 @@ Result<PendingMessage> PendingReader::Read(const pg::Rows& rows, int row) const 
 
 Result<std::vector<PendingMessage>> PendingReader::Pending(std::int64_t after, int limit) {
     const std::lock_guard lock(mutex_);
-    CARESTREAM_TRY(EnsureConnected());
     pg::Params params;
     params.Int8(after).Int4(limit);
-    CARESTREAM_ASSIGN(rows, connection_->Run(kPending, params));
+    CARESTREAM_ASSIGN(rows, session_.Run(kPending, params));
     std::vector<PendingMessage> messages;
     for (int i = 0; i < rows.size(); ++i) {
         CARESTREAM_ASSIGN(message, Read(rows, i));
@@ -82,10 +76,9 @@ Result<std::vector<PendingMessage>> PendingReader::Pending(std::int64_t after, i
 
 Result<PendingMessage> PendingReader::Load(std::int64_t seq) {
     const std::lock_guard lock(mutex_);
-    CARESTREAM_TRY(EnsureConnected());
     pg::Params params;
     params.Int8(seq);
-    CARESTREAM_ASSIGN(rows, connection_->Run(kLoad, params));
+    CARESTREAM_ASSIGN(rows, session_.Run(kLoad, params));
     if (rows.empty()) {
         return Fail(Code::kNotFound, "no message " + std::to_string(seq) + " in the journal");
     }
@@ -94,16 +87,15 @@ Result<PendingMessage> PendingReader::Load(std::int64_t seq) {
 
 Result<void> PendingReader::AdvanceWatermark() {
     const std::lock_guard lock(mutex_);
-    CARESTREAM_TRY(EnsureConnected());
-    CARESTREAM_TRY(connection_->Run(kAdvance));
+    CARESTREAM_TRY(session_.Run(kAdvance));
     return {};
 }
 
 Result<void> PendingReader::PreparePartitions(Micros now) {
     const std::lock_guard lock(mutex_);
-    CARESTREAM_TRY(EnsureConnected());
-    CARESTREAM_TRY(partitions_.Ensure(*connection_, now));
-    return partitions_.Ensure(*connection_, now + kWeek);
+    CARESTREAM_ASSIGN(connection, session_.Get());
+    CARESTREAM_TRY(partitions_.Ensure(*connection, now));
+    return partitions_.Ensure(*connection, now + kWeek);
 }
 
 }  // namespace carestream::store

@@ -2,13 +2,13 @@
 // Reads of the journal beside its writer: what still waits, one message by number; and the
 // watermark below which nothing waits. A session of its own, made again when it was lost.
 #include <mutex>
-#include <optional>
 #include <vector>
 
 #include "base/result.h"
 #include "crypto/keys.h"
 #include "store/internal/partitions.h"
 #include "store/internal/pg.h"
+#include "store/internal/session.h"
 #include "store/journal.h"
 
 namespace carestream::store {
@@ -16,7 +16,7 @@ namespace carestream::store {
 // Thread-safe: one caller at a time, the others wait.
 class PendingReader {
 public:
-    PendingReader(pg::ConnectOptions options, const crypto::KeyRing& keys);
+    PendingReader(const pg::ConnectOptions& options, const crypto::KeyRing& keys);
 
     [[nodiscard]] Result<std::vector<PendingMessage>> Pending(std::int64_t after, int limit);
     [[nodiscard]] Result<PendingMessage> Load(std::int64_t seq);
@@ -26,13 +26,11 @@ public:
     [[nodiscard]] Result<void> PreparePartitions(Micros now);
 
 private:
-    [[nodiscard]] Result<void> EnsureConnected();
     [[nodiscard]] Result<PendingMessage> Read(const pg::Rows& rows, int row) const;
 
-    pg::ConnectOptions options_;
     const crypto::KeyRing& keys_;
     std::mutex mutex_;
-    std::optional<pg::Connection> connection_;  // guarded by mutex_, like the next
+    Session session_;  // guarded by mutex_, like the next
     Partitions partitions_;
 };
 

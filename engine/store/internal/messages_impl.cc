@@ -1,0 +1,285 @@
+#include "store/internal/messages_impl.h"
+
+#include <algorithm>
+#include <limits>
+#include <mutex>
+
+#include "store/internal/message_seal.h"
+#include "store/internal/session.h"
+#include "store/internal/tokens.h"
+
+namespace carestream::store {
+namespace {
+
+constexpr int kTimeoutMs = 30'000;
+
+// A summary's columns, in the order that ReadSummary takes them.
+#define CARESTREAM_SUMMARY_COLUMNS                                                                 \
+    "j.seq, j.received, j.channel, coalesce(o.event, ''), j.answer, coalesce(o.status, 0::int2), " \
+    "coalesce(o.stage, ''), coalesce(o.path, ''), coalesce(o.reason, ''), "                        \
+    "coalesce(r.attempts, 0) + case when o.seq is null then 0 else 1 end "
+#define CARESTREAM_SUMMARY_JOINS                                        \
+    "left join outcome o on o.seq = j.seq and o.received = j.received " \
+    "left join reopened r on r.seq = j.seq "
+
+const pg::Statement kFindControl{"m_find_control",
+                                 "select " CARESTREAM_SUMMARY_COLUMNS
+                                 "from journal j " CARESTREAM_SUMMARY_JOINS
+                                 "where j.tenant = $1::int2 and j.control = $2::int8 "
+                                 "order by j.seq desc limit $3::int4"};
+
+// A message that was processed twice has its keys twice.
+const pg::Statement kFindKey{
+    "m_find_key",
+    "select " CARESTREAM_SUMMARY_COLUMNS
+    "from (select distinct seq, received from message_key where tenant = $1::int2 and token = "
+    "$2::int8 "
+    "order by seq desc limit $3::int4) k "
+    "join journal j on j.seq = k.seq and j.received = k.received " CARESTREAM_SUMMARY_JOINS
+    "order by j.seq desc"};
+
+const pg::Statement kShow{
+    "m_show", "select " CARESTREAM_SUMMARY_COLUMNS
+              ", j.tenant, j.raw, o.detail, coalesce(o.generation, 0), coalesce(o.map_name, ''), "
+              "coalesce(o.map_version, '') from journal j " CARESTREAM_SUMMARY_JOINS
+              "where j.seq = $1::int8"};
+
+// $1 seqs ('{}': any), $2 channel, $3 stage, $4 path, $5 reason ('': any), $6 limit.
+#define CARESTREAM_DEAD_FILTER                                                               \
+    "(cardinality($1::int8[]) = 0 or o.seq = any($1::int8[])) "                              \
+    "and ($2::text = '' or j.channel = $2::text) and ($3::text = '' or o.stage = $3::text) " \
+    "and ($4::text = '' or o.path = $4::text) and ($5::text = '' or o.reason = $5::text) "   \
+    "order by o.seq limit $6::int4"
+
+const pg::Statement kDeadLetters{
+    "m_dead",
+    "select " CARESTREAM_SUMMARY_COLUMNS
+    "from outcome o join journal j on j.seq = o.seq and j.received = o.received "
+    "left join reopened r on r.seq = j.seq where o.status = 3 and " CARESTREAM_DEAD_FILTER};
+
+const pg::Statement kGroups{
+    "m_groups",
+    "select stage, path, reason, count(*), min(seq), max(seq) from outcome "
+    "where status = 3 group by stage, path, reason order by 4 desc, 1, 2, 3"};
+
+const pg::Statement kReopen{
+    "m_reopen",
+    "with chosen as materialized (select o.seq, o.received from outcome o "
+    "join journal j on j.seq = o.seq and j.received = o.received "
+    "where (o.status = 3 or (o.status in (2, 4) and cardinality($1::int8[]) > 0)) "
+    "and " CARESTREAM_DEAD_FILTER
+    " for update of o), "
+    "gone as (delete from outcome o using chosen c where o.seq = c.seq and o.received = c.received "
+    "returning o.seq, o.received), "
+    "again as (insert into reopened (seq, received, attempts) select seq, received, 1 from gone "
+    "on conflict (seq) do update set attempts = reopened.attempts + 1), "
+    "noted as (insert into audit (actor, action, seq) select $7::text, 'reopen', seq from gone) "
+    "select seq from gone order by seq"};
+
+const pg::Statement kDiscard{
+    "m_discard",
+    "with chosen as materialized (select o.seq, o.received from outcome o "
+    "join journal j on j.seq = o.seq and j.received = o.received "
+    "where o.status = 3 and " CARESTREAM_DEAD_FILTER
+    " for update of o), "
+    "done as (update outcome o set status = 4 from chosen c where o.seq = c.seq and "
+    "o.received = c.received returning o.seq), "
+    "noted as (insert into audit (actor, action, seq) select $7::text, 'discard', seq from done) "
+    "select count(*) from done"};
+
+const pg::Statement kAuditShow{
+    "m_audit_show", "insert into audit (actor, action, seq) values ($1::text, 'show', $2::int8)"};
+
+const pg::Statement kPendingCount{
+    "m_pending",
+    "select count(*), min(received) from ("
+    "select j.received from journal j where j.seq > (select seq from journal_watermark) and "
+    "not exists (select 1 from outcome o where o.seq = j.seq and o.received = j.received) "
+    "union all "
+    "select r.received from reopened r where r.seq <= (select seq from journal_watermark) and "
+    "not exists (select 1 from outcome o where o.seq = r.seq and o.received = r.received)) p"};
+
+const pg::Statement kSizes{
+    "m_sizes",
+    "select (select count(*) from outcome where status = 3), "
+    "coalesce((select greatest(c.reltuples, s.n_live_tup)::int8 from pg_class c "
+    "join pg_stat_user_tables s on s.relid = c.oid where c.oid = to_regclass('resource')), 0), "
+    "pg_database_size(current_database())"};
+
+const char* StatusName(std::int16_t status) {
+    switch (static_cast<OutcomeStatus>(status)) {
+        case OutcomeStatus::kProcessed:
+            return "processed";
+        case OutcomeStatus::kKept:
+            return "kept";
+        case OutcomeStatus::kDeadLetter:
+            return "dead-letter";
+        case OutcomeStatus::kDiscarded:
+            return "discarded";
+    }
+    return "pending";
+}
+
+MessageSummary ReadSummary(const pg::Rows& rows, int row) {
+    MessageSummary summary;
+    summary.seq = rows.Int8(row, 0);
+    summary.received = rows.Timestamp(row, 1);
+    summary.channel = rows.Text(row, 2);
+    summary.event = rows.Text(row, 3);
+    summary.answer = rows.Text(row, 4);
+    summary.status = StatusName(rows.Int2(row, 5));
+    summary.stage = rows.Text(row, 6);
+    summary.path = rows.Text(row, 7);
+    summary.reason = rows.Text(row, 8);
+    summary.attempts = rows.Int4(row, 9);
+    return summary;
+}
+
+std::vector<MessageSummary> ReadSummaries(const pg::Rows& rows) {
+    std::vector<MessageSummary> summaries;
+    for (int i = 0; i < rows.size(); ++i) summaries.push_back(ReadSummary(rows, i));
+    return summaries;
+}
+
+// The parameters of CARESTREAM_DEAD_FILTER; borrows from `filter` and `seqs`.
+pg::Params FilterParams(const DeadLetterFilter& filter, pg::Array& seqs) {
+    for (const std::int64_t seq : filter.seqs) seqs.AddInt8(seq);
+    pg::Params params;
+    params.List(seqs).Text(filter.channel).Text(filter.stage).Text(filter.path).Text(filter.reason);
+    params.Int4(filter.limit > 0 ? filter.limit : std::numeric_limits<std::int32_t>::max());
+    return params;
+}
+
+pg::ConnectOptions Tuned(pg::ConnectOptions options) {
+    options.application = "carestream messages";
+    options.wait_timeout_ms = kTimeoutMs;
+    // Reads seek by number, whatever the statistics say; the groups scan one partial index.
+    options.settings = {"set enable_seqscan = off", "set enable_hashjoin = off",
+                        "set enable_mergejoin = off", "set jit = off"};
+    return options;
+}
+
+class MessagesImpl final : public Messages {
+public:
+    MessagesImpl(const pg::ConnectOptions& options, const crypto::KeyRing& keys)
+        : keys_(keys), session_(Tuned(options)) {}
+
+    Result<std::vector<MessageSummary>> Find(Tenant tenant, const FindKey& key, int limit) override;
+    Result<MessageDetail> Show(std::int64_t seq, const std::string& actor) override;
+    Result<std::vector<MessageSummary>> DeadLetters(const DeadLetterFilter& filter) override;
+    Result<std::vector<DeadLetterGroup>> DeadLetterGroups() override;
+    Result<std::vector<std::int64_t>> Reopen(const DeadLetterFilter& filter,
+                                             const std::string& actor) override;
+    Result<std::int64_t> Discard(const DeadLetterFilter& filter, const std::string& actor) override;
+    Result<StoreStatus> Status() override;
+
+private:
+    const crypto::KeyRing& keys_;
+    std::mutex mutex_;
+    Session session_;  // guarded by mutex_
+};
+
+Result<std::vector<MessageSummary>> MessagesImpl::Find(Tenant tenant, const FindKey& key,
+                                                       int limit) {
+    const bool control = key.kind == "control";
+    if (!control && key.kind != "patient" && key.kind != "visit" && key.kind != "order") {
+        return Fail(Code::kInvalid, "messages are found by control, patient, visit or order",
+                    "kind");
+    }
+    pg::Params params;
+    params.Int2(tenant).Int8(FindToken(keys_.token_key(TenantLabel(tenant)), key)).Int4(limit);
+    const std::lock_guard lock(mutex_);
+    CARESTREAM_ASSIGN(rows, session_.Run(control ? kFindControl : kFindKey, params));
+    return ReadSummaries(rows);
+}
+
+Result<MessageDetail> MessagesImpl::Show(std::int64_t seq, const std::string& actor) {
+    const std::lock_guard lock(mutex_);
+    CARESTREAM_ASSIGN(rows, session_.Run(kShow, pg::Params().Int8(seq)));
+    if (rows.empty()) {
+        return Fail(Code::kNotFound, "no message " + std::to_string(seq) + " in the journal");
+    }
+    // Nobody sees what was not noted.
+    CARESTREAM_ASSIGN(connection, session_.Get());
+    CARESTREAM_TRY(connection->Run(kAuditShow, pg::Params().Text(actor).Int8(seq)));
+    MessageDetail detail;
+    detail.summary = ReadSummary(rows, 0);
+    const Tenant tenant = rows.Int2(0, 10);
+    CARESTREAM_ASSIGN(raw, OpenRaw(keys_, tenant, seq, rows.Bytes(0, 11)));
+    detail.raw = std::move(raw);
+    if (!rows.IsNull(0, 12)) {
+        CARESTREAM_ASSIGN(outcome, OpenDetail(keys_, tenant, seq, rows.Bytes(0, 12)));
+        detail.loss_report = std::move(outcome.loss_report);
+        detail.resources = std::move(outcome.resources);
+    }
+    detail.generation = rows.Int8(0, 13);
+    detail.map_name = rows.Text(0, 14);
+    detail.map_version = rows.Text(0, 15);
+    return detail;
+}
+
+Result<std::vector<MessageSummary>> MessagesImpl::DeadLetters(const DeadLetterFilter& filter) {
+    pg::Array seqs(pg::Type::kInt8);
+    const pg::Params params = FilterParams(filter, seqs);
+    const std::lock_guard lock(mutex_);
+    CARESTREAM_ASSIGN(rows, session_.Run(kDeadLetters, params));
+    return ReadSummaries(rows);
+}
+
+Result<std::vector<DeadLetterGroup>> MessagesImpl::DeadLetterGroups() {
+    const std::lock_guard lock(mutex_);
+    CARESTREAM_ASSIGN(rows, session_.Run(kGroups));
+    std::vector<DeadLetterGroup> groups;
+    for (int i = 0; i < rows.size(); ++i) {
+        groups.push_back({std::string(rows.Text(i, 0)), std::string(rows.Text(i, 1)),
+                          std::string(rows.Text(i, 2)), rows.Int8(i, 3), rows.Int8(i, 4),
+                          rows.Int8(i, 5)});
+    }
+    return groups;
+}
+
+Result<std::vector<std::int64_t>> MessagesImpl::Reopen(const DeadLetterFilter& filter,
+                                                       const std::string& actor) {
+    pg::Array seqs(pg::Type::kInt8);
+    pg::Params params = FilterParams(filter, seqs);
+    params.Text(actor);
+    const std::lock_guard lock(mutex_);
+    CARESTREAM_ASSIGN(connection, session_.Get());
+    CARESTREAM_ASSIGN(rows, connection->Run(kReopen, params));
+    std::vector<std::int64_t> reopened;
+    for (int i = 0; i < rows.size(); ++i) reopened.push_back(rows.Int8(i, 0));
+    return reopened;
+}
+
+Result<std::int64_t> MessagesImpl::Discard(const DeadLetterFilter& filter,
+                                           const std::string& actor) {
+    pg::Array seqs(pg::Type::kInt8);
+    pg::Params params = FilterParams(filter, seqs);
+    params.Text(actor);
+    const std::lock_guard lock(mutex_);
+    CARESTREAM_ASSIGN(connection, session_.Get());
+    CARESTREAM_ASSIGN(rows, connection->Run(kDiscard, params));
+    return rows.Int8(0, 0);
+}
+
+Result<StoreStatus> MessagesImpl::Status() {
+    const std::lock_guard lock(mutex_);
+    CARESTREAM_ASSIGN(pending, session_.Run(kPendingCount));
+    CARESTREAM_ASSIGN(sizes, session_.Run(kSizes));
+    StoreStatus status;
+    status.pending = pending.Int8(0, 0);
+    status.oldest_pending = pending.Timestamp(0, 1);
+    status.dead_letters = sizes.Int8(0, 0);
+    status.resources = std::max<std::int64_t>(sizes.Int8(0, 1), 0);
+    status.bytes = sizes.Int8(0, 2);
+    return status;
+}
+
+}  // namespace
+
+std::unique_ptr<Messages> MakeMessages(const pg::ConnectOptions& options,
+                                       const crypto::KeyRing& keys) {
+    return std::make_unique<MessagesImpl>(options, keys);
+}
+
+}  // namespace carestream::store

@@ -1,0 +1,138 @@
+#include "store/store.h"
+
+#include <utility>
+
+#include "store/internal/embedded.h"
+#include "store/internal/journal_impl.h"
+#include "store/internal/key_check.h"
+#include "store/internal/lock.h"
+#include "store/internal/messages_impl.h"
+#include "store/internal/migrate.h"
+#include "store/internal/pg.h"
+#include "store/internal/reader_impl.h"
+#include "store/internal/writer_impl.h"
+
+namespace carestream::store {
+namespace {
+
+constexpr int kServerMajorMin = 150'000;
+constexpr int kKeyWaitMs = 10'000;
+
+class StoreImpl final : public Store {
+public:
+    Result<void> Open(const StoreOptions& options,
+                      std::shared_ptr<const fhir::Definitions> definitions,
+                      std::shared_ptr<const search::Indexer> indexer, const Clock& clock,
+                      const StoreEvents& events, int lock_wait_ms);
+
+    [[nodiscard]] Journal& journal() override { return *journal_; }
+    [[nodiscard]] Writer& writer() override { return *writer_; }
+    [[nodiscard]] Reader& reader() override { return *reader_; }
+    [[nodiscard]] Messages& messages() override { return *messages_; }
+    [[nodiscard]] const crypto::KeyRing& keys() const override { return *keys_; }
+    [[nodiscard]] std::string connection_url() const override { return connect_.url; }
+    [[nodiscard]] bool Ready() const override {
+        return journal_ != nullptr && journal_->Available();
+    }
+
+private:
+    [[nodiscard]] Result<void> StartServer(const StoreOptions& options, const LogLine& log);
+    [[nodiscard]] Result<void> Prepare(const StoreOptions& options, const LogLine& log);
+
+    // In this order: the server stops last, and sessions end before their keys do.
+    std::unique_ptr<EmbeddedServer> server_;
+    pg::ConnectOptions connect_;
+    std::unique_ptr<crypto::KeyRing> keys_;
+    std::unique_ptr<Messages> messages_;
+    std::unique_ptr<Reader> reader_;
+    std::unique_ptr<Writer> writer_;
+    std::unique_ptr<Journal> journal_;
+};
+
+Result<void> StoreImpl::StartServer(const StoreOptions& options, const LogLine& log) {
+    connect_.url = options.postgres;
+    if (options.postgres != "embedded") return {};
+    EmbeddedOptions embedded;
+    embedded.state_folder = options.state_folder;
+    embedded.shared_buffers_mb = options.shared_buffers_mb;
+    CARESTREAM_ASSIGN(server, EmbeddedServer::Start(embedded, log));
+    server_ = std::move(server);
+    connect_.url = server_->url();
+    return {};
+}
+
+Result<void> StoreImpl::Prepare(const StoreOptions& options, const LogLine& log) {
+    CARESTREAM_ASSIGN(connection, pg::Connection::Connect(connect_));
+    if (connection.server_version() < kServerMajorMin) {
+        return Fail(Code::kUnsupported, "needs PostgreSQL 15 or newer; this is version " +
+                                            std::to_string(connection.server_version() / 10'000));
+    }
+    CARESTREAM_TRY(Migrate(connection, options.schemas_sql, log));
+    // Two daemons that start on an empty store must not both make keys.
+    CARESTREAM_TRY(AcquireLock(connection, LockRole::kMigrate, kKeyWaitMs));
+    CARESTREAM_ASSIGN(ring, OpenKeys(connection, options.state_folder / "keys"));
+    keys_ = std::make_unique<crypto::KeyRing>(std::move(ring));
+    return {};
+}
+
+Result<void> StoreImpl::Open(const StoreOptions& options,
+                             std::shared_ptr<const fhir::Definitions> definitions,
+                             std::shared_ptr<const search::Indexer> indexer, const Clock& clock,
+                             const StoreEvents& events, int lock_wait_ms) {
+    std::error_code error;
+    std::filesystem::create_directories(options.state_folder, error);
+    if (error) {
+        return Fail(Code::kInvalid, "cannot make the state folder: " + error.message(),
+                    options.state_folder.string());
+    }
+    CARESTREAM_TRY(StartServer(options, events.log));
+    CARESTREAM_TRY(Prepare(options, events.log));
+    messages_ = MakeMessages(connect_, *keys_);
+
+    // The journal's lock comes first: a standby waits there and has touched nothing.
+    JournalParts journal{.connect = connect_,
+                         .keys = *keys_,
+                         .clock = clock,
+                         .log = events.log,
+                         .committed = events.journal_commit,
+                         .disk_folder = options.state_folder,
+                         .disk_free_min_bytes = options.disk_free_min_bytes,
+                         .queue_bytes_max = options.journal_queue_bytes_max,
+                         .lock_wait_ms = lock_wait_ms};
+    CARESTREAM_ASSIGN(made_journal, MakeJournal(std::move(journal)));
+    journal_ = std::move(made_journal);
+
+    const ResourceParts parts{connect_,
+                              *keys_,
+                              std::move(definitions),
+                              std::move(indexer),
+                              clock,
+                              events,
+                              options.schemas_sql.parent_path() / "fhir" / "dictionaries"};
+    WriterOptions writer;
+    writer.feed_batch_max = options.feed_batch_max;
+    writer.queue_max = options.queue_max;
+    writer.lock_wait_ms = lock_wait_ms;
+    CARESTREAM_ASSIGN(made_writer, MakeWriter(parts, writer));
+    writer_ = std::move(made_writer);
+    ReaderOptions reader;
+    reader.threads = options.reader_threads;
+    CARESTREAM_ASSIGN(made_reader, MakeReader(parts, reader));
+    reader_ = std::move(made_reader);
+    return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> Store::Open(const StoreOptions& options,
+                                           std::shared_ptr<const fhir::Definitions> definitions,
+                                           std::shared_ptr<const search::Indexer> indexer,
+                                           const Clock& clock, StoreEvents events,
+                                           int lock_wait_ms) {
+    auto store = std::make_unique<StoreImpl>();
+    CARESTREAM_TRY(store->Open(options, std::move(definitions), std::move(indexer), clock, events,
+                               lock_wait_ms));
+    return store;
+}
+
+}  // namespace carestream::store
