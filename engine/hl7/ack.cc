@@ -130,7 +130,7 @@ private:
         AddField(header_.receiving_facility);
         AddField(header_.sending_application);
         AddField(header_.sending_facility);
-        AddField(FormatTime(time));
+        AddField(Text(FormatTime(time)));
         AddField("");
         AddField(MessageType());
         AddField(Text(control_id));

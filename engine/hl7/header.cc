@@ -12,9 +12,8 @@ namespace {
 // The MSH as delimiters are to be searched in it: see MaskTrails.
 std::string MaskedMsh(std::string_view msh, const Delimiters& delimiters,
                       std::string_view fallback_charset) {
-    const std::string_view declared = internal::MshField(msh, 18);
     const internal::Charset charset =
-        internal::ChooseCharset(declared, delimiters.repetition, fallback_charset).charset;
+        internal::ChooseCharsetOfMsh(msh, delimiters.repetition, fallback_charset).charset;
     return internal::MaskTrails(charset.trail, msh);
 }
 

@@ -140,8 +140,8 @@ Result<void> MessageParser::Run() {
 }
 
 void MessageParser::ChooseCharset(std::string_view msh) {
-    internal::CharsetChoice choice = internal::ChooseCharset(
-        internal::MshField(msh, 18), index_.delimiters.repetition, options_.fallback_charset);
+    internal::CharsetChoice choice =
+        internal::ChooseCharsetOfMsh(msh, index_.delimiters.repetition, options_.fallback_charset);
     if (choice.unknown_declared) {
         AddNote("MSH-18",
                 "unknown character set, or one that does not contain ASCII: the fallback is used");

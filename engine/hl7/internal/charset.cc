@@ -88,7 +88,9 @@ std::optional<Charset> FindInIcu(const std::string& name) {
     if (converter == nullptr) return std::nullopt;
     UErrorCode status = U_ZERO_ERROR;
     const char* canonical = ucnv_getName(converter.get(), &status);
-    const char* iana = ucnv_getStandardName(canonical, "IANA", &status);
+    // The name used in e-mail is the short one: ISO-8859-2, not ISO_8859-2:1987.
+    const char* iana = ucnv_getStandardName(canonical, "MIME", &status);
+    if (iana == nullptr) iana = ucnv_getStandardName(canonical, "IANA", &status);
     Charset charset{name, Coding::kIcu, Trail::kNone, false};
     if (U_SUCCESS(status) && iana != nullptr) charset.name = iana;
     charset.trail = TrailOf(converter.get(), charset.name);
@@ -263,6 +265,20 @@ CharsetChoice ChooseCharset(std::string_view declared, char repetition, std::str
             choice.charset.trail != Trail::kIso2022 || other->name > choice.charset.name;
         if (wider) choice.charset = *std::move(other);
         choice.declared = true;
+    }
+    return choice;
+}
+
+CharsetChoice ChooseCharsetOfMsh(std::string_view msh, char repetition, std::string_view fallback) {
+    CharsetChoice choice = ChooseCharset(MshField(msh, 18), repetition, fallback);
+    if (choice.charset.trail != Trail::kNone || IsAscii(msh)) return choice;
+    constexpr int kShiftMax = 12;
+    for (int field = 19; field <= 18 + kShiftMax; ++field) {
+        const std::string_view candidate = MshField(msh, field);
+        if (candidate.empty()) continue;
+        CharsetChoice other = ChooseCharset(candidate, repetition, fallback);
+        if (!other.declared || other.charset.trail == Trail::kNone) continue;
+        if (MshField(MaskTrails(other.charset.trail, msh), 18) == candidate) return other;
     }
     return choice;
 }

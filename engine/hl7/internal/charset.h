@@ -45,6 +45,12 @@ struct CharsetChoice {
 [[nodiscard]] CharsetChoice ChooseCharset(std::string_view declared, char repetition,
                                           std::string_view fallback);
 
+// The same for a whole MSH segment. Its earlier fields may hold two-byte characters that look like
+// field delimiters before the set is known: then MSH-18 is the field that becomes the 18th once the
+// set that it names is applied.
+[[nodiscard]] CharsetChoice ChooseCharsetOfMsh(std::string_view msh, char repetition,
+                                               std::string_view fallback);
+
 // Appends `bytes` as UTF-8. False, and `out` unchanged, if a byte does not belong to the set.
 [[nodiscard]] bool ToUtf8(const Charset& charset, std::string_view bytes, std::string& out);
 

@@ -19,24 +19,25 @@ bool IsDelimiter(char c) {
            !(c >= 'a' && c <= 'z');
 }
 
+// Byte order marks, MLLP start bytes and blanks, in any order.
 std::size_t SkipLead(std::string_view bytes, std::vector<Note>& notes) {
     std::size_t at = 0;
-    bool blank = false;
+    bool mark = false;
     bool start_block = false;
-    if (bytes.starts_with(kBom)) {
-        at = kBom.size();
-        notes.push_back({"", "byte order mark before the MSH skipped"});
-    }
-    for (; at < bytes.size(); ++at) {
+    bool blank = false;
+    while (at < bytes.size()) {
         const char c = bytes[at];
-        if (c == kStartBlock) {
-            start_block = true;
-        } else if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
-            blank = true;
+        if (bytes.substr(at).starts_with(kBom)) {
+            mark = true;
+            at += kBom.size();
+        } else if (c == kStartBlock || c == ' ' || c == '\t' || c == '\r' || c == '\n') {
+            (c == kStartBlock ? start_block : blank) = true;
+            ++at;
         } else {
             break;
         }
     }
+    if (mark) notes.push_back({"", "byte order mark before the MSH skipped"});
     if (start_block) notes.push_back({"", "MLLP start byte before the MSH skipped"});
     if (blank) notes.push_back({"", "blanks or empty lines before the MSH skipped"});
     return at;
