@@ -20,10 +20,55 @@ const versions = Object.keys(definitions);  // oldest first
 
 // What the package lacks or has wrong. Source: HL7 v2.8 and v2.8.2.
 const segmentPatches = {
+    IN1: {
+        55: {name: 'Insurance Action Code', type: 'ID', repeats: false, table: 206},
+    },
+    IN3: {
+        26: {name: 'Certification Type', type: 'CWE', repeats: false, table: 921},
+        27: {name: 'Certification Category', type: 'CWE', repeats: false, table: 922},
+    },
+    MSH: {
+        26: {name: 'Security Classification Tag', type: 'CWE', repeats: false, table: 952},
+        27: {name: 'Security Handling Instructions', type: 'CWE', repeats: true, table: 953},
+        28: {name: 'Special Access Restriction Instructions', type: 'ST', repeats: true, table: 0},
+    },
+    NTE: {
+        9: {name: 'Coded Comment', type: 'CWE', repeats: true, table: 611},
+    },
+    ORC: {
+        34: {name: 'Order Workflow Profile', type: 'CWE', repeats: true, table: 934},
+        35: {name: 'Action Code', type: 'ID', repeats: false, table: 206},
+        36: {name: 'Order Status Date Range', type: 'DR', repeats: false, table: 0},
+        37: {name: 'Order Creation Date/Time', type: 'DTM', repeats: false, table: 0},
+        38: {name: 'Filler Order Group Number', type: 'EI', repeats: false, table: 0},
+    },
+    PRT: {
+        16: {name: 'UDI Device Identifier', type: 'EI', repeats: false, table: 0},
+        17: {name: 'Device Manufacture Date', type: 'DTM', repeats: false, table: 0},
+        18: {name: 'Device Expiry Date', type: 'DTM', repeats: false, table: 0},
+        19: {name: 'Device Lot Number', type: 'ST', repeats: false, table: 0},
+        20: {name: 'Device Serial Number', type: 'ST', repeats: false, table: 0},
+        21: {name: 'Device Donation Identification', type: 'EI', repeats: false, table: 0},
+        22: {name: 'Device Type', type: 'CNE', repeats: false, table: 961},
+        23: {name: 'Preferred Method of Contact', type: 'CWE', repeats: false, table: 185},
+        24: {name: 'Contact Identifiers', type: 'PLN', repeats: true, table: 0},
+    },
+    RXA: {
+        29: {name: 'Administered Tag Identifier', type: 'EI', repeats: true, table: 0},
+    },
+    TXA: {
+        27: {name: 'Creating Facility', type: 'HD', repeats: false, table: 0},
+        28: {name: 'Creating Specialty', type: 'CWE', repeats: false, table: 0},
+    },
     OBX: {
         4: {name: 'Observation Sub-ID', type: 'OG', repeats: false, table: 0},
         27: {name: 'Root Cause', type: 'CWE', repeats: false, table: 914},
         28: {name: 'Local Process Control', type: 'CWE', repeats: true, table: 915},
+        29: {name: 'Observation Type', type: 'ID', repeats: false, table: 936},
+        30: {name: 'Observation Sub-Type', type: 'ID', repeats: false, table: 937},
+        31: {name: 'Action Code', type: 'ID', repeats: false, table: 206},
+        32: {name: 'Observation Value Absent Reason', type: 'CWE', repeats: true, table: 960},
+        33: {name: 'Observation Related Specimen Identifier', type: 'EIP', repeats: true, table: 0},
     },
 };
 const typePatches = {
