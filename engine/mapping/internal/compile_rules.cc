@@ -382,6 +382,26 @@ bool Compiler::CompileAs(const config::Yaml& as, const Scope& scope, Rule& rule)
     return fits;
 }
 
+// Codes that the target does not allow are a mistake, unless the rule says what a miss does.
+bool Compiler::CheckTableCodes(const config::Yaml& place, bool miss, Rule& rule) {
+    const Target& target = rule.target;
+    for (const auto& [from, to] : rule.table->codes) {
+        if (to.code.empty()) continue;
+        const bool bad = !fhir::IsPrimitive(target.type, to.code) ||
+                         (!target.value_set.empty() &&
+                          names_.definitions().InValueSet(target.value_set, "", to.code) ==
+                              fhir::Definitions::Membership::kOut);
+        if (!bad) continue;
+        rule.refused.push_back(from);
+        if (miss) continue;
+        problems_.Add(place.position(), "table " + rule.table->name + " gives '" + to.code +
+                                            "' for '" + from + "', which " + target.path +
+                                            " does not allow; say with `miss` what becomes of it");
+        return false;
+    }
+    return true;
+}
+
 bool Compiler::CompileCodeUse(const config::Yaml& yaml, Rule& rule) {
     const config::Yaml& code = *yaml.Find("code");
     const auto found = model_->tables.find(code.text());
@@ -400,21 +420,7 @@ bool Compiler::CompileCodeUse(const config::Yaml& yaml, Rule& rule) {
                       target.path + " is of type " + target.type + ", which no code table gives");
         return false;
     }
-    if (!coded) {
-        for (const auto& [from, to] : rule.table->codes) {
-            if (to.code.empty()) continue;
-            const bool bad = !fhir::IsPrimitive(target.type, to.code) ||
-                             (!target.value_set.empty() &&
-                              names_.definitions().InValueSet(target.value_set, "", to.code) ==
-                                  fhir::Definitions::Membership::kOut);
-            if (bad) {
-                problems_.Add(code.position(), "table " + rule.table->name + " gives '" + to.code +
-                                                   "' for '" + from + "', which " + target.path +
-                                                   " does not allow");
-                return false;
-            }
-        }
-    }
+    if (!coded && !CheckTableCodes(code, yaml.Find("miss") != nullptr, rule)) return false;
     const config::Yaml* miss = yaml.Find("miss");
     if (miss == nullptr) return true;
     if (miss->IsScalar() && (miss->text() == "keep" || miss->text() == "drop")) {

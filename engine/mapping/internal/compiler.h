@@ -51,6 +51,7 @@ private:
     bool CompileTarget(const config::Yaml& yaml, const Scope& scope, Rule& rule);
     bool CompileConversion(const config::Yaml& yaml, const Scope& scope, Rule& rule);
     bool CompileAs(const config::Yaml& as, const Scope& scope, Rule& rule);
+    bool CheckTableCodes(const config::Yaml& place, bool miss, Rule& rule);
     bool CompileCodeUse(const config::Yaml& yaml, Rule& rule);
     bool CompileNested(const config::Yaml& yaml, const Scope& scope, Rule& rule);
     void CheckConstant(const config::Yaml& place, const std::string& text, const Target& target);

@@ -156,7 +156,8 @@ struct Rule {
     const Table* table = nullptr;
     MissKind miss = MissKind::kDefault;
     std::string miss_code;
-    std::string fallback;  // `default`
+    std::vector<std::string> refused;  // codes of the table that the target does not allow
+    std::string fallback;              // `default`
     bool has_fallback = false;
     bool null_clears = true;
 

@@ -1,4 +1,5 @@
 // Code tables and the built-in conversions.
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -111,7 +112,10 @@ Run::Outcome Run::ApplyCode(const Rule& rule, const Here& here, const Value& val
     }
     if (code.empty()) return Outcome::kEmpty;
     const TableEntry* entry = rule.table->Find(code);
-    if (entry == nullptr || entry->code.empty()) {
+    const bool refused =
+        !rule.refused.empty() &&
+        std::find(rule.refused.begin(), rule.refused.end(), code) != rule.refused.end();
+    if (entry == nullptr || entry->code.empty() || refused) {
         return MissedCode(rule, here, value, piece, code, entry);
     }
     const std::size_t mark = ledger_.mark();

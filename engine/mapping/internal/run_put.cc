@@ -24,6 +24,16 @@ const Binding* FindBinding(const Element& element, std::uint64_t path) {
     return nullptr;
 }
 
+// Does `rich` say everything that `poor` says?
+bool Covers(const fhir::Node& rich, const fhir::Node& poor) {
+    if (!rich.IsObject() || !poor.IsObject()) return rich == poor;
+    return std::all_of(poor.members().begin(), poor.members().end(),
+                       [&](const fhir::Member& member) {
+                           const fhir::Node* there = rich.Find(member.name);
+                           return there != nullptr && Covers(*there, member.value);
+                       });
+}
+
 bool HoldsOtherChoice(const fhir::Node& node, const Step& step) {
     if (step.choice_base.empty()) return false;
     const std::string& base = step.choice_base;
@@ -101,9 +111,19 @@ Run::Put Run::Merge(fhir::Node& present, fhir::Node value, const std::optional<s
     bool added = false;
     if (present.IsArray() && value.IsArray()) {
         for (fhir::Node& item : value.items()) {
-            const auto& there = present.items();
-            if (std::find(there.begin(), there.end(), item) != there.end()) continue;
-            present.Append(std::move(item));
+            auto& there = present.items();
+            if (std::any_of(there.begin(), there.end(),
+                            [&](const fhir::Node& one) { return Covers(one, item); })) {
+                continue;
+            }
+            const auto poorer =
+                std::find_if(there.begin(), there.end(),
+                             [&](const fhir::Node& one) { return Covers(item, one); });
+            if (poorer != there.end()) {
+                *poorer = std::move(item);
+            } else {
+                present.Append(std::move(item));
+            }
             added = true;
         }
         return added ? Put::kNew : Put::kSame;
