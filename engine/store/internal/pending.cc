@@ -5,9 +5,12 @@
 namespace carestream::store {
 namespace {
 
-// Above the watermark every row is looked at; below it only what was sent round again.
+// Above the watermark every row is looked at; below it only what was sent round again. $3 bounds
+// the sealed bytes that come over.
 const pg::Statement kPending{"journal_pending", R"sql(
-(select j.seq, j.tenant, j.channel, j.raw, j.received, coalesce(r.attempts, 0)
+select p.seq, p.tenant, p.channel, p.raw, p.received, p.attempts from (
+select u.*, sum(octet_length(u.raw)) over (order by u.seq) - octet_length(u.raw) as before from (
+(select j.seq, j.tenant, j.channel, j.raw, j.received, coalesce(r.attempts, 0) as attempts
  from journal j left join reopened r on r.seq = j.seq
  where j.seq > greatest($1::int8, (select seq from journal_watermark))
    and not exists (select 1 from outcome o where o.seq = j.seq and o.received = j.received)
@@ -18,7 +21,7 @@ union all
  where r.seq > $1::int8 and r.seq <= (select seq from journal_watermark)
    and not exists (select 1 from outcome o where o.seq = r.seq and o.received = r.received)
  order by r.seq limit $2::int4)
-order by 1 limit $2::int4)sql"};
+order by 1 limit $2::int4) u) p where p.before < $3::int8 order by p.seq)sql"};
 
 const pg::Statement kLoad{"journal_load", R"sql(
 select j.seq, j.tenant, j.channel, j.raw, j.received, coalesce(r.attempts, 0)
@@ -64,11 +67,13 @@ Result<PendingMessage> PendingReader::Read(const pg::Rows& rows, int row) const 
 Result<std::vector<PendingMessage>> PendingReader::Pending(std::int64_t after, int limit) {
     const std::lock_guard lock(mutex_);
     pg::Params params;
-    params.Int8(after).Int4(limit);
+    params.Int8(after).Int4(limit).Int8(2 * static_cast<std::int64_t>(kPendingBytesMax));
     CARESTREAM_ASSIGN(rows, session_.Run(kPending, params));
     std::vector<PendingMessage> messages;
-    for (int i = 0; i < rows.size(); ++i) {
+    std::size_t bytes = 0;
+    for (int i = 0; i < rows.size() && bytes < kPendingBytesMax; ++i) {
         CARESTREAM_ASSIGN(message, Read(rows, i));
+        bytes += message.raw.size();
         messages.push_back(std::move(message));
     }
     return messages;

@@ -399,5 +399,18 @@ TEST_F(JournalTest, AfterProcessingOnlyAGoodOutcomeMakesDuplicates) {
     EXPECT_EQ(again->seq, first->seq);
 }
 
+TEST_F(JournalTest, PendingIsBoundedInBytes) {
+    Open();
+    for (int i = 0; i < 5; ++i) {
+        ASSERT_TRUE(Append(Entry("C" + std::to_string(i), "MSH|" + std::string(15u << 20, 'x'))));
+    }
+    const auto first = journal_->Pending(0, 100);
+    ASSERT_TRUE(first) << first.error().ToString();
+    ASSERT_EQ(first->size(), 3u);  // the third one passes kPendingBytesMax
+    const auto rest = journal_->Pending(first->back().seq, 100);
+    ASSERT_TRUE(rest);
+    EXPECT_EQ(rest->size(), 2u);
+}
+
 }  // namespace
 }  // namespace carestream::store
