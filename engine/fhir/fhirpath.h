@@ -56,8 +56,10 @@ public:
                                               std::string_view type,
                                               const EvaluateLimits& limits = {}) const;
 
+    struct Tree;  // for plain_path.h
+    [[nodiscard]] const Tree& tree() const { return *tree_; }
+
 private:
-    struct Tree;
     explicit FhirPath(std::unique_ptr<Tree> tree);
     std::unique_ptr<Tree> tree_;
 };

@@ -71,7 +71,7 @@ struct Expr {
     System literal_type = System::kNone;
     bool starts = false;  // kMember: not after a dot, so it may name the root's type
     std::uint8_t depth = 1;
-    std::string text;        // name, variable, type name
+    std::string text;        // name, variable; the type of kIs, kAs and functions that take one
     std::string name_space;  // of a type: "", "FHIR", "System"
     const FunctionEntry* function = nullptr;
     Node literal;
