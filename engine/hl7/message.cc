@@ -112,6 +112,10 @@ std::size_t Message::FindSegment(std::string_view id, int occurrence) const {
     return index_->segments[entry.first_sorted + static_cast<std::uint32_t>(occurrence) - 1].sorted;
 }
 
+bool Message::DeclaresDelimiters(std::size_t segment) const {
+    return segment < index_->segments.size() && index_->segments[segment].has_msh_1;
+}
+
 int Message::FieldCount(std::size_t segment) const {
     if (segment >= index_->segments.size()) return 0;
     const Segment& entry = index_->segments[segment];
@@ -282,7 +286,7 @@ std::vector<Leaf> Leaves(const Message& message) {
     std::vector<Leaf> leaves;
     for (std::size_t segment = 0; segment < message.segment_count(); ++segment) {
         const int fields = message.FieldCount(segment);
-        for (int field = segment == 0 ? 3 : 1; field <= fields; ++field) {
+        for (int field = message.DeclaresDelimiters(segment) ? 3 : 1; field <= fields; ++field) {
             AddLeaves(message.Searchable(message.Field(segment, field)), message.delimiters(),
                       {segment, field, 1, 1, 0}, leaves);
         }

@@ -75,6 +75,9 @@ public:
     // Index of the n-th (from 1) segment with this id, or segment_count().
     [[nodiscard]] std::size_t FindSegment(std::string_view id, int occurrence = 1) const;
 
+    // MSH, FHS, BHS: fields 1 and 2 are delimiters, with one repetition and no components.
+    [[nodiscard]] bool DeclaresDelimiters(std::size_t segment) const;
+
     [[nodiscard]] int FieldCount(std::size_t segment) const;  // highest field number present
     [[nodiscard]] std::string_view Field(std::size_t segment, int field) const;
     [[nodiscard]] int RepetitionCount(std::size_t segment, int field) const;  // 0 if field is empty

@@ -106,7 +106,7 @@ Result<void> MessageParser::Run() {
     CARESTREAM_ASSIGN(msh, internal::FindMsh(bytes));
     index_.delimiters = msh.delimiters;
     index_.notes = std::move(msh.notes);
-    content_end_ = std::max(internal::FindContentEnd(bytes), msh.end);
+    content_end_ = msh.content_end;
     if (content_end_ != bytes.size()) AddNote("", "MLLP end bytes behind the message skipped");
     ChooseCharset(bytes.substr(msh.begin, msh.end - msh.begin));
 
@@ -184,6 +184,14 @@ Result<void> MessageParser::AddLine(std::size_t begin, std::size_t end, std::uin
 }
 
 Result<void> MessageParser::Continue(std::size_t begin, std::size_t end, std::uint32_t end_field) {
+    // A line of three capitals before a line of text was text as well: it has no field to go on
+    // with.
+    while (index_.segments.size() > 1 && index_.segments.back().fields == 0) {
+        begin = index_.segments.back().begin;
+        --index_.ids.entry(index_.segments.back().id).count;
+        --bare_ids_.count;
+        index_.segments.pop_back();
+    }
     if (index_.segments.size() == 1) {
         if (index_.bytes[begin] != '#') {
             return Fail(Error{Code::kInvalid,

@@ -108,7 +108,10 @@ void ResolveSegment(const Message& message, const Path& path, std::size_t segmen
         return;
     }
     // MSH-1 and MSH-2 consist of delimiters: cutting them there means nothing.
-    if (segment == 0 && path.field <= 2 && (path.component > 0 || path.repetition > 1)) return;
+    if (path.field <= 2 && (path.component > 0 || path.repetition > 1) &&
+        message.DeclaresDelimiters(segment)) {
+        return;
+    }
     if (path.repetition == kAny) {
         for (const std::string_view repetition : message.Repetitions(segment, path.field)) {
             ResolveRepetition(message, path, repetition, pieces);

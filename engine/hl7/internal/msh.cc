@@ -19,6 +19,19 @@ bool IsDelimiter(char c) {
            !(c >= 'a' && c <= 'z');
 }
 
+std::size_t FindContentEnd(std::string_view bytes) {
+    std::size_t end = bytes.size();
+    for (std::size_t at = bytes.size(); at > 0; --at) {
+        const char c = bytes[at - 1];
+        if (c == kEndBlock) {
+            end = at - 1;
+        } else if (c != '\r' && c != '\n' && c != '\0' && c != 0x1A && c != ' ') {
+            break;
+        }
+    }
+    return end;
+}
+
 // Byte order marks, MLLP start bytes and blanks, in any order.
 std::size_t SkipLead(std::string_view bytes, std::vector<Note>& notes) {
     std::size_t at = 0;
@@ -99,7 +112,8 @@ Result<Msh> FindMsh(std::string_view bytes) {
     msh.begin = SkipLead(bytes, msh.notes);
     const std::string_view rest = bytes.substr(msh.begin);
     if (!rest.starts_with("MSH")) return NoMsh(rest, msh.begin);
-    const std::size_t line = std::min(rest.find_first_of("\r\n\x1c", 3), rest.size());
+    msh.content_end = std::max(FindContentEnd(bytes), msh.begin + 3);
+    const std::size_t line = std::min(rest.find_first_of("\r\n", 3), msh.content_end - msh.begin);
     msh.end = msh.begin + line;
     if (line < 4) {
         return Fail(Error{
@@ -134,19 +148,6 @@ Result<Msh> FindMsh(std::string_view bytes) {
     CARESTREAM_TRY(CheckDelimiters(rest.substr(3, 1 + msh2.size()), msh.begin + 3));
     ReadEncodingCharacters(msh2, msh);
     return msh;
-}
-
-std::size_t FindContentEnd(std::string_view bytes) {
-    std::size_t end = bytes.size();
-    for (std::size_t at = bytes.size(); at > 0; --at) {
-        const char c = bytes[at - 1];
-        if (c == kEndBlock) {
-            end = at - 1;
-        } else if (c != '\r' && c != '\n' && c != '\0' && c != 0x1A && c != ' ') {
-            break;
-        }
-    }
-    return end;
 }
 
 std::string_view NthPiece(std::string_view text, char delimiter, int n) {

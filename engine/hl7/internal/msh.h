@@ -14,16 +14,15 @@ namespace carestream::hl7::internal {
 
 struct Msh {
     std::size_t begin = 0;  // offset of "MSH"
-    std::size_t end = 0;    // end of the MSH's line (offset of CR, LF or the end)
+    std::size_t end = 0;    // end of the MSH's line (offset of CR, LF or `content_end`)
+    // End of the message: MLLP end bytes and what follows them at the very end are cut off.
+    std::size_t content_end = 0;
     Delimiters delimiters;
     std::vector<Note> notes;
 };
 
 // Errors (kInvalid): empty input, UTF-16, a batch envelope, no MSH, unusable delimiters.
 [[nodiscard]] Result<Msh> FindMsh(std::string_view bytes);
-
-// End of the message's content: MLLP end bytes and what follows them at the very end are cut off.
-[[nodiscard]] std::size_t FindContentEnd(std::string_view bytes);
 
 // The n-th (from 1) piece of `text`, cut at `delimiter`; empty if there is none. A delimiter of 0
 // cuts nowhere.

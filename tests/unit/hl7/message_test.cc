@@ -149,6 +149,8 @@ INSTANTIATE_TEST_SUITE_P(
                     "does not begin"},
         LenientCase{"short_text_line", "MSH|^~\\&|A\rNTE|1||a\nb\nc\n", "NTE-3", "a\nb\nc",
                     "(2 times, the first here)"},
+        LenientCase{"capitals_are_text_too", "MSH|^~\\&|A\rOBX|1|TX|c||see\rCXR\rof today|u\r",
+                    "OBX-5", "see\rCXR\rof today", "OBX: a line that does not begin"},
         LenientCase{"lower_case_is_text", "MSH|^~\\&|A\rNTE|1||a\rpid|x\r", "NTE-4", "x",
                     "does not begin"},
         LenientCase{"nul_bytes_at_end", string("MSH|^~\\&|A\rPID|1|x\r\0\0", 22), "PID-2", "x",
@@ -194,6 +196,7 @@ INSTANTIATE_TEST_SUITE_P(
         RefusedCase{"high_byte", "MSH|^\xEF\xBF\xBD\\&|A\r", "MSH-2", "cannot be a delimiter", 5},
         RefusedCase{"long_msh_2", "MSH|^~\\&#%$!|A\r", "MSH-2", "more encoding", 4},
         RefusedCase{"line_after_msh", "MSH|^~\\&|A\rPI|1\r", "MSH", "segment id", 11},
+        RefusedCase{"text_after_bare_id", "MSH|^~\\&|A\rPID\rtext|1\r", "MSH", "segment id", 11},
         RefusedCase{"second_msh", "MSH|^~\\&|A\rMSH|^~\\&|A\r", "MSH[2]", "second MSH", 11}),
     [](const auto& row) { return string(row.param.name); });
 
