@@ -135,8 +135,8 @@ void Compiler::CheckWriters(const std::vector<Rule>& rules) {
     Condition always;
     always.op = Condition::Op::kAnd;
     Collect(rules, always, writers);
-    for (std::size_t i = 0; i < writers.size(); ++i) {
-        for (std::size_t j = i + 1; j < writers.size(); ++j) {
+    for (std::size_t j = 0; j < writers.size(); ++j) {
+        for (std::size_t i = 0; i < j; ++i) {
             const Writer& first = writers[i];
             const Writer& second = writers[j];
             if (first.slot != second.slot || !MayBothHold(first.when, second.when)) continue;

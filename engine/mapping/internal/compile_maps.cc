@@ -24,6 +24,7 @@ bool ParseMapName(std::string_view text, std::string& source, std::string& targe
 Compiler::Compiler(const Library& library, std::shared_ptr<const fhir::Definitions> definitions,
                    const hl7::Dictionary& dictionary, Problems& problems)
     : library_(library),
+      broken_(library.broken),
       problems_(problems),
       model_(std::make_shared<Model>()),
       names_(*definitions, dictionary) {
@@ -34,7 +35,13 @@ Compiler::Compiler(const Library& library, std::shared_ptr<const fhir::Definitio
 std::shared_ptr<const Model> Compiler::Compile() {
     for (const Document& document : library_.tables) CompileTable(document);
     for (const Document& document : library_.identities) CompileIdentity(document);
-    for (const Document& document : library_.maps) DeclareMap(document);
+    for (const Document& document : library_.maps) {
+        const std::size_t before = problems_.size();
+        DeclareMap(document);
+        if (problems_.size() == before) continue;
+        const std::filesystem::path file(document.name_at->position().file);
+        broken_.insert(file.stem().string());
+    }
     for (const Document& document : library_.maps) CompileMap(document);
     for (const Document& document : library_.messages) CompileMessage(document);
     const std::size_t before = problems_.size();

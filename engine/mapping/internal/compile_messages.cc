@@ -123,6 +123,13 @@ void Compiler::CompileTree(const config::Yaml& yaml, MessageMap& message, TreeNo
         const TreeNode& first = parent.children.front();
         parent.first = first.segment != 0 ? first.segment : first.first;
     }
+    for (const TreeNode& child : parent.children) {
+        const bool makes =
+            std::any_of(child.statements.begin(), child.statements.end(),
+                        [](const Statement& one) { return one.kind == Statement::Kind::kMake; });
+        parent.anchor = makes ? child.segment : child.anchor;
+        if (parent.anchor != 0) break;
+    }
 }
 
 void Compiler::CompileNode(const config::Yaml& item, const std::string& name,
@@ -221,6 +228,7 @@ void Compiler::CompileStatementMaps(const config::Yaml& yaml, const TreeNode& no
     if (const config::Yaml* with = yaml.Find("with"); with != nullptr) {
         for (const auto& [name, at] : problems_.Texts(*with, "with")) {
             const auto found = model_->maps.find(name);
+            if (found == model_->maps.end() && IsBroken(name)) continue;
             if (found == model_->maps.end() || !found->second->segment) {
                 std::vector<std::string_view> names;
                 for (const auto& [other, map] : model_->maps) {

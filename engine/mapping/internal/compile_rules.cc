@@ -347,6 +347,7 @@ bool Compiler::CompileAs(const config::Yaml& as, const Scope& scope, Rule& rule)
         return fits;
     }
     const auto found = model_->maps.find(as.text());
+    if (found == model_->maps.end() && IsBroken(as.text())) return false;
     if (found == model_->maps.end() || found->second->segment) {
         std::vector<std::string_view> names;
         for (const auto& [name, map] : model_->maps) {
@@ -405,6 +406,7 @@ bool Compiler::CheckTableCodes(const config::Yaml& place, bool miss, Rule& rule)
 bool Compiler::CompileCodeUse(const config::Yaml& yaml, Rule& rule) {
     const config::Yaml& code = *yaml.Find("code");
     const auto found = model_->tables.find(code.text());
+    if (found == model_->tables.end() && IsBroken(code.text())) return false;
     if (!code.IsScalar() || found == model_->tables.end()) {
         std::vector<std::string_view> names;
         for (const auto& [name, table] : model_->tables) names.push_back(name);

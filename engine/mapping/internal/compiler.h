@@ -77,7 +77,11 @@ private:
     void CheckRequiredOfMap(const Map& map);
     void CheckRecursion();
 
+    // Not to be reported again: the file of this name is wrong itself.
+    [[nodiscard]] bool IsBroken(std::string_view name) const { return broken_.count(name) != 0; }
+
     const Library& library_;
+    std::set<std::string, std::less<>> broken_;
     Problems& problems_;
     std::shared_ptr<Model> model_;
     Names names_;

@@ -69,6 +69,7 @@ private:
         }
         auto parsed = config::Yaml::Parse(text, name);
         if (!parsed) {
+            library_.broken.insert(file.stem().string());
             problems_.Add(std::move(parsed).error());
             return;
         }
@@ -77,6 +78,13 @@ private:
     }
 
     void Take(const config::Yaml& yaml, const std::string& file, const Folder& folder,
+              bool overlay) {
+        const std::size_t before = problems_.size();
+        Read(yaml, file, folder, overlay);
+        if (problems_.size() != before) library_.broken.insert(fs::path(file).stem().string());
+    }
+
+    void Read(const config::Yaml& yaml, const std::string& file, const Folder& folder,
               bool overlay) {
         if (!yaml.IsMap()) {
             problems_.Add({file, 1, 1},

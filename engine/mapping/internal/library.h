@@ -2,6 +2,7 @@
 // The files of a mappings folder with the overlays laid over them, before anything is understood.
 #include <deque>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ struct Library {
     std::vector<Document> tables;
     std::vector<Document> identities;
     std::vector<Document> messages;
+    // Names (by file name) of maps and tables that could not be read: what refers to them is no
+    // second mistake.
+    std::set<std::string, std::less<>> broken;
     std::string version;  // 12 hex digits over all bytes read
 
     // Reads what is there; problems are collected, not thrown.

@@ -19,10 +19,13 @@ public:
         // Forward first, from the innermost open group outwards.
         for (Group* group = open_; group != nullptr; group = group->parent) {
             if (!Below(*group->node, code)) continue;
-            if (Forward(*group, group->cursor, code, segment, group == open_)) return true;
+            if (Forward(*group, group->cursor, code, segment,
+                        group == open_ ? Way::kInside : Way::kAround)) {
+                return true;
+            }
             if (Repeats(*group, code)) {
                 Group* next = Open(*group->parent, IndexIn(*group));
-                if (Forward(*next, 0, code, segment, true)) return true;
+                if (Forward(*next, 0, code, segment, Way::kInside)) return true;
             }
         }
         // Then behind the cursor: the sender's order is not the standard's.
@@ -30,7 +33,7 @@ public:
             if (!Below(*group->node, code)) continue;
             Group* const open = open_;
             const std::size_t cursor = group->cursor;
-            if (!Forward(*group, 0, code, segment, true)) continue;
+            if (!Forward(*group, 0, code, segment, Way::kBack)) continue;
             group->cursor = std::max(cursor, group->cursor);
             if (open_->parent == group || open_ == group) open_ = open;
             matching_.out_of_order.push_back(segment);
@@ -42,6 +45,8 @@ public:
     void Start(Group* root) { open_ = root; }
 
 private:
+    enum class Way { kInside, kAround, kBack };
+
     static std::size_t IndexIn(const Group& group) {
         return static_cast<std::size_t>(group.node - group.parent->node->children.data());
     }
@@ -58,32 +63,20 @@ private:
         parent.cursor = child;
         return &group;
     }
-    // A new repetition of `group` starts with its first segment, or with one that it already has.
+    // A new repetition of `group` starts with its first segment, with the one that makes its main
+    // resource, or with one of its own that this repetition has when it began without the earlier
+    // ones. Anything else (a second PV1) must not tear what follows from its patient.
     static bool Repeats(const Group& group, SegmentCode code) {
         if (group.parent == nullptr || !group.node->repeats) return false;
-        if (group.node->first == code) return true;
+        if (group.node->first == code || group.node->anchor == code) return true;
         for (std::size_t i = 0; i < group.node->children.size(); ++i) {
             if (group.node->children[i].segment == code) return Has(group, i);
-        }
-        return Filled(group, code);
-    }
-    // Does a group below already hold this segment?
-    static bool Filled(const Group& group, SegmentCode code) {
-        for (const Group::Entry& entry : group.entries) {
-            if (entry.group == nullptr || !Below(*entry.group->node, code)) continue;
-            for (const Group::Entry& inner : entry.group->entries) {
-                if (inner.segment != kNoSegment &&
-                    entry.group->node->children[inner.child].segment == code) {
-                    return true;
-                }
-            }
-            if (Filled(*entry.group, code)) return true;
+            if (Has(group, i)) return false;
         }
         return false;
     }
 
-    bool Forward(Group& group, std::size_t from, SegmentCode code, std::size_t segment,
-                 bool innermost) {
+    bool Forward(Group& group, std::size_t from, SegmentCode code, std::size_t segment, Way way) {
         const std::vector<TreeNode>& children = group.node->children;
         for (std::size_t i = from; i < children.size(); ++i) {
             const TreeNode& child = children[i];
@@ -96,16 +89,18 @@ private:
                 return true;
             }
             if (child.segment != 0 || !Below(child, code)) continue;
-            // The group that is open here was asked before; a second one needs a repeating group.
-            if (!child.repeats && Has(group, i)) {
-                Group* present = Last(group, i);
-                if (!innermost && i == group.cursor) continue;
-                if (Forward(*present, 0, code, segment, true)) return true;
+            // A group that is open was asked before; one that is there is not opened again behind
+            // the cursor, nor when it does not repeat.
+            if (Has(group, i) && (way == Way::kBack || !child.repeats)) {
+                if (way == Way::kAround && i == group.cursor) continue;
+                if (Forward(*Last(group, i), 0, code, segment, way)) return true;
                 continue;
             }
-            if (!innermost && i == group.cursor && Has(group, i) && child.first != code) continue;
+            if (way == Way::kAround && i == group.cursor && Has(group, i) && child.first != code) {
+                continue;
+            }
             Group* next = Open(group, i);
-            if (Forward(*next, 0, code, segment, true)) return true;
+            if (Forward(*next, 0, code, segment, way)) return true;
             group.entries.pop_back();
         }
         return false;

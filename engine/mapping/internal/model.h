@@ -245,7 +245,8 @@ struct TreeNode {
     std::vector<TreeNode> children;
     // Every segment id below a group, for the matcher.
     std::vector<SegmentCode> below;
-    SegmentCode first = 0;  // the first segment of a group
+    SegmentCode first = 0;   // the first segment of a group
+    SegmentCode anchor = 0;  // the first that makes a resource: it may start a repetition as well
 };
 
 struct MessageMap {

@@ -1,0 +1,410 @@
+// Goal: every mistake of an analyst is found at its line and column, with a proposal. Method: each
+// row is one file put beside a small sound content; the errors must be exactly the expected ones.
+#include "support.h"
+
+namespace carestream::mapping {
+namespace {
+
+const Content::Files kSound = {
+    {"messages/ADT_A01.yaml",
+     "message: ADT_A01\n"
+     "events: [ADT^A01]\n"
+     "tree:\n"
+     "  - MSH\n"
+     "  - PID: {make: Patient#pat, with: PID.Patient}\n"
+     "  - PV1: {make: Encounter#enc, with: PV1.Encounter, parent: pat, refs: {subject: pat}}\n"},
+    {"segments/PID.Patient.yaml",
+     "map: PID -> Patient\n"
+     "rules:\n"
+     "  - {at: PID-3, to: identifier, as: CX.Identifier}\n"
+     "  - {at: PID-8, to: gender, code: AdministrativeSex}\n"},
+    {"segments/PV1.Encounter.yaml",
+     "map: PV1 -> Encounter\n"
+     "rules:\n"
+     "  - {const: unknown, to: status}\n"
+     "  - {at: PV1-2, to: class, code: PatientClass}\n"},
+    {"datatypes/CX.Identifier.yaml",
+     "map: CX -> Identifier\n"
+     "rules:\n"
+     "  - {at: CX.1, to: value}\n"},
+    {"tables/AdministrativeSex.yaml",
+     "table: AdministrativeSex\nhl7: \"0001\"\ncodes: {F: female, M: male}\n"},
+    {"tables/PatientClass.yaml", "table: PatientClass\ncodes: {I: IMP}\n"},
+    {"identity/Patient.yaml", "identity: Patient\nkeys: [{identifier: any}]\n"},
+};
+
+struct Mistake {
+    const char* name;
+    const char* file;
+    std::string text;
+    std::vector<std::string> errors;  // "line:column: what is in the message"
+};
+
+void PrintTo(const Mistake& mistake, std::ostream* out) {
+    *out << mistake.text;
+}
+
+class LanguageErrors : public testing::TestWithParam<Mistake> {};
+
+TEST_P(LanguageErrors, AreFoundAtTheirPlace) {
+    const Mistake& mistake = GetParam();
+    Content::Files files = kSound;
+    files[mistake.file] = mistake.text;
+    const auto compiled = Content(files).Compile();
+    EXPECT_EQ(compiled.program, nullptr);
+    EXPECT_EQ(compiled.errors.size(), mistake.errors.size()) << Lines(compiled.errors);
+    for (std::size_t i = 0; i < std::min(compiled.errors.size(), mistake.errors.size()); ++i) {
+        const Error& error = compiled.errors[i];
+        const std::string place = std::to_string(error.position.line) + ":" +
+                                  std::to_string(error.position.column) + ": ";
+        EXPECT_EQ(error.position.file, mistake.file) << error.ToString();
+        ASSERT_TRUE(mistake.errors[i].starts_with(place)) << error.ToString();
+        const std::string part = mistake.errors[i].substr(place.size());
+        EXPECT_NE(error.message.find(part), std::string::npos) << error.ToString();
+    }
+}
+
+std::string Rules(const std::string& rules) {
+    return "map: PID -> Patient\nrules:\n  - {at: PID-3, to: identifier, as: CX.Identifier}\n" +
+           rules;
+}
+std::string Pv1(const std::string& rules) {
+    return "map: PV1 -> Encounter\nrules:\n  - {const: unknown, to: status}\n"
+           "  - {at: PV1-2, to: class, code: PatientClass}\n" +
+           rules;
+}
+std::string Tree(const std::string& tree) {
+    return "message: ADT_A01\nevents: [ADT^A01]\ntree:\n" + tree;
+}
+
+constexpr const char* kPid = "segments/PID.Patient.yaml";
+constexpr const char* kPv1 = "segments/PV1.Encounter.yaml";
+constexpr const char* kMessage = "messages/ADT_A01.yaml";
+
+INSTANTIATE_TEST_SUITE_P(
+    Rules, LanguageErrors,
+    testing::Values(
+        Mistake{"unknown_key",
+                kPid,
+                Rules("  - {at: PID-7, too: birthDate}\n"),
+                {"4:5: a rule needs a target",
+                 "4:17: unknown key 'too' in a rule, did you mean 'to'?"}},
+        Mistake{"unknown_segment",
+                kPid,
+                Rules("  - {at: PIX-7, to: birthDate}\n"),
+                {"4:10: unknown segment 'PIX', did you mean"}},
+        Mistake{
+            "field_too_high", kPid, Rules("  - {at: PID-70, to: birthDate}\n"), {"4:10: PID has"}},
+        Mistake{"component_too_high",
+                kPid,
+                Rules("  - {at: PID-3.14, to: birthDate}\n"),
+                {"4:18: PID-3 is of type CX, which has 12 components"}},
+        Mistake{"component_of_simple",
+                kPid,
+                Rules("  - {at: PID-7.2, to: birthDate}\n"),
+                {"4:17: PID-7 is of the simple type DTM, which has no component 2"}},
+        Mistake{"bad_path",
+                kPid,
+                Rules("  - {at: PID-x, to: birthDate}\n"),
+                {"4:14: expected a field number after '-'"}},
+        Mistake{"unknown_element",
+                kPid,
+                Rules("  - {at: PID-7, to: birthdate}\n"),
+                {"4:21: Patient has no element 'birthdate', did you mean 'birthDate'?"}},
+        Mistake{"choice_without_type",
+                kPid,
+                Rules("  - {at: PID-29, to: deceased}\n"),
+                {"4:22: Patient has no element 'deceased', write the type with it: 'deceased"}},
+        Mistake{"wrong_choice_type",
+                kPid,
+                Rules("  - {at: PID-29, to: deceasedDate}\n"),
+                {"4:22: Patient has no element 'deceasedDate'"}},
+        Mistake{"part_of_simple",
+                kPid,
+                Rules("  - {at: PID-8, to: gender.code}\n"),
+                {"4:28: 'code' is a simple type and has no element 'code'"}},
+        Mistake{"complex_without_map",
+                kPid,
+                Rules("  - {at: PID-5, to: name}\n"),
+                {"4:5: Patient.name is of type HumanName: it needs a map"}},
+        Mistake{
+            "map_of_other_type",
+            kPid,
+            Rules("  - {at: PID-3, to: name, as: CX.Identifier}\n"),
+            {"4:31: Patient.name is of type HumanName, and map CX.Identifier gives Identifier"}},
+        Mistake{"map_reads_other_type",
+                kPid,
+                Rules("  - {at: PID-5, to: identifier, as: CX.Identifier}\n"),
+                {"4:37: the source is of type XPN, and map CX.Identifier reads CX"}},
+        Mistake{"unknown_map",
+                kPid,
+                Rules("  - {at: PID-2, to: identifier, as: CX.Identifer}\n"),
+                {"4:37: no data type map 'CX.Identifer', did you mean 'CX.Identifier'?"}},
+        Mistake{"unknown_table",
+                kPid,
+                Rules("  - {at: PID-8, to: gender, code: AdministrativSex}\n"),
+                {"4:35: no table 'AdministrativSex', did you mean 'AdministrativeSex'?"}},
+        Mistake{"constant_not_in_value_set",
+                kPid,
+                Rules("  - {const: femal, to: gender}\n"),
+                {"4:13: 'femal' is not among the codes that Patient.gender allows"}},
+        Mistake{"constant_of_wrong_form",
+                kPid,
+                Rules("  - {const: yesterday, to: birthDate}\n"),
+                {"4:13: 'yesterday' is not a date"}},
+        Mistake{"default_not_in_value_set",
+                kPid,
+                Rules("  - {at: PID-8, to: gender, code: AdministrativeSex, default: none}\n"),
+                {"4:63: 'none' is not among the codes"}},
+        Mistake{"miss_without_code",
+                kPid,
+                Rules("  - {at: PID-7, to: birthDate, miss: drop}\n"),
+                {"4:38: 'miss' belongs to `code`"}},
+        Mistake{"unknown_miss",
+                kPid,
+                Rules("  - {at: PID-8, to: gender, code: AdministrativeSex, miss: log}\n"),
+                {"4:60: 'miss' can be: keep, drop, {set: code}"}},
+        Mistake{"two_sources",
+                kPid,
+                Rules("  - {at: PID-7, const: 1990, to: birthDate}\n"),
+                {"4:24: a rule has one source: 'at' or 'const', not both"}},
+        Mistake{"no_source", kPid, Rules("  - {to: birthDate}\n"), {"4:5: a rule needs a source"}},
+        Mistake{"two_targets",
+                kPid,
+                Rules("  - {at: PID-7, to: birthDate, extension: x}\n"),
+                {"4:5: a rule has one target"}},
+        Mistake{"on_without_extension",
+                kPid,
+                Rules("  - {at: PID-7, to: birthDate, on: name}\n"),
+                {"4:36: 'on' belongs to `extension`"}},
+        Mistake{"unknown_extension_type",
+                kPid,
+                Rules("  - {at: PID-6.1, extension: \"http://x\", type: strin}\n"),
+                {"4:48: an extension has no value of type 'strin', did you mean 'string'?"}},
+        Mistake{"named_entry_of_single",
+                kPid,
+                Rules("  - {at: PID-8, to: \"gender[a]\", code: AdministrativeSex}\n"),
+                {"4:22: Patient.gender takes one value: it has no entries to name"}},
+        Mistake{"numbered_entry",
+                kPid,
+                Rules("  - {at: PID-3.1, to: \"identifier[1].value\"}\n"),
+                {"4:34: a list entry has a name in '[ ]'"}},
+        Mistake{"two_writers",
+                kPid,
+                Rules("  - {at: PID-7, to: birthDate}\n  - {at: PID-29, to: birthDate}\n"),
+                {"5:5: Patient.birthDate is also written by the rule of line 4"}},
+        Mistake{"two_writers_of_choice",
+                kPid,
+                Rules("  - {at: PID-29, to: deceasedDateTime}\n"
+                      "  - {at: PID-30, to: deceasedBoolean}\n"),
+                {"5:5: Patient.deceasedBoolean is also written by the rule of line 4"}},
+        Mistake{"data_type_name_of_other_value",
+                kPid,
+                Rules("  - {at: PID-3, to: identifier, as: CX.Identifier, rules: "
+                      "[{const: usual, to: use, when: XPN.1 empty}]}\n"),
+                {"4:90: the value here is of type CX, not XPN"}},
+        Mistake{"value_outside_of_value",
+                kPid,
+                Rules("  - {at: CX.1, to: birthDate}\n"),
+                {"4:10: 'CX' names a part of a value, but no value is being mapped here"}},
+        Mistake{"rules_on_simple",
+                kPid,
+                Rules("  - {at: PID-7, to: birthDate, rules: []}\n"),
+                {"4:39: Patient.birthDate is of the simple type date and takes no `rules`"}},
+        Mistake{"unknown_context",
+                kPid,
+                Rules("  - {at: context.chanel, to: language}\n"),
+                {"4:18: the context has no 'chanel', did you mean 'channel'?"}},
+        Mistake{"concat_of_texts",
+                kPid,
+                Rules("  - {concat: [\"a\", \"b\"], to: language}\n"),
+                {"4:14: `concat` without a path: use `const`"}},
+        Mistake{"add_without_amount",
+                kPid,
+                Rules("  - {add: {date: PID-7}, to: birthDate}\n"),
+                {"4:11: `add` needs 'amount'"}}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+INSTANTIATE_TEST_SUITE_P(
+    Conditions, LanguageErrors,
+    testing::Values(
+        Mistake{"no_test",
+                kPid,
+                Rules("  - {at: PID-7, to: birthDate, when: PID-8}\n"),
+                {"4:43: expected valued, empty, null"}},
+        Mistake{"one_equal_sign",
+                kPid,
+                Rules("  - {at: PID-7, to: birthDate, when: PID-8 = F}\n"),
+                {"4:44: '=' is written '=='"}},
+        Mistake{"open_bracket",
+                kPid,
+                Rules("  - {at: PID-7, to: birthDate, when: (PID-8 valued}\n"),
+                {"4:51: expected ')' at the end"}},
+        Mistake{"unknown_field_inside",
+                kPid,
+                Rules("  - {at: PID-7, to: birthDate, when: PID-8 valued and PID-99 empty}\n"),
+                {"4:55: PID has"}},
+        Mistake{"word_for_path",
+                kPid,
+                Rules("  - {at: PID-7, to: birthDate, when: sex == F}\n"),
+                {"4:38: expected a path such as PID-7 or CX.4, found 'sex'"}},
+        Mistake{"quote_open",
+                kPid,
+                Rules("  - {at: PID-7, to: birthDate, when: \"PID-8 == 'F\"}\n"),
+                {"4:48: the quote is not closed"}}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+INSTANTIATE_TEST_SUITE_P(
+    Switches, LanguageErrors,
+    testing::Values(
+        Mistake{"unreachable_case",
+                kPv1,
+                Pv1("  - switch: PV1-4\n    cases:\n      A: {const: a, to: language}\n"
+                    "      \"B, A\": {const: b, to: language}\n"),
+                {"8:7: unreachable case: 'A' is already in a case above"}},
+        Mistake{"no_cases", kPv1, Pv1("  - switch: PV1-4\n"), {"5:5: a switch needs `cases`"}},
+        Mistake{"else_writes_twice",
+                kPv1,
+                Pv1("  - switch: PV1-4\n    cases:\n      A: {const: a, to: language}\n"
+                    "    else: {const: b, to: language}\n  - {const: c, to: language}\n"),
+                {"9:5: Encounter.language is also written by the rule of line 7"}}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+INSTANTIATE_TEST_SUITE_P(
+    Files, LanguageErrors,
+    testing::Values(
+        Mistake{"yaml_syntax", kPid, "map: PID -> Patient\nrules: [\n", {"3:1: "}},
+        Mistake{"no_head",
+                kPid,
+                "rules: []\n",
+                {"1:1: a file in segments/ must start with 'map: name'"}},
+        Mistake{"bad_map_name", kPid, "map: PID\nrules: []\n", {"1:6: a map is named"}},
+        Mistake{"unknown_fhir_type",
+                "datatypes/X.yaml",
+                "map: CX -> Identifyer\nrules: []\n",
+                {"1:6: unknown FHIR type 'Identifyer'"}},
+        Mistake{"unknown_hl7_type",
+                "datatypes/X.yaml",
+                "map: CQQ -> Identifier\nrules: []\n",
+                {"1:6: unknown HL7 data type 'CQQ'"}},
+        Mistake{"twice",
+                "datatypes/X.yaml",
+                "map: CX -> Identifier\nrules: [{at: CX.1, to: value}]\n",
+                {"1:6: 'CX -> Identifier' is already defined in datatypes/CX.Identifier.yaml"}},
+        Mistake{"segment_in_data_type_map",
+                "datatypes/X.yaml",
+                "map: CWE -> Coding\nrules: [{at: PID-3, to: code}]\n",
+                {"2:14: a data type map reads only its own value, not the segment PID"}},
+        Mistake{"map_calls_itself",
+                "datatypes/X.yaml",
+                "map: CWE -> CodeableConcept\nrules:\n"
+                "  - {extension: \"http://x\", at: CWE, type: CodeableConcept, as: "
+                "CWE.CodeableConcept}\n",
+                {"3:5: map CWE.CodeableConcept calls itself"}},
+        Mistake{"table_without_codes",
+                "tables/X.yaml",
+                "table: X\n",
+                {"1:8: the table has no `codes`"}},
+        Mistake{"table_key",
+                "tables/X.yaml",
+                "table: X\nsytem: y\ncodes: {A: B}\n",
+                {"2:1: unknown key 'sytem' in a table, did you mean 'system'?"}},
+        Mistake{"identity_of_unknown_type",
+                "identity/X.yaml",
+                "identity: Patiens\nkeys: []\n",
+                {"1:11: unknown resource type 'Patiens', did you mean 'Patient'?"}},
+        Mistake{"identity_list",
+                "identity/X.yaml",
+                "identity: Practitioner\nkeys: [child]\nlists: {birthDate: snapshot}\n",
+                {"3:9: 'birthDate' is no repeating element of Practitioner"}},
+        Mistake{
+            "identity_candidate",
+            "identity/X.yaml",
+            "identity: Practitioner\nkeys: [childs]\n",
+            {"2:8: a candidate is {identifier: [types]}, child or local, did you mean 'child'?"}}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+INSTANTIATE_TEST_SUITE_P(
+    Messages, LanguageErrors,
+    testing::Values(
+        Mistake{
+            "unknown_segment_in_tree", kMessage, Tree("  - PIX\n"), {"4:5: unknown segment 'PIX'"}},
+        Mistake{"unknown_segment_map",
+                kMessage,
+                Tree("  - PID: {make: Patient, with: PID.Patien}\n"),
+                {"4:32: no segment map 'PID.Patien', did you mean 'PID.Patient'?"}},
+        Mistake{"map_of_other_segment",
+                kMessage,
+                Tree("  - PD1: {make: Patient, with: PID.Patient}\n"),
+                {"4:32: map PID.Patient goes from PID to Patient; here is PD1 and Patient"}},
+        Mistake{
+            "unknown_name",
+            kMessage,
+            Tree("  - PID: {make: Patient#pat, with: PID.Patient}\n"
+                 "  - PV1: {make: Encounter, with: PV1.Encounter, refs: {subject: patt}}\n"),
+            {"5:65: nothing is made under the name 'patt' in this message, did you mean 'pat'?"}},
+        Mistake{"reference_to_wrong_type",
+                kMessage,
+                Tree("  - PID: {make: Patient#pat, with: PID.Patient}\n"
+                     "  - PV1: {make: Encounter, with: PV1.Encounter, refs: {partOf: pat}}\n"),
+                {"5:56: Encounter.partOf may not refer to a resource of type Patient"}},
+        Mistake{"reference_to_no_reference",
+                kMessage,
+                Tree("  - PID: {make: Patient#pat, with: PID.Patient}\n"
+                     "  - PV1: {make: Encounter, with: PV1.Encounter, refs: {status: pat}}\n"),
+                {"5:56: Encounter.status is of type code, not Reference"}},
+        Mistake{
+            "required_never_written",
+            kMessage,
+            Tree("  - PID: {make: Patient#pat, with: PID.Patient}\n"
+                 "  - AL1: {make: AllergyIntolerance, rules: [{at: AL1-3.2, to: code.text}]}\n"),
+            {"5:17: AllergyIntolerance.patient is required and no rule writes it"}},
+        Mistake{"bad_event",
+                kMessage,
+                "message: ADT_A01\nevents: [A01]\ntree: []\n",
+                {"2:10: an event is written ADT^A01"}},
+        Mistake{"event_twice",
+                "messages/X.yaml",
+                "message: X\nevents: [ADT^A01]\ntree: []\n",
+                {"2:10: ADT^A01 already belongs to message ADT_A01"}},
+        Mistake{"make_and_into",
+                kMessage,
+                Tree("  - PID: {make: Patient#p, into: p}\n"),
+                {"4:10: a statement has either `make` or `into`"}},
+        Mistake{"unknown_mode",
+                kMessage,
+                Tree("  - PID: {make: Patient, with: PID.Patient, mode: {A08: updat}}\n"),
+                {"4:57: a mode can be: upsert, find, update, delete, did you mean 'update'?"}},
+        Mistake{"link_of_encounter",
+                kMessage,
+                Tree("  - PID: {make: Patient#p, with: PID.Patient}\n"
+                     "  - PV1:\n      - {make: Encounter#e, with: PV1.Encounter}\n"
+                     "      - link: {survivor: p, loser: e}\n"),
+                {"7:36: 'e' is no Patient"}},
+        Mistake{"group_without_list",
+                kMessage,
+                Tree("  - ORDER[]: {make: Patient}\n"),
+                {"4:5: group 'ORDER' needs a list"}}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+TEST(LanguageErrors, AllAreCollectedInFileOrder) {
+    Content::Files files = kSound;
+    files[kPid] = Rules("  - {at: PID-70, to: birthDate}\n  - {at: PID-8, to: gendre}\n");
+    files["tables/X.yaml"] = "table: X\ncods: {}\n";
+    const auto compiled = Content(files).Compile();
+    ASSERT_EQ(compiled.errors.size(), 4u) << Lines(compiled.errors);
+    EXPECT_EQ(compiled.errors[0].position.line, 4);
+    EXPECT_EQ(compiled.errors[1].position.line, 5);
+    EXPECT_EQ(compiled.errors[2].position.file, "tables/X.yaml");
+}
+
+TEST(LanguageErrors, SoundContentHasNone) {
+    const auto compiled = Content(kSound).Compile();
+    EXPECT_TRUE(compiled.errors.empty()) << Lines(compiled.errors);
+    ASSERT_NE(compiled.program, nullptr);
+    EXPECT_TRUE(compiled.program->Covers("ADT", "A01"));
+    EXPECT_EQ(compiled.program->Events(), std::vector<std::string>{"ADT^A01"});
+}
+
+}  // namespace
+}  // namespace carestream::mapping
