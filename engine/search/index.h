@@ -17,8 +17,9 @@ namespace carestream::search {
 // A value that is found by equality. `space` is the element's home ("Observation.code"), shared by
 // all parameters over that element; `form` tells how the value was normalised:
 //   "c" code alone, "sc" system|code, "r" reference "Patient/1" (another server's: the URL),
-//   "p2" "p3" "p4" "p6" "p8" folded word prefix of so many characters, "p1" a word of one character,
-//   "u" uri, "d" birth or death date as precise as it is known (at most the day), "m" month, "y" year.
+//   "p2" "p3" "p4" "p6" "p8" folded word prefix of so many characters, "p1" a word of one
+//   character, "u" uri, "d" birth or death date as precise as it is known (at most the day), "m"
+//   month, "y" year.
 // A reference to the patient that `IndexEntries::patient_id` names is no token: see CriterionKind.
 struct TokenEntry {
     std::string_view space;  // lives as long as the Indexer
@@ -46,11 +47,12 @@ struct IndexEntries {
     std::vector<TokenEntry> tokens;  // sorted, without doubles
     std::vector<DateEntry> dates;
     std::vector<NumberEntry> numbers;
-    // The patient it is about: the one whom its subject or patient names (a Patient's own id), or ""
-    // when there is none or more than one; then, and in all other places, patients are "r" tokens.
+    // The patient it is about: the one whom its subject or patient names (a Patient's own id), or
+    // "" when there is none or more than one; then, and in all other places, patients are "r"
+    // tokens.
     std::string patient_id;
     bool has_main_date = false;
-    Micros main_date = 0;            // the date that a patient's list is sorted by; low end
+    Micros main_date = 0;  // the date that a patient's list is sorted by; low end
     // All references in the resource, "Type/id", for includes and link checks; without doubles.
     std::vector<std::string> references;
 };

@@ -22,8 +22,9 @@ struct TokenProbe {
     std::string value;
 };
 
-// How the stored closed interval [low, high] must stand to the probe's [probe.low, probe.high]. A number
-// is stored as one value, which is then both `low` and `high`. Source: FHIR R4 3.1.1.4.5, 3.1.1.4.7.
+// How the stored closed interval [low, high] must stand to the probe's [probe.low, probe.high]. A
+// number is stored as one value, which is then both `low` and `high`. Source: FHIR
+// R4 3.1.1.4.5, 3.1.1.4.7.
 enum class Relation : std::uint8_t {
     kContains,   // eq: low >= probe.low and high <= probe.high
     kDisjoint,   // ne: not kContains
@@ -45,16 +46,20 @@ struct RangeProbe {
 };
 
 enum class CriterionKind : std::uint8_t {
-    kToken,        // any of `tokens`; without tokens (then `needs_companion`) only the matcher decides
-    kDate,         // any of `ranges` over parameter `parameter_id`
-    kNumber,       // likewise
-    kId,           // any of `ids`
+    kToken,   // any of `tokens`; without tokens (then `needs_companion`) only the matcher decides
+    kDate,    // any of `ranges` over parameter `parameter_id`
+    kNumber,  // likewise
+    kId,      // any of `ids`
     kLastUpdated,  // any of `ranges`
-    // Any of `ids` in the exact subject column or, when `tokens` is not empty, any of `tokens` (form
-    // "r"): for elements beside the subject that may name a patient too. Linked patients are to be
-    // added to `ids` and, as "Patient/<id>" in the same spaces, to `tokens`; the matcher reads both.
+    // Any of `ids` in the exact subject column or, when `tokens` is not empty, any of `tokens`
+    // (form "r"): for elements beside the subject that may name a patient too. Linked patients are
+    // to be added to `ids` and, as "Patient/<id>" in the same spaces, to `tokens`; the matcher
+    // reads both.
     kPatient,
 };
+
+// The understood values of a criterion, for the matcher.
+struct CriterionDetail;
 
 struct Criterion {
     std::string parameter;  // as written: "code", "birthdate", "subject:Patient"
@@ -67,9 +72,11 @@ struct Criterion {
     // The index answers a superset: the matcher decides on the decrypted resource.
     bool lossy = false;
     // Cannot lead a query (no bounded set): :not, :missing, :contains. Refused as too costly unless
-    // another criterion leads. The probes, if any, are then not to be used: only the matcher decides.
+    // another criterion leads. The probes, if any, are then not to be used: only the matcher
+    // decides.
     bool needs_companion = false;
-    std::vector<std::string> values;  // as written, split at commas, for the matcher
+    std::vector<std::string> values;                // as written, split at commas
+    std::shared_ptr<const CriterionDetail> detail;  // points into the Definitions of ParseQuery
 };
 
 struct SortKey {
@@ -103,19 +110,28 @@ struct QueryLimits {
     int count_max = 1000;
     std::size_t parameters_max = 64;
     std::size_t values_max = 256;  // alternatives of one parameter
+    // Of this server, without a slash at the end: its absolute references are taken as relative
+    // ones.
+    std::string base_url;
+    // For the prefix `ap`, whose tolerance grows with the distance from now; absent: none.
+    std::optional<Micros> now;
 };
 
 // `parameters` are decoded name/value pairs in order; `patient_id` confines to a compartment ("" =
-// not). Unknown parameters are listed, not refused: `Prefer: handling` is the caller's matter. What is
-// known and not offered (modifiers, chains, ...) is an error kUnsupported with the parameter as path;
-// malformed values are kInvalid.
-[[nodiscard]] Result<Query> ParseQuery(const fhir::Definitions& definitions, std::string_view type,
-                                       const std::vector<std::pair<std::string, std::string>>& parameters,
-                                       std::string_view patient_id = {},
-                                       const QueryLimits& limits = {});
+// not). Unknown parameters are listed, not refused: `Prefer: handling` is the caller's matter. What
+// is known and not offered (modifiers, chains, ...) is an error kUnsupported with the parameter as
+// path; malformed values are kInvalid. Semantics that FHIR leaves to the server: a date without an
+// offset is UTC; names, addresses and titles match at the beginning of any word, other strings at
+// their own; codes are compared exactly, contacts without case and punctuation; quantities are not
+// converted.
+[[nodiscard]] Result<Query> ParseQuery(
+    const fhir::Definitions& definitions, std::string_view type,
+    const std::vector<std::pair<std::string, std::string>>& parameters,
+    std::string_view patient_id = {}, const QueryLimits& limits = {});
 
-// Does the resource fulfil the criterion, by its real values? Used for lossy criteria and, whole, by
-// tests and subscriptions.
+// Does the resource fulfil the criterion, by its real values? Used for lossy criteria and, whole,
+// by tests and subscriptions. `criterion` comes from ParseQuery of the same Definitions and type;
+// `ids` and `tokens` of references may have been added to since.
 [[nodiscard]] bool Matches(const fhir::Definitions& definitions, const fhir::Node& resource,
                            std::string_view type, const Criterion& criterion);
 
