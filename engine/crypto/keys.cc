@@ -116,6 +116,20 @@ std::array<unsigned char, 16> TokenKey::Token128(std::string_view space,
 
 namespace {
 
+// One draw from OpenSSL's generator costs more than sealing a body, however short it is: a thread
+// draws for many nonces at once. A process that forks without exec must not seal in the child.
+std::string_view NextNonce() {
+    constexpr std::size_t kPool = 128 * kNonceBytes;
+    static thread_local std::array<unsigned char, kPool> pool;
+    static thread_local std::size_t used = kPool;
+    if (used == kPool) {
+        CARESTREAM_ASSERT(RAND_bytes(pool.data(), static_cast<int>(kPool)) == 1);
+        used = 0;
+    }
+    used += kNonceBytes;
+    return View(pool).substr(used - kNonceBytes, kNonceBytes);
+}
+
 // What a data key is derived for. The view is for look-ups without an allocation.
 struct ScopeView {
     std::uint16_t key_id;
@@ -234,9 +248,7 @@ std::string KeyRing::Seal(std::string_view tenant, std::string_view table, Micro
     std::string out;
     out.reserve(kHeaderBytes + kNonceBytes + plain.size() + kTagBytes);
     PutHeader(out, newest, day);
-    unsigned char nonce[kNonceBytes];
-    CARESTREAM_ASSERT(RAND_bytes(nonce, kNonceBytes) == 1);
-    out.append(reinterpret_cast<const char*>(nonce), kNonceBytes);
+    out += NextNonce();
     // Views into `out` would move when it grows: it does not, the room is reserved above.
     const std::string_view written(out);
     AeadSeal(key, written.substr(kHeaderBytes), written.substr(0, kHeaderBytes), associated, plain,
