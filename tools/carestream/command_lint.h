@@ -1,0 +1,14 @@
+#pragma once
+// carestream lint and new: work on YAML files, no server.
+#include <filesystem>
+#include <string>
+
+namespace carestream::cli {
+
+// `folder` holds channels/ and mappings/ (or one of them); "" = the house. 0 = no mistakes.
+[[nodiscard]] int Lint(const std::filesystem::path& folder);
+
+// Writes channels/<name>.yaml, commented; refuses to overwrite.
+[[nodiscard]] int NewChannel(const std::string& name, const std::filesystem::path& channels);
+
+}  // namespace carestream::cli

@@ -1,0 +1,118 @@
+#include "command_map.h"
+
+#include <iostream>
+#include <memory>
+
+#include "base/clock.h"
+#include "channels.h"
+#include "content.h"
+#include "fhir/json.h"
+#include "hl7/batch.h"
+#include "hl7/message.h"
+#include "mapping/program.h"
+#include "terminal.h"
+
+namespace carestream::cli {
+
+namespace {
+
+struct Run {
+    std::shared_ptr<const mapping::Program> program;
+    mapping::MapContext context;
+    std::string fallback_charset = "UTF-8";
+};
+
+int PrintAll(const std::vector<Error>& errors) {
+    for (const Error& error : errors) PrintError(error);
+    return 2;
+}
+
+// The program and what is known of the sender; null after errors were printed.
+std::unique_ptr<Run> Prepare(const MapOptions& options) {
+    auto run = std::make_unique<Run>();
+    const auto content = LoadContent();
+    if (!content) {
+        PrintError(content.error());
+        return nullptr;
+    }
+    const auto inputs = GenerationInputsOf(*content, options.channels, options.mappings);
+    if (options.channel.empty()) {
+        auto compiled = mapping::Program::Compile(inputs.mappings, inputs.definitions, inputs.dictionary);
+        if (!compiled.program) {
+            PrintAll(compiled.errors);
+            return nullptr;
+        }
+        run->program = compiled.program;
+        run->context.authority_for = {"Patient", "Encounter"};
+        return run;
+    }
+    const auto loaded = channel::LoadGeneration(inputs, 1);
+    if (!loaded.generation) {
+        PrintAll(loaded.errors);
+        return nullptr;
+    }
+    const auto channel = loaded.generation->Find(options.channel);
+    if (!channel) {
+        PrintError("no channel '" + options.channel + "' in " + inputs.channels.string());
+        return nullptr;
+    }
+    run->program = channel->program;
+    run->context = channel->context;
+    run->context.ids = crypto::IdKey::Public();
+    run->fallback_charset = channel->settings.charset;
+    return run;
+}
+
+bool Complain(const std::string& file, std::size_t number, const std::string& path,
+              const std::string& reason) {
+    PrintError(file + ": message " + std::to_string(number) + ": " +
+               (path.empty() ? reason : path + ": " + reason));
+    return false;
+}
+
+bool MapOne(const MapOptions& options, const Run& run, const std::string& file, std::size_t number,
+            std::string_view bytes) {
+    hl7::ParseOptions parse;
+    parse.fallback_charset = run.fallback_charset;
+    const auto message = hl7::Message::Parse(std::string(bytes), parse);
+    if (!message) return Complain(file, number, message.error().path, message.error().message);
+    const mapping::Mapped mapped = run.program->Map(*message, run.context);
+    if (options.report_json) std::cerr << mapping::ToJson(mapped.report) << '\n';
+    if (mapped.status == mapping::MapStatus::kNoMap) {
+        return Complain(file, number, "MSH-9", "no message file covers this event; see mappings/messages");
+    }
+    if (mapped.status == mapping::MapStatus::kUnusable) {
+        return Complain(file, number, mapped.path, mapped.reason);
+    }
+    const fhir::Node bundle = mapping::ToBundle(mapped.changes);
+    std::cout << (options.ndjson ? fhir::ToJson(bundle) : fhir::ToPrettyJson(bundle)) << '\n';
+    return true;
+}
+
+bool MapFile(const MapOptions& options, const Run& run, const std::string& name) {
+    const auto file = ReadFileOrStdin(name);
+    if (!file) {
+        PrintError(file.error());
+        return false;
+    }
+    const auto messages = hl7::SplitMessages(*file);
+    if (messages.empty()) PrintError(name + ": no HL7 message found (a message starts with MSH)");
+    bool all = !messages.empty();
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+        all = MapOne(options, run, name, i + 1, messages[i]) && all;
+    }
+    return all;
+}
+
+}  // namespace
+
+int Map(const MapOptions& options) {
+    const auto run = Prepare(options);
+    if (!run) return 2;
+    run->context.received = SystemClock().Now();
+    bool all = true;
+    for (const std::string& name : options.files) all = MapFile(options, *run, name) && all;
+    return all ? 0 : 1;
+}
+
+}  // namespace carestream::cli

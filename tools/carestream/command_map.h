@@ -1,0 +1,21 @@
+#pragma once
+// carestream map: messages in, one FHIR Bundle each out. No server.
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace carestream::cli {
+
+struct MapOptions {
+    std::vector<std::string> files;
+    std::string channel;             // "" = neutral: UTC, authority for everything
+    std::filesystem::path channels;  // "" = the house's
+    std::filesystem::path mappings;  // "" = the house's
+    bool ndjson = false;
+    bool report_json = false;
+};
+
+// Exit code: 0 every message mapped, 1 some did not, 2 nothing could be tried.
+[[nodiscard]] int Map(const MapOptions& options);
+
+}  // namespace carestream::cli
