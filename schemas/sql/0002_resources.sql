@@ -15,7 +15,7 @@ create table resource (
     deleted bool not null,
     subject int8 not null,         -- pk of the patient it is about, 0 = none
     updated timestamptz not null,
-    main_date timestamptz,         -- what a patient's list is sorted by
+    main_date timestamptz not null, -- what a patient's list is sorted by; 0001-01-01 = none
     id text collate "C" not null,
     merge bytea                    -- sealed: who last wrote each element; of a deleted one: when
 ) with (fillfactor = 80);

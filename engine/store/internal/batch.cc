@@ -80,9 +80,39 @@ Result<void> BatchRunner::Load(pg::Connection& connection, const std::vector<Wri
     return LockAndLoad(connection, std::move(locked), set);
 }
 
-Result<void> BatchRunner::Apply(pg::Connection&, const std::vector<WriteJob*>& jobs,
+Result<bool> BatchRunner::Exists(pg::Connection& connection, WriteJob& job) {
+    SearchRequest request;
+    request.tenant = job.rest->tenant;
+    request.query = *job.rest->if_none_exist;
+    request.query.count = 2;
+    request.query.total = search::Query::Total::kNone;
+    request.query.includes.clear();
+    Result<SearchPage> page = searcher_.Run(connection, request);
+    if (!page) {
+        if (page.error().retryable) return Fail(std::move(page).error());
+        job.rest_result = Fail(std::move(page).error());
+        return true;
+    }
+    if (page->matches.empty()) return false;
+    if (page->matches.size() > 1) {
+        job.rest_result = Fail(Code::kPreconditionFailed, "If-None-Exist matches several resources",
+                               job.rest->type);
+        return true;
+    }
+    RestResult found;
+    found.version = std::move(page->matches.front());
+    found.unchanged = true;
+    job.rest_result = std::move(found);
+    return true;
+}
+
+Result<void> BatchRunner::Apply(pg::Connection& connection, const std::vector<WriteJob*>& jobs,
                                 WorkingSet& set) {
     for (WriteJob* job : jobs) {
+        if (job->rest && job->rest->if_none_exist) {
+            CARESTREAM_ASSIGN(exists, Exists(connection, *job));
+            if (exists) continue;
+        }
         if (job->rest) job->rest_result = ApplyRest(*job->rest, context_, set);
         if (!job->feed) continue;
         if (job->feed->status != OutcomeStatus::kProcessed) {
@@ -131,12 +161,18 @@ Result<std::vector<IndexChange>> BatchRunner::Index(pg::Connection& connection, 
             entry.subject = 0;
         }
         if (!entry.deleted) {
-            entry.main_date.reset();
-            if (indexed.after.has_main_date) entry.main_date = indexed.after.main_date;
+            entry.main_date = indexed.after.has_main_date ? indexed.after.main_date : kNoDate;
         }
         const crypto::TokenKey& key = context_.TokenKeyOf(entry.tenant);
-        changes.push_back({&entry, Difference(MakeIndexRows(key, indexed.before, before),
-                                              MakeIndexRows(key, indexed.after, entry.subject))});
+        const std::uint32_t date = context_.MainDateOf(entry.type);
+        // Nothing was, or is, in the index of what does not exist.
+        const IndexRows old_rows = entry.stored_body.empty()
+                                       ? IndexRows{before, {}, {}, {}}
+                                       : MakeIndexRows(key, indexed.before, before, date);
+        const IndexRows new_rows = entry.deleted
+                                       ? IndexRows{entry.subject, {}, {}, {}}
+                                       : MakeIndexRows(key, indexed.after, entry.subject, date);
+        changes.push_back({&entry, Difference(old_rows, new_rows)});
     }
     return changes;
 }

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "store/internal/batch_write.h"
 #include "store/internal/pg.h"
+#include "store/internal/search_run.h"
 #include "store/internal/write_context.h"
 #include "store/writer.h"
 
@@ -27,7 +28,8 @@ struct WriteJob {
 // Runs batches on one session. Confined to one thread.
 class BatchRunner {
 public:
-    explicit BatchRunner(WriteContext& context) : context_(context) {}
+    explicit BatchRunner(WriteContext& context)
+        : context_(context), searcher_(context.parts(), context.shared_codec()) {}
 
     // Everything or nothing. Error, retryable: run the batch again. Error, not retryable: one of
     // the jobs is at fault (its data, not its conditions: those are in its result).
@@ -45,6 +47,8 @@ private:
                                     WorkingSet& set);
     [[nodiscard]] Result<void> Apply(pg::Connection& connection, const std::vector<WriteJob*>& jobs,
                                      WorkingSet& set);
+    // If-None-Exist: true when the job is answered without a write.
+    [[nodiscard]] Result<bool> Exists(pg::Connection& connection, WriteJob& job);
     [[nodiscard]] Result<std::vector<IndexChange>> Index(pg::Connection& connection,
                                                          WorkingSet& set);
     [[nodiscard]] Result<void> FindSubjects(pg::Connection& connection, WorkingSet& set,
@@ -53,6 +57,7 @@ private:
     void Remember(const WorkingSet& set);
 
     WriteContext& context_;
+    Searcher searcher_;
     bool in_doubt_ = false;
     std::int64_t event_seq_ = 0;
     // A version of the batch in doubt: there, or nothing of the batch is.

@@ -169,8 +169,7 @@ Result<void> LockAndLoad(pg::Connection& connection, std::vector<Entry*> entries
         entry->deleted = rows.Bool(row, 2);
         entry->subject = rows.Int8(row, 3);
         entry->updated = rows.Timestamp(row, 4);
-        entry->main_date.reset();
-        if (!rows.IsNull(row, 5)) entry->main_date = rows.Timestamp(row, 5);
+        entry->main_date = rows.Timestamp(row, 5);
         entry->sealed_stamps = rows.Bytes(row, 6);
         entry->sealed_body = rows.Bytes(row, 7);
         entry->loaded = true;

@@ -192,14 +192,6 @@ private:
                                         entry.updated, PackStamps(entry.newest, entry.stamps)));
     }
 
-    static void AddMainDate(const Entry& entry, Array& dates) {
-        if (entry.main_date.has_value()) {
-            dates.AddTimestamp(*entry.main_date);
-        } else {
-            dates.AddNull();
-        }
-    }
-
     Result<void> Resources() {
         std::vector<const Entry*> fresh;
         std::vector<const Entry*> known;
@@ -232,7 +224,7 @@ private:
             deleted.AddBool(entry->deleted);
             subjects.AddInt8(entry->subject);
             updated.AddTimestamp(entry->updated);
-            AddMainDate(*entry, dates);
+            dates.AddTimestamp(entry->main_date);
             AddMerge(*entry, merges);
         }
         Params params;
@@ -252,7 +244,7 @@ private:
             deleted.AddBool(entry->deleted);
             subjects.AddInt8(entry->subject);
             updated.AddTimestamp(entry->updated);
-            AddMainDate(*entry, dates);
+            dates.AddTimestamp(entry->main_date);
             AddMerge(*entry, merges);
         }
         Params params;

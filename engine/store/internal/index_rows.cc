@@ -27,7 +27,7 @@ std::int64_t HashOf(const crypto::TokenKey& key, std::string_view space, std::st
 }
 
 IndexRows MakeIndexRows(const crypto::TokenKey& key, const search::IndexEntries& entries,
-                        std::int64_t subject) {
+                        std::int64_t subject, std::uint32_t main_date) {
     IndexRows rows;
     rows.subject = subject;
     rows.tokens.reserve(entries.tokens.size());
@@ -37,6 +37,10 @@ IndexRows MakeIndexRows(const crypto::TokenKey& key, const search::IndexEntries&
     for (const search::DateEntry& date : entries.dates) {
         rows.dates.push_back({date.parameter, date.low, date.high});
     }
+    const bool dated =
+        std::any_of(entries.dates.begin(), entries.dates.end(),
+                    [&](const search::DateEntry& date) { return date.parameter == main_date; });
+    if (main_date != 0 && !dated) rows.dates.push_back({main_date, kNoDate, kNoDate});
     for (const search::NumberEntry& number : entries.numbers) {
         if (std::isfinite(number.value)) rows.numbers.push_back({number.parameter, number.value});
     }

@@ -9,6 +9,9 @@
 
 namespace carestream::store {
 
+// 0001-01-01, for what has no date: sorts after everything when the newest come first.
+constexpr Micros kNoDate = -62'135'596'800'000'000;
+
 struct DateRow {
     std::uint32_t parameter = 0;
     Micros low = 0;
@@ -32,8 +35,11 @@ struct IndexRows {
 
 [[nodiscard]] std::int64_t HashOf(const crypto::TokenKey& key, std::string_view space,
                                   std::string_view form, std::string_view value);
+// `main_date` is the parameter by which the type is listed, 0 = none: a resource without it gets a
+// row of kNoDate there, so that a list by date has everything.
 [[nodiscard]] IndexRows MakeIndexRows(const crypto::TokenKey& key,
-                                      const search::IndexEntries& entries, std::int64_t subject);
+                                      const search::IndexEntries& entries, std::int64_t subject,
+                                      std::uint32_t main_date);
 
 // What must be removed from, and added to, the tables so that `before` becomes `after`. A subject
 // that changed makes every token row another one.

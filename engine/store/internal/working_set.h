@@ -16,6 +16,7 @@
 #include "fhir/definitions.h"
 #include "fhir/node.h"
 #include "store/internal/body_codec.h"
+#include "store/internal/index_rows.h"
 #include "store/internal/pg_values.h"
 #include "store/types.h"
 
@@ -46,7 +47,7 @@ struct Entry {
     bool deleted = false;
     Micros updated = 0;
     std::int64_t subject = 0;
-    std::optional<Micros> main_date;
+    Micros main_date = kNoDate;
 
     std::string_view sealed_body;  // as read; opened when first needed
     std::string_view sealed_stamps;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "search/main_date.h"
 #include "store/internal/body_codec.h"
 #include "store/internal/tokens.h"
 #include "store/internal/working_set.h"
@@ -26,6 +27,8 @@ public:
     [[nodiscard]] const BodyCodec& codec() const { return *codec_; }
     [[nodiscard]] const crypto::KeyRing& keys() const { return parts_.keys; }
     [[nodiscard]] const StoreEvents& events() const { return parts_.events; }
+    [[nodiscard]] const ResourceParts& parts() const { return parts_; }
+    [[nodiscard]] const std::shared_ptr<const BodyCodec>& shared_codec() const { return codec_; }
     [[nodiscard]] Micros Now() const { return parts_.clock.Now(); }
 
     [[nodiscard]] const crypto::TokenKey& TokenKeyOf(Tenant tenant) {
@@ -38,6 +41,15 @@ public:
     // 0 = R4 has no such type.
     [[nodiscard]] std::int16_t TypeNumber(std::string_view type) const {
         return static_cast<std::int16_t>(parts_.definitions->ResourceTypeNumber(type));
+    }
+
+    // Parameter of the type's main date, 0 = none.
+    [[nodiscard]] std::uint32_t MainDateOf(std::string_view type) {
+        const auto found = main_dates_.find(type);
+        if (found != main_dates_.end()) return found->second;
+        const std::uint32_t id = search::MainDateId(*parts_.definitions, type);
+        main_dates_.emplace(type, id);
+        return id;
     }
 
     [[nodiscard]] IdentityName NameOf(Tenant tenant, std::string_view type,
@@ -67,6 +79,7 @@ private:
     const ResourceParts& parts_;
     std::shared_ptr<const BodyCodec> codec_;
     std::map<Tenant, crypto::TokenKey> token_keys_;
+    std::map<std::string, std::uint32_t, std::less<>> main_dates_;
     std::deque<std::pair<std::int64_t, std::int64_t>> pk_blocks_;
     std::size_t pks_left_ = 0;
 };

@@ -24,6 +24,7 @@ constexpr int kQuickRetries = 5;
 const std::vector<std::string> kSettings = {"set enable_hashjoin = off",
                                             "set enable_mergejoin = off",
                                             "set enable_seqscan = off",
+                                            "set enable_bitmapscan = off",
                                             "set jit = off",
                                             "set plan_cache_mode = force_generic_plan",
                                             "set synchronous_commit = on"};

@@ -1,0 +1,345 @@
+// Goal: what the writer promises about identity, versions, order and events, on a real server.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+#include <thread>
+
+#include "tests/component/store/resource_fixture.h"
+
+namespace carestream {
+namespace {
+
+using fhir::ChangeMode;
+using store::OutcomeStatus;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class WriterTest : public test::ResourceTest {
+protected:
+    fhir::Change Patient(const std::string& mrn, const std::string& members,
+                         ChangeMode mode = ChangeMode::kUpsert) {
+        return Change("Patient", mrn,
+                      R"({"identifier":[{"system":"urn:test:mrn","value":")" + mrn + "\"}]" +
+                          (members.empty() ? "" : "," + members) + "}",
+                      mode);
+    }
+    fhir::Change Encounter(const std::string& number, const std::string& mrn,
+                           const std::string& members) {
+        return Change(
+            "Encounter", number,
+            R"({"status":"in-progress","class":{"code":"IMP"},"subject":{"reference":"Patient/)" +
+                IdOf("Patient", mrn) + "\"}" + (members.empty() ? "" : "," + members) + "}");
+    }
+    fhir::Node Stored(const std::string& type, const std::string& id) {
+        const auto read = Read(type, id);
+        EXPECT_TRUE(read.has_value()) << (read ? "" : read.error().ToString());
+        return read && !read->body.empty() ? test::Json(read->body) : fhir::Node();
+    }
+};
+
+TEST_F(WriterTest, MessageBecomesReadableResources) {
+    const auto result =
+        Feed(Message({Patient("1", R"("gender":"female")"), Encounter("V1", "1", "")}));
+    ASSERT_TRUE(result.has_value()) << result.error().ToString();
+    ASSERT_EQ(result->resources.size(), 2u);
+    EXPECT_TRUE(result->resources[0].created);
+    EXPECT_EQ(result->resources[0].version, 1);
+    const fhir::Node patient = Stored("Patient", IdOf("Patient", "1"));
+    EXPECT_EQ(patient.TextOf("gender"), "female");
+    EXPECT_EQ(patient.Find("meta")->TextOf("versionId"), "1");
+    // The visit belongs to the patient by number, not by text.
+    EXPECT_EQ(Scalar("select count(*) from resource r join resource p on p.pk = r.subject where "
+                     "p.id = '" +
+                     IdOf("Patient", "1") + "'"),
+              "2");
+    EXPECT_EQ(Scalar("select status from outcome where seq = 1"), "1");
+}
+
+TEST_F(WriterTest, SameContentAgainMakesNoVersionAndNoEvent) {
+    ASSERT_TRUE(Feed(Message({Patient("1", R"("gender":"female")")})).has_value());
+    const auto again = Feed(Message({Patient("1", R"("gender":"female")"),
+                                     Change("Provenance", "m2", R"({"recorded":"2026-01-01"})")}));
+    ASSERT_TRUE(again.has_value());
+    EXPECT_TRUE(again->resources.empty());
+    EXPECT_EQ(Scalar("select count(*) from version"), "1");
+    EXPECT_EQ(Scalar("select seq from event_head"), "1");
+    EXPECT_EQ(Scalar("select count(*) from outcome"), "2");
+    // Its stamp counts all the same: an older message may not win now.
+    auto late = Message({Patient("1", R"("gender":"male")")});
+    late.changes.order_time = test::kDay0 + 1'500'000;
+    const auto superseded = Feed(std::move(late));
+    ASSERT_TRUE(superseded.has_value());
+    EXPECT_THAT(superseded->superseded,
+                testing::Contains("Patient/" + IdOf("Patient", "1") + ".gender"));
+    EXPECT_EQ(Stored("Patient", IdOf("Patient", "1")).TextOf("gender"), "female");
+}
+
+TEST_F(WriterTest, AnyOrderOfArrivalGivesTheSameState) {
+    const std::vector<std::string> members = {
+        R"("gender":"female")", R"("birthDate":"1980-01-02","gender":"male")",
+        R"("deceasedBoolean":false,"name":[{"family":"Roe"}])",
+        R"("name":[{"family":"Doe"}],"birthDate":"1980-01-03")"};
+    std::vector<std::size_t> order(members.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::string expected;
+    int person = 0;
+    do {
+        const std::string mrn = "P" + std::to_string(++person);
+        std::vector<std::future<Result<store::FeedResult>>> waiting;
+        for (const std::size_t i : order) {
+            auto write = Message({Patient(mrn, members[i])});
+            write.changes.order_time = test::kDay0 + static_cast<Micros>(i) * 1000;
+            waiting.push_back(Submit(std::move(write)));
+        }
+        for (auto& one : waiting) ASSERT_TRUE(one.get().has_value());
+        fhir::Node state = Stored("Patient", IdOf("Patient", mrn));
+        for (const char* name : {"id", "meta", "identifier"}) state.Remove(name);
+        if (expected.empty()) expected = fhir::ToJson(state);
+        EXPECT_EQ(fhir::ToJson(state), expected);
+    } while (std::next_permutation(order.begin(), order.end()));
+    EXPECT_THAT(expected, HasSubstr("1980-01-03"));
+}
+
+TEST_F(WriterTest, EventsHaveNoGapsAndBatchesKeepOrder) {
+    std::vector<std::future<Result<store::FeedResult>>> waiting;
+    for (int i = 0; i < 300; ++i) {
+        waiting.push_back(Submit(
+            Message({Patient(std::to_string(i % 10),
+                             R"("birthDate":")" + std::to_string(1900 + i % 100) +
+                                 R"(-01-01","multipleBirthInteger":)" + std::to_string(i))})));
+    }
+    for (auto& one : waiting) ASSERT_TRUE(one.get().has_value());
+    EXPECT_EQ(Scalar("select count(*) from event"), "300");
+    EXPECT_EQ(Scalar("select max(seq) from event"), "300");
+    EXPECT_EQ(Scalar("select count(*) from (select seq, lag(message) over (order by seq) m, "
+                     "message from event) e where m > message"),
+              "0");
+    EXPECT_EQ(Stored("Patient", IdOf("Patient", "3")).TextOf("multipleBirthInteger"), "");
+    EXPECT_EQ(Stored("Patient", IdOf("Patient", "3")).Find("multipleBirthInteger")->text(), "293");
+}
+
+TEST_F(WriterTest, SecondIdentifierFindsTheSamePatientAndReferencesFollow) {
+    ASSERT_TRUE(Feed(Message({Patient("1", "")})).has_value());
+    // Known by "1", named by a new strongest identifier: the provisional id differs from the
+    // stored.
+    auto patient = Patient("new", R"("gender":"male")");
+    patient.keys.push_back({"urn:test:mrn", "1"});
+    const auto result = Feed(Message({patient, Encounter("V1", "new", "")}));
+    ASSERT_TRUE(result.has_value());
+    EXPECT_EQ(result->resources[0].id, IdOf("Patient", "1"));
+    EXPECT_EQ(Stored("Encounter", IdOf("Encounter", "V1")).Find("subject")->TextOf("reference"),
+              "Patient/" + IdOf("Patient", "1"));
+    // From now on the new identifier alone finds it.
+    const auto third = Feed(Message({Patient("new", R"("gender":"other")")}));
+    ASSERT_EQ(third->resources.size(), 1u);
+    EXPECT_EQ(third->resources[0].id, IdOf("Patient", "1"));
+    EXPECT_EQ(Scalar("select count(*) from resource where type = (select type from resource "
+                     "where id = '" +
+                     IdOf("Patient", "1") + "')"),
+              "1");
+}
+
+TEST_F(WriterTest, IdentifiersOfTwoPatientsAreAConflictForAPerson) {
+    ASSERT_TRUE(Feed(Message({Patient("1", "")})).has_value());
+    ASSERT_TRUE(Feed(Message({Patient("2", "")})).has_value());
+    auto both = Patient("1", R"("gender":"male")");
+    both.keys.push_back({"urn:test:mrn", "2"});
+    const auto result = Feed(Message({both}));
+    ASSERT_TRUE(result.has_value());
+    EXPECT_EQ(result->identity_conflicts, 1);
+    EXPECT_EQ(result->resources.at(0).id, IdOf("Patient", "1"));
+    EXPECT_EQ(Scalar("select count(*) from identity_conflict"), "1");
+    EXPECT_FALSE(Stored("Patient", IdOf("Patient", "2")).Find("gender"));
+}
+
+TEST_F(WriterTest, FindNeverUpdatesAndUpdateNeverMakes) {
+    const auto update =
+        Feed(Message({Patient("1", R"("gender":"male")", ChangeMode::kUpdateOnly)}));
+    ASSERT_TRUE(update.has_value());
+    EXPECT_THAT(update->skipped, ElementsAre("Patient"));
+    EXPECT_EQ(Scalar("select count(*) from resource"), "0");
+    ASSERT_TRUE(
+        Feed(Message({Patient("1", R"("gender":"male")", ChangeMode::kFindOrCreate)})).has_value());
+    const auto found =
+        Feed(Message({Patient("1", R"("gender":"female")", ChangeMode::kFindOrCreate)}));
+    EXPECT_TRUE(found->resources.empty());
+    EXPECT_EQ(Stored("Patient", IdOf("Patient", "1")).TextOf("gender"), "male");
+}
+
+TEST_F(WriterTest, ObservationBeforeItsPatientBelongsToItLater) {
+    const auto observation =
+        Create(R"({"resourceType":"Observation","status":"final","code":{"text":"x"},)"
+               R"("subject":{"reference":"Patient/late"}})");
+    ASSERT_TRUE(observation.has_value()) << observation.error().ToString();
+    EXPECT_EQ(Read("Patient", "late").error().code, Code::kNotFound);
+    const auto patient = Update(R"({"resourceType":"Patient","id":"late","gender":"male"})");
+    ASSERT_TRUE(patient.has_value());
+    EXPECT_TRUE(patient->created);
+    EXPECT_EQ(patient->version.version, 1);
+    EXPECT_EQ(Scalar("select count(*) from resource r join resource p on p.pk = r.subject where "
+                     "p.id = 'late' and r.id <> 'late'"),
+              "1");
+}
+
+TEST_F(WriterTest, MergedPatientsMessagesLandOnTheSurvivorUntilUnlinked) {
+    ASSERT_TRUE(Feed(Message({Patient("1", ""), Patient("2", "")})).has_value());
+    auto merge = Message(
+        {Patient("1", "", ChangeMode::kFindOrCreate), Patient("2", "", ChangeMode::kFindOrCreate)});
+    merge.changes.links = {{.survivor = 0, .loser = 1, .remove = false}};
+    const auto merged = Feed(merge);
+    ASSERT_TRUE(merged.has_value()) << merged.error().ToString();
+    EXPECT_EQ(merged->resources.size(), 2u);
+    EXPECT_EQ(fhir::ToJson(*Stored("Patient", IdOf("Patient", "2")).Find("link")),
+              R"([{"other":{"reference":"Patient/)" + IdOf("Patient", "1") +
+                  R"("},"type":"replaced-by"}])");
+    EXPECT_EQ(Stored("Patient", IdOf("Patient", "2")).Find("active")->text(), "false");
+    const auto later = Feed(Message({Patient("2", R"("gender":"male")")}));
+    EXPECT_EQ(later->resources.at(0).id, IdOf("Patient", "1"));
+    // The same merge again changes nothing.
+    merge.seq = 90;
+    EXPECT_TRUE(Feed(merge)->resources.empty());
+
+    auto unlink = merge;
+    unlink.seq = 91;
+    unlink.received += 90'000'000;
+    unlink.changes.links[0].remove = true;
+    EXPECT_EQ(Feed(unlink)->resources.size(), 2u);
+    EXPECT_EQ(Scalar("select count(*) from link"), "0");
+    EXPECT_FALSE(Stored("Patient", IdOf("Patient", "2")).Find("link"));
+    auto after = Message({Patient("2", R"("gender":"other")")});
+    after.changes.order_time = test::kDay0 + 99'000'000;
+    EXPECT_EQ(Feed(after)->resources.at(0).id, IdOf("Patient", "2"));
+}
+
+TEST_F(WriterTest, ChangeThatDoesNotFitDeadLettersItsMessageAlone) {
+    std::vector<std::future<Result<store::FeedResult>>> waiting;
+    for (int i = 0; i < 20; ++i) {
+        auto write = Message({Patient(std::to_string(i), ""), Patient("shared", "")});
+        if (i == 7) write.changes.changes[1].resource.Set("nonsense", fhir::Node::Number("1"));
+        waiting.push_back(Submit(std::move(write)));
+    }
+    for (int i = 0; i < 20; ++i) {
+        const auto result = waiting[static_cast<std::size_t>(i)].get();
+        ASSERT_TRUE(result.has_value());
+        EXPECT_EQ(result->status, i == 7 ? OutcomeStatus::kDeadLetter : OutcomeStatus::kProcessed);
+    }
+    EXPECT_EQ(Scalar("select stage from outcome where status = 3"), "write");
+    EXPECT_EQ(Scalar("select count(*) from resource where version > 0"), "20");
+    EXPECT_EQ(Read("Patient", IdOf("Patient", "7")).error().code, Code::kNotFound);
+}
+
+TEST_F(WriterTest, DataThatTheDatabaseRefusesIsIsolated) {
+    std::vector<std::future<Result<store::FeedResult>>> waiting;
+    for (int i = 0; i < 16; ++i) {
+        auto write = Message({Patient(std::to_string(i), "")});
+        if (i == 5) write.event = std::string("ADT\0A01", 7);  // text cannot hold NUL
+        waiting.push_back(Submit(std::move(write)));
+    }
+    int answered = 0;
+    for (auto& one : waiting) answered += one.get().has_value() ? 1 : 0;
+    EXPECT_EQ(answered, 15);
+    EXPECT_EQ(Scalar("select count(*) from outcome"), "15");
+}
+
+TEST_F(WriterTest, RestConditionsAreDecidedUnderTheLock) {
+    const auto made = Create(R"({"resourceType":"Patient","gender":"male"})");
+    ASSERT_TRUE(made.has_value()) << made.error().ToString();
+    const std::string id = made->version.id;
+    const std::string same = R"({"resourceType":"Patient","id":")" + id + R"(","gender":"male"})";
+    EXPECT_TRUE(Update(same)->unchanged);
+    store::RestWrite write;
+    write.method = store::RestMethod::kUpdate;
+    write.type = "Patient";
+    write.id = id;
+    write.resource = test::Json(R"({"resourceType":"Patient","gender":"female"})");
+    write.if_match = 1;
+    EXPECT_EQ(Rest(write)->version.version, 2);
+    EXPECT_EQ(Rest(write).error().code, Code::kPreconditionFailed);
+    store::RestWrite gone;
+    gone.method = store::RestMethod::kDelete;
+    gone.type = "Patient";
+    gone.id = id;
+    EXPECT_TRUE(Rest(gone)->version.deleted);
+    EXPECT_TRUE(Rest(gone)->unchanged);
+    EXPECT_TRUE(Read("Patient", id)->deleted);
+    const auto back = Update(same);
+    EXPECT_TRUE(back->created);
+    EXPECT_EQ(back->version.version, 4);
+    gone.id = "never";
+    EXPECT_EQ(Rest(gone).error().code, Code::kNotFound);
+    EXPECT_EQ(Scalar("select count(*) from event"), "4");
+}
+
+TEST_F(WriterTest, FeedFindsWhatRestMade) {
+    const auto made = Create(
+        R"({"resourceType":"Patient","identifier":[{"system":"urn:test:mrn","value":"R1"}]})");
+    ASSERT_TRUE(made.has_value());
+    const auto fed = Feed(Message({Patient("R1", R"("gender":"male")")}));
+    ASSERT_EQ(fed->resources.size(), 1u);
+    EXPECT_EQ(fed->resources[0].id, made->version.id);
+    EXPECT_EQ(fed->resources[0].version, 2);
+}
+
+TEST_F(WriterTest, TwoWritersRaceForOneIdentity) {
+    for (int round = 0; round < 20; ++round) {
+        const std::string mrn = "race" + std::to_string(round);
+        auto fed = Submit(Message({Patient(mrn, R"("gender":"male")")}));
+        const auto made =
+            Create(R"({"resourceType":"Patient","identifier":[{"system":"urn:test:mrn","value":")" +
+                   mrn + R"("}]})");
+        ASSERT_TRUE(made.has_value());
+        ASSERT_TRUE(fed.get().has_value());
+    }
+    EXPECT_EQ(Scalar("select count(*) from identity"), "20");
+    EXPECT_EQ(Scalar("select max(seq) - count(*) from event"), "0");
+}
+
+TEST_F(WriterTest, IndexAfterUpdatesEqualsAFreshOne) {
+    const std::string head = R"({"resourceType":"Patient","id":")";
+    const std::string last =
+        R"(","name":[{"family":"Roe","given":["Jane"]}],"gender":"female","birthDate":"1980-01-02",)"
+        R"("identifier":[{"system":"urn:x","value":"9"}]})";
+    ASSERT_TRUE(Update(head + "a" + R"(","name":[{"family":"Doe"}],"gender":"male"})").has_value());
+    ASSERT_TRUE(
+        Update(head + "a" + R"(","telecom":[{"system":"phone","value":"1"}]})").has_value());
+    ASSERT_TRUE(Update(head + "a" + last).has_value());
+    ASSERT_TRUE(Update(head + "b" + last).has_value());
+    const std::string rows =
+        "select string_agg(t.hash::text, ',' order by t.hash) from index_token t join resource r "
+        "on r.pk = t.resource where t.subject = r.pk and r.id = ";
+    EXPECT_EQ(Scalar(rows + "'a'"), Scalar(rows + "'b'"));
+    EXPECT_NE(Scalar(rows + "'a'"), "");
+    store::RestWrite gone;
+    gone.method = store::RestMethod::kDelete;
+    gone.type = "Patient";
+    gone.id = "a";
+    ASSERT_TRUE(Rest(gone).has_value());
+    EXPECT_EQ(Scalar(rows + "'a'"), "");
+}
+
+TEST_F(WriterTest, ServerThatDiesUnderLoadLosesAndDoublesNothing) {
+    std::vector<std::future<Result<store::FeedResult>>> waiting;
+    for (int i = 0; i < 1000; ++i) {
+        waiting.push_back(Submit(Message({Patient(std::to_string(i), "")})));
+        if (i % 250 == 125) {
+            auto killer = Connect();
+            ASSERT_TRUE(killer
+                            .Execute("select pg_terminate_backend(pid) from pg_stat_activity "
+                                     "where application_name like 'carestream%writer'")
+                            .has_value());
+        }
+    }
+    for (auto& one : waiting) {
+        const auto result = one.get();
+        ASSERT_TRUE(result.has_value()) << result.error().ToString();
+        EXPECT_EQ(result->status, OutcomeStatus::kProcessed);
+    }
+    EXPECT_EQ(Scalar("select count(*) from version"), "1000");
+    EXPECT_EQ(Scalar("select count(*) from outcome"), "1000");
+    EXPECT_EQ(Scalar("select max(seq) from event"), "1000");
+}
+
+}  // namespace
+}  // namespace carestream
