@@ -1,6 +1,7 @@
 #include "hl7/header.h"
 
 #include <algorithm>
+#include <array>
 
 #include "hl7/internal/charset.h"
 #include "hl7/internal/msh.h"
@@ -21,16 +22,26 @@ std::string MaskedMsh(std::string_view msh, const Delimiters& delimiters,
 
 Result<Header> ScanHeader(std::string_view bytes, std::string_view fallback_charset) {
     CARESTREAM_ASSIGN(found, internal::FindMsh(bytes));
-    const std::string_view msh = bytes.substr(found.begin, found.end - found.begin);
+    const std::size_t msh_end =
+        internal::FindLineEnd(bytes.substr(0, found.content_end), found.begin + 3);
+    const std::string_view msh = bytes.substr(found.begin, msh_end - found.begin);
     const Delimiters& delimiters = found.delimiters;
     std::string masked;
     const bool may_hide = !internal::IsAscii(msh) || msh.find('\x1B') != msh.npos;
     if (may_hide) masked = MaskedMsh(msh, delimiters, fallback_charset);
     const std::string_view search = may_hide ? std::string_view(masked) : msh;
 
-    const auto value = [&](int field, int component) {
-        std::string_view piece =
-            internal::NthPiece(internal::MshField(search, field), delimiters.repetition, 1);
+    // MSH-3 to MSH-18, cut in one go; [0] is MSH-3.
+    std::array<std::string_view, 16> fields{};
+    std::size_t at = std::min(search.find(delimiters.field, 4), search.size());
+    for (std::string_view& field : fields) {
+        if (at >= search.size()) break;
+        const std::size_t end = std::min(search.find(delimiters.field, at + 1), search.size());
+        field = search.substr(at + 1, end - at - 1);
+        at = end;
+    }
+    const auto value = [&](std::size_t field, int component) {
+        std::string_view piece = internal::NthPiece(fields[field - 3], delimiters.repetition, 1);
         if (component > 0) piece = internal::NthPiece(piece, delimiters.component, component);
         if (piece.empty()) return std::string();
         return std::string(

@@ -284,6 +284,7 @@ std::string_view Message::Searchable(std::string_view raw) const {
 
 std::vector<Leaf> Leaves(const Message& message) {
     std::vector<Leaf> leaves;
+    leaves.reserve(message.segment_count() * 16);
     for (std::size_t segment = 0; segment < message.segment_count(); ++segment) {
         const int fields = message.FieldCount(segment);
         for (int field = message.DeclaresDelimiters(segment) ? 3 : 1; field <= fields; ++field) {

@@ -57,12 +57,19 @@ public:
     Result<void> Run();
 
 private:
-    void ChooseCharset(std::string_view msh);
-    Result<void> AddLine(std::size_t begin, std::size_t end, std::uint32_t first_field,
-                         std::uint32_t end_field);
-    Result<void> Continue(std::size_t begin, std::size_t end, std::uint32_t end_field);
-    Result<void> AddSegment(std::size_t begin, std::size_t end, std::uint32_t first_field,
-                            std::uint32_t end_field);
+    void Scan(std::size_t msh_begin, std::size_t from);
+    [[nodiscard]] bool DeclaresCharset() const;
+    void ChooseCharset(std::size_t msh_begin);
+    // False: refused, the reason is in `error_`. (A Result per line costs a tenth of the parse.)
+    bool AddLine(std::size_t begin, std::size_t end, std::uint32_t first_field,
+                 std::uint32_t end_field);
+    bool Continue(std::size_t begin, std::size_t end, std::uint32_t end_field);
+    bool AddSegment(std::size_t begin, std::size_t end, std::uint32_t first_field,
+                    std::uint32_t end_field);
+    bool Refuse(Error error) {
+        error_ = std::move(error);
+        return false;
+    }
     void SortById();
     void NoteLines();
     void NoteHighBytes();
@@ -81,6 +88,7 @@ private:
     Message::Index& index_;
     const ParseOptions& options_;
     std::size_t content_end_ = 0;
+    Error error_;
     bool declared_ascii_ = false;
     Repair line_feeds_;
     Repair blank_lines_;
@@ -108,40 +116,66 @@ Result<void> MessageParser::Run() {
     index_.notes = std::move(msh.notes);
     content_end_ = msh.content_end;
     if (content_end_ != bytes.size()) AddNote("", "MLLP end bytes behind the message skipped");
-    ChooseCharset(bytes.substr(msh.begin, msh.end - msh.begin));
-
-    // MSH-2 would look like escapes and repetitions: the scan begins behind it.
-    const std::size_t msh_2 = msh.begin + 4;
-    const std::size_t scan_from = std::min(bytes.find(bytes[msh.begin + 3], msh_2), msh.end);
-    index_.scan.fields.Reserve(1);
-    *index_.scan.fields.end() = static_cast<std::uint32_t>(msh.begin + 3);
-    index_.scan.fields.SetEnd(index_.scan.fields.end() + 1);
-    index_.scan.lines.reserve(16 + (bytes.size() >> 7));
-    internal::ScanBytes(text(), scan_from, content_end_, index_.delimiters.field,
-                        index_.delimiters.escape, index_.scan);
+    Scan(msh.begin, msh.msh_2_end);
+    ChooseCharset(msh.begin);
+    if (!index_.masked.empty()) Scan(msh.begin, msh.msh_2_end);
 
     const auto& lines = index_.scan.lines;
     index_.segments.reserve(lines.size() + 1);
     std::size_t begin = msh.begin;
     std::uint32_t field = 0;
     for (const internal::LineEnd& line : lines) {
-        CARESTREAM_TRY(AddLine(begin, line.offset, field, line.fields_before));
+        if (!AddLine(begin, line.offset, field, line.fields_before)) return Fail(std::move(error_));
         if (bytes[line.offset] == '\n') line_feeds_.Add(0);
         begin = line.offset + 1;
         field = line.fields_before;
     }
-    CARESTREAM_TRY(
-        AddLine(begin, content_end_, field, static_cast<std::uint32_t>(index_.scan.fields.size())));
+    const auto end_field = static_cast<std::uint32_t>(index_.scan.fields.size());
+    if (!AddLine(begin, content_end_, field, end_field)) return Fail(std::move(error_));
     SortById();
     NoteLines();
     if (index_.scan.has_high) NoteHighBytes();
-    if (index_.scan.has_escape) NoteEscapes(scan_from);
+    if (index_.scan.has_escape) NoteEscapes(msh.msh_2_end);
     return {};
 }
 
-void MessageParser::ChooseCharset(std::string_view msh) {
+// The scan begins behind MSH-2, which would look like escapes.
+void MessageParser::Scan(std::size_t msh_begin, std::size_t from) {
+    internal::Scan& scan = index_.scan;
+    scan.lines.clear();
+    scan.fields.SetEnd(scan.fields.data());
+    scan.fields.Reserve(1);
+    *scan.fields.end() = static_cast<std::uint32_t>(msh_begin + 3);
+    scan.fields.SetEnd(scan.fields.end() + 1);
+    scan.lines.reserve(16 + (index_.bytes.size() >> 7));
+    internal::ScanBytes(text(), from, content_end_, index_.delimiters.field,
+                        index_.delimiters.escape, scan);
+}
+
+// MSH-18 as the scan cut it: empty in most feeds.
+bool MessageParser::DeclaresCharset() const {
+    const internal::Scan& scan = index_.scan;
+    const std::size_t fields =
+        scan.lines.empty() ? scan.fields.size() : scan.lines[0].fields_before;
+    if (fields < 17) return false;
+    const std::size_t next = fields > 17          ? scan.fields[17]
+                             : scan.lines.empty() ? content_end_
+                                                  : scan.lines[0].offset;
+    return next > scan.fields[16] + 1;
+}
+
+void MessageParser::ChooseCharset(std::size_t msh_begin) {
+    const bool usual = options_.fallback_charset == "UTF-8" && !index_.scan.has_high;
+    if (usual && !DeclaresCharset()) {
+        index_.charset = {"UTF-8", Coding::kUtf8, Trail::kNone, false};
+        return;
+    }
+    const std::string_view bytes = index_.bytes;
+    const std::size_t msh_end =
+        index_.scan.lines.empty() ? content_end_ : index_.scan.lines[0].offset;
     internal::CharsetChoice choice =
-        internal::ChooseCharsetOfMsh(msh, index_.delimiters.repetition, options_.fallback_charset);
+        internal::ChooseCharsetOfMsh(bytes.substr(msh_begin, msh_end - msh_begin),
+                                     index_.delimiters.repetition, options_.fallback_charset);
     if (choice.unknown_declared) {
         AddNote("MSH-18",
                 "unknown character set, or one that does not contain ASCII: the fallback is used");
@@ -158,22 +192,22 @@ void MessageParser::ChooseCharset(std::string_view msh) {
     if (may_hide) index_.masked = internal::MaskTrails(index_.charset.trail, index_.bytes);
 }
 
-Result<void> MessageParser::AddLine(std::size_t begin, std::size_t end, std::uint32_t first_field,
-                                    std::uint32_t end_field) {
+bool MessageParser::AddLine(std::size_t begin, std::size_t end, std::uint32_t first_field,
+                            std::uint32_t end_field) {
     const std::string_view bytes = index_.bytes;
     if (begin >= end) {
         // Nothing between CR and LF, or behind the last line end.
         const bool crlf =
             begin > 0 && begin < bytes.size() && bytes[begin - 1] == '\r' && bytes[begin] == '\n';
         if (!crlf && begin < content_end_) blank_lines_.Add(index_.segments.size());
-        return {};
+        return true;
     }
     const std::string_view line = bytes.substr(begin, end - begin);
     const char field = index_.delimiters.field;
     if (BeginsSegment(line, field)) return AddSegment(begin, end, first_field, end_field);
     if (IsBlank(line)) {
         blank_lines_.Add(index_.segments.size());
-        return {};
+        return true;
     }
     const std::size_t indent = std::min(line.find_first_not_of(" \t"), line.size());
     if (indent > 0 && BeginsSegment(line.substr(indent), field)) {
@@ -183,7 +217,7 @@ Result<void> MessageParser::AddLine(std::size_t begin, std::size_t end, std::uin
     return Continue(begin, end, end_field);
 }
 
-Result<void> MessageParser::Continue(std::size_t begin, std::size_t end, std::uint32_t end_field) {
+bool MessageParser::Continue(std::size_t begin, std::size_t end, std::uint32_t end_field) {
     // A line of three capitals before a line of text was text as well: it has no field to go on
     // with.
     while (index_.segments.size() > 1 && index_.segments.back().fields == 0) {
@@ -194,36 +228,41 @@ Result<void> MessageParser::Continue(std::size_t begin, std::size_t end, std::ui
     }
     if (index_.segments.size() == 1) {
         if (index_.bytes[begin] != '#') {
-            return Fail(Error{Code::kInvalid,
-                              "the line after the MSH does not begin with a segment id",
-                              "MSH",
-                              {},
-                              begin,
-                              false});
+            return Refuse({Code::kInvalid,
+                           "the line after the MSH does not begin with a segment id",
+                           "MSH",
+                           {},
+                           begin,
+                           false});
         }
         comments_.Add(0);
-        return {};
+        return true;
     }
     Segment& last = index_.segments.back();
     last.end = static_cast<std::uint32_t>(end);
     last.fields = end_field - last.first_field;
     continued_.Add(index_.segments.size() - 1);
-    return {};
+    return true;
 }
 
-Result<void> MessageParser::AddSegment(std::size_t begin, std::size_t end,
-                                       std::uint32_t first_field, std::uint32_t end_field) {
+bool MessageParser::AddSegment(std::size_t begin, std::size_t end, std::uint32_t first_field,
+                               std::uint32_t end_field) {
     const std::uint32_t key = internal::IdKey(std::string_view(index_.bytes).substr(begin, 3));
     if (key == internal::IdKey("MSH") && !index_.segments.empty()) {
-        return Fail(Error{Code::kInvalid,
-                          "a second MSH: several messages in one, split them first",
-                          "MSH[2]",
-                          {},
-                          begin,
-                          false});
+        return Refuse({Code::kInvalid,
+                       "a second MSH: several messages in one, split them first",
+                       "MSH[2]",
+                       {},
+                       begin,
+                       false});
     }
     if (index_.segments.size() >= options_.segments_max) {
-        return Fail(Code::kLimit, "the message has more segments than segments_max");
+        return Refuse({Code::kLimit,
+                       "the message has more segments than segments_max",
+                       {},
+                       {},
+                       begin,
+                       false});
     }
     if (first_field == end_field) bare_ids_.Add(index_.segments.size());
     const bool repeats =
@@ -234,7 +273,7 @@ Result<void> MessageParser::AddSegment(std::size_t begin, std::size_t end,
     index_.segments.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end),
                                first_field, end_field - first_field, id,
                                ++index_.ids.entry(id).count, 0, has_msh_1});
-    return {};
+    return true;
 }
 
 void MessageParser::SortById() {
@@ -353,9 +392,16 @@ void MessageParser::NoteEscapes(std::size_t begin) {
     std::size_t unknown = 0;
     std::size_t first_unknown = 0;
     std::string resolved;
-    const std::string stops{index_.delimiters.field, escape, '\r', '\n'};
+    const char field = index_.delimiters.field;
+    const auto next_stop = [&](std::size_t at) {
+        while (at < search.size() && search[at] != field && search[at] != escape &&
+               search[at] != '\r' && search[at] != '\n') {
+            ++at;
+        }
+        return at;
+    };
     for (std::size_t open = search.find(escape, begin); open < search.size();) {
-        const std::size_t close = std::min(search.find_first_of(stops, open + 1), search.size());
+        const std::size_t close = next_stop(open + 1);
         const bool closed = close < search.size() && search[close] == escape;
         resolved.clear();
         const auto kind = closed ? internal::ResolveEscape(bytes.substr(open + 1, close - open - 1),

@@ -44,6 +44,7 @@ public:
     };
     static constexpr std::uint32_t kNone = 0xFFFFFFFF;
 
+    IdTable() { entries_.reserve(16); }
     [[nodiscard]] std::uint32_t Find(std::uint32_t key) const;
     [[nodiscard]] std::uint32_t FindOrAdd(std::uint32_t key);
     [[nodiscard]] Entry& entry(std::uint32_t i) { return entries_[i]; }

@@ -113,14 +113,21 @@ Result<Msh> FindMsh(std::string_view bytes) {
     const std::string_view rest = bytes.substr(msh.begin);
     if (!rest.starts_with("MSH")) return NoMsh(rest, msh.begin);
     msh.content_end = std::max(FindContentEnd(bytes), msh.begin + 3);
-    const std::size_t line = std::min(rest.find_first_of("\r\n", 3), msh.content_end - msh.begin);
-    msh.end = msh.begin + line;
+    // The delimiters stand in the first bytes: the rest of the line is not looked at here.
+    constexpr std::size_t kStartBytes = 16;
+    const std::size_t start = std::min(msh.content_end - msh.begin, kStartBytes);
+    const std::size_t line = FindLineEnd(rest.substr(0, start), 3);
     if (line < 4) {
-        return Fail(Error{
-            Code::kInvalid, "the MSH ends before its delimiters", "MSH-1", {}, msh.end, false});
+        return Fail(Error{Code::kInvalid,
+                          "the MSH ends before its delimiters",
+                          "MSH-1",
+                          {},
+                          msh.begin + line,
+                          false});
     }
     const char field = rest[3];
-    const std::size_t msh2_end = std::min(rest.find(field, 4), line);
+    const std::size_t msh2_end = std::min(rest.substr(0, start).find(field, 4), line);
+    msh.msh_2_end = msh.begin + msh2_end;
     const std::string_view msh2 = rest.substr(4, msh2_end - 4);
     msh.delimiters.field = field;
     if (!IsDelimiter(field)) CARESTREAM_TRY(CheckDelimiters(rest.substr(3, 1), msh.begin + 3));
@@ -148,6 +155,11 @@ Result<Msh> FindMsh(std::string_view bytes) {
     CARESTREAM_TRY(CheckDelimiters(rest.substr(3, 1 + msh2.size()), msh.begin + 3));
     ReadEncodingCharacters(msh2, msh);
     return msh;
+}
+
+std::size_t FindLineEnd(std::string_view text, std::size_t from) {
+    while (from < text.size() && text[from] != '\r' && text[from] != '\n') ++from;
+    return from;
 }
 
 std::string_view NthPiece(std::string_view text, char delimiter, int n) {

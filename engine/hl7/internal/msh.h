@@ -14,7 +14,7 @@ namespace carestream::hl7::internal {
 
 struct Msh {
     std::size_t begin = 0;  // offset of "MSH"
-    std::size_t end = 0;    // end of the MSH's line (offset of CR, LF or `content_end`)
+    std::size_t msh_2_end = 0;
     // End of the message: MLLP end bytes and what follows them at the very end are cut off.
     std::size_t content_end = 0;
     Delimiters delimiters;
@@ -28,6 +28,9 @@ struct Msh {
 // cuts nowhere.
 [[nodiscard]] std::string_view NthPiece(std::string_view text, char delimiter, int n);
 [[nodiscard]] int CountPieces(std::string_view text, char delimiter);
+
+// The first CR or LF at or behind `from`, or text.size().
+[[nodiscard]] std::size_t FindLineEnd(std::string_view text, std::size_t from);
 
 // Field n (MSH numbering, n >= 1) of an MSH segment.
 [[nodiscard]] std::string_view MshField(std::string_view segment, int n);

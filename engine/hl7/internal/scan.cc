@@ -104,7 +104,7 @@ private:
     __m128i all_ = _mm_setzero_si128();
 };
 
-std::uint32_t* Flatten(std::uint64_t mask, std::uint32_t base, std::uint32_t* out) {
+inline std::uint32_t* Flatten(std::uint64_t mask, std::uint32_t base, std::uint32_t* out) {
     while (mask != 0) {
         *out++ = base + static_cast<std::uint32_t>(std::countr_zero(mask));
         mask &= mask - 1;
@@ -112,7 +112,7 @@ std::uint32_t* Flatten(std::uint64_t mask, std::uint32_t base, std::uint32_t* ou
     return out;
 }
 
-void Store(Masks masks, std::size_t block, Scan& scan) {
+inline void Store(Masks masks, std::size_t block, Scan& scan) {
     scan.fields.Reserve(kBlock);
     const auto base = static_cast<std::uint32_t>(block);
     std::uint32_t* out = scan.fields.end();
