@@ -1,0 +1,410 @@
+#include "app/admin.h"
+
+#include <charconv>
+#include <chrono>
+
+#include "base/text.h"
+#include "fhir/json.h"
+#include "net/url.h"
+
+namespace carestream::app {
+
+namespace {
+
+using fhir::Node;
+using net::Request;
+using net::Response;
+
+constexpr std::size_t kJobsMax = 64;
+constexpr auto kRefresh = std::chrono::seconds(3);
+constexpr int kListMax = 10'000;
+
+Response Json(int status, const Node& node) {
+    return Response::Text(status, "application/json", fhir::ToJson(node) + "\n");
+}
+
+Response Failure(int status, const std::string& text) {
+    Node node = Node::Object();
+    node.Set("error", Node::String(text));
+    return Json(status, node);
+}
+
+Response Failure(const Error& error) {
+    switch (error.code) {
+        case Code::kInvalid:
+            return Failure(400, error.ToString());
+        case Code::kNotFound:
+            return Failure(404, error.ToString());
+        case Code::kConflict:
+            return Failure(409, error.ToString());
+        case Code::kUnavailable:
+            return Failure(503, error.ToString());
+        default:
+            return Failure(500, error.ToString());
+    }
+}
+
+Node Number(std::int64_t value) {
+    return Node::Number(std::to_string(value));
+}
+Node Instant(Micros time) {
+    return time == 0 ? Node::String("") : Node::String(FormatInstant(time));
+}
+
+Node ChannelNode(const channel::ChannelStatus& status) {
+    Node node = Node::Object();
+    node.Set("name", Node::String(status.name));
+    node.Set("source", Node::String(status.source));
+    node.Set("listening", Node::Boolean(status.listening));
+    node.Set("connections", Number(status.connections));
+    node.Set("received", Number(status.receiver.received));
+    node.Set("duplicates", Number(status.receiver.duplicates));
+    node.Set("nacked", Number(status.receiver.refused));
+    node.Set("held", Number(static_cast<std::int64_t>(status.receiver.held)));
+    node.Set("last_received", Instant(status.receiver.last_received));
+    return node;
+}
+
+Node ChannelNodes(const channel::Supervisor& supervisor) {
+    Node all = Node::Array();
+    for (const auto& status : supervisor.Channels()) all.Append(ChannelNode(status));
+    return all;
+}
+
+Node SummaryNode(const store::MessageSummary& summary) {
+    Node node = Node::Object();
+    node.Set("seq", Number(summary.seq));
+    node.Set("received", Instant(summary.received));
+    node.Set("channel", Node::String(summary.channel));
+    node.Set("event", Node::String(summary.event));
+    node.Set("answer", Node::String(summary.answer));
+    node.Set("status", Node::String(summary.status));
+    node.Set("stage", Node::String(summary.stage));
+    node.Set("path", Node::String(summary.path));
+    node.Set("reason", Node::String(summary.reason));
+    node.Set("attempts", Number(summary.attempts));
+    return node;
+}
+
+Node Listed(const char* name, const std::vector<store::MessageSummary>& summaries) {
+    Node list = Node::Array();
+    for (const auto& summary : summaries) list.Append(SummaryNode(summary));
+    Node node = Node::Object();
+    node.Set(name, std::move(list));
+    return node;
+}
+
+// Bytes that are no UTF-8 cannot stand in JSON: shown as Latin-1 would, which keeps the structure.
+std::string AsUtf8(const std::string& raw) {
+    if (IsUtf8(raw)) return raw;
+    std::string text;
+    for (const char c : raw) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x80) {
+            text += c;
+        } else {
+            text += static_cast<char>(0xC0 | (byte >> 6));
+            text += static_cast<char>(0x80 | (byte & 0x3F));
+        }
+    }
+    return text;
+}
+
+Node DetailNode(const store::MessageDetail& detail) {
+    Node node = SummaryNode(detail.summary);
+    node.Set("raw", Node::String(AsUtf8(detail.raw)));
+    if (auto loss = fhir::ParseJson(detail.loss_report)) node.Set("loss", std::move(*loss));
+    Node resources = Node::Array();
+    for (const auto& resource : detail.resources) {
+        Node one = Node::Object();
+        one.Set("reference", Node::String(resource.type + "/" + resource.id));
+        one.Set("version", Number(resource.version));
+        one.Set("created", Node::Boolean(resource.created));
+        resources.Append(std::move(one));
+    }
+    node.Set("resources", std::move(resources));
+    node.Set("generation", Number(detail.generation));
+    node.Set("map", Node::String(detail.map_name));
+    node.Set("map_version", Node::String(detail.map_version));
+    return node;
+}
+
+std::string ActorOf(const Request& request) {
+    const std::string_view actor = request.Header("X-Carestream-Actor");
+    return actor.empty() ? "admin.sock" : std::string(actor.substr(0, 64));
+}
+
+Result<std::int64_t> ParseNumber(std::string_view text, std::int64_t max) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size() || number < 0 || number > max) {
+        return Fail(Code::kInvalid,
+                    "'" + std::string(text) + "' is no number up to " + std::to_string(max));
+    }
+    return number;
+}
+
+// The first parameter of that name, or "".
+std::string Parameter(const net::Parameters& parameters, std::string_view name) {
+    for (const auto& [key, value] : parameters) {
+        if (key == name) return value;
+    }
+    return {};
+}
+
+Result<int> LimitOf(const std::string& text) {
+    if (text.empty()) return 100;
+    CARESTREAM_ASSIGN(limit, ParseNumber(text, kListMax));
+    return static_cast<int>(limit);
+}
+
+Result<store::DeadLetterFilter> FilterOfBody(const std::string& body) {
+    auto node = fhir::ParseJson(body.empty() ? "{}" : body);
+    if (!node || !node->IsObject()) return Fail(Code::kInvalid, "the body must be a JSON object");
+    store::DeadLetterFilter filter;
+    for (const fhir::Member& member : node->members()) {
+        if (member.name == "seqs") {
+            for (const Node& item : member.value.items()) {
+                CARESTREAM_ASSIGN(
+                    seq, ParseNumber(item.text(), std::numeric_limits<std::int64_t>::max()));
+                filter.seqs.push_back(seq);
+            }
+        } else if (member.name == "limit") {
+            CARESTREAM_ASSIGN(limit,
+                              ParseNumber(member.value.text(), std::numeric_limits<int>::max()));
+            filter.limit = static_cast<int>(limit);
+        } else if (member.name == "channel") {
+            filter.channel = member.value.text();
+        } else if (member.name == "stage") {
+            filter.stage = member.value.text();
+        } else if (member.name == "path") {
+            filter.path = member.value.text();
+        } else if (member.name == "reason") {
+            filter.reason = member.value.text();
+        } else {
+            return Fail(Code::kInvalid, "unknown member '" + member.name + "'");
+        }
+    }
+    if (filter.seqs.empty() && filter.channel.empty() && filter.stage.empty() &&
+        filter.path.empty() && filter.reason.empty()) {
+        return Fail(Code::kInvalid,
+                    "name messages by 'seqs', or narrow by channel, stage, path or reason");
+    }
+    return filter;
+}
+
+}  // namespace
+
+Admin::Admin(AdminParts parts) : parts_(std::move(parts)), thread_([this] { Run(); }) {}
+
+Admin::~Admin() {
+    Stop();
+}
+
+void Admin::Stop() {
+    std::deque<Job> left;
+    {
+        const std::lock_guard lock(mutex_);
+        stop_ = true;
+        left.swap(jobs_);
+        wake_.notify_all();
+    }
+    for (const Job& job : left) job.responder->Send(Failure(503, "the daemon stops"));
+    if (thread_.joinable()) thread_.join();
+}
+
+net::HttpHandler Admin::handler() {
+    return [this](Request request, std::shared_ptr<net::Responder> responder) {
+        const std::lock_guard lock(mutex_);
+        if (stop_ || jobs_.size() >= kJobsMax) {
+            responder->Send(Failure(503, stop_ ? "the daemon stops" : "too many requests wait"));
+            return;
+        }
+        jobs_.push_back({std::move(request), std::move(responder)});
+        wake_.notify_one();
+    };
+}
+
+void Admin::Run() {
+    auto refresh_at = std::chrono::steady_clock::now();
+    std::unique_lock lock(mutex_);
+    while (!stop_) {
+        if (jobs_.empty()) {
+            wake_.wait_until(lock, refresh_at, [this] { return stop_ || !jobs_.empty(); });
+        }
+        if (stop_) return;
+        if (!jobs_.empty()) {
+            Job job = std::move(jobs_.front());
+            jobs_.pop_front();
+            lock.unlock();
+            Response response = Answer(job.request);
+            response.headers.emplace_back("Cache-Control", "no-store");
+            job.responder->Send(std::move(response));
+            lock.lock();
+            continue;
+        }
+        lock.unlock();
+        RefreshStatus();
+        refresh_at = std::chrono::steady_clock::now() + kRefresh;
+        lock.lock();
+    }
+}
+
+void Admin::RefreshStatus() {
+    const auto status = parts_.messages.Status();
+    const std::lock_guard lock(mutex_);
+    if (status) status_ = *status;
+}
+
+store::StoreStatus Admin::store_status() const {
+    const std::lock_guard lock(mutex_);
+    return status_;
+}
+
+Response Admin::Answer(const Request& request) {
+    const std::string_view path = request.path;
+    const bool get = request.method == "GET";
+    const bool post = request.method == "POST";
+    if (get && path == "/status") return Status();
+    if (post && path == "/reload") return Reload();
+    if (get && path == "/channels") return Channels();
+    if (get && path == "/messages") return Find(request);
+    if (get && path.starts_with("/messages/")) return Show(request);
+    if (get && path == "/deadletters") return DeadLetters(request);
+    if (get && path == "/deadletters/groups") return Groups();
+    if (post && path == "/deadletters/replay") return Replay(request);
+    if (post && path == "/deadletters/discard") return Discard(request);
+    return Failure(404, "no such request; engine/app/README.md lists them");
+}
+
+Response Admin::Status() {
+    RefreshStatus();
+    const store::StoreStatus store = store_status();
+    const Condition condition = parts_.condition(store);
+    Node node = Node::Object();
+    node.Set("state", Node::String(condition.state));
+    node.Set("headline", Node::String(condition.headline));
+    node.Set("since", Instant(condition.since));
+    node.Set("remedy", Node::String(condition.remedy));
+    node.Set("version", Node::String(parts_.version));
+    node.Set("generation", Number(parts_.supervisor.generation()->number));
+    node.Set("uptime_seconds", Number((parts_.clock.Now() - parts_.started) / 1'000'000));
+    node.Set("pending", Number(store.pending));
+    node.Set("oldest_pending", Instant(store.oldest_pending));
+    node.Set("dead_letters", Number(store.dead_letters));
+    node.Set("resources", Number(store.resources));
+    node.Set("store_bytes", Number(store.bytes));
+    node.Set("channels", ChannelNodes(parts_.supervisor));
+    return Json(200, node);
+}
+
+Response Admin::Reload() {
+    const Reloaded reloaded = parts_.reload();
+    Node node = Node::Object();
+    if (!reloaded.errors.empty()) {
+        node.Set("error", Node::String("refused, the generation in force stays: " +
+                                       std::to_string(reloaded.errors.size()) + " errors"));
+        Node& errors = node.Set("errors", Node::Array());
+        for (const Error& error : reloaded.errors) errors.Append(Node::String(error.ToString()));
+        return Json(422, node);
+    }
+    node.Set("generation", Number(reloaded.generation));
+    Node& changes = node.Set("changes", Node::Array());
+    for (const std::string& change : reloaded.changes) changes.Append(Node::String(change));
+    return Json(200, node);
+}
+
+Response Admin::Channels() const {
+    Node node = Node::Object();
+    node.Set("channels", ChannelNodes(parts_.supervisor));
+    return Json(200, node);
+}
+
+Response Admin::Find(const Request& request) {
+    const auto parameters = net::ParseForm(request.query);
+    if (!parameters) return Failure(parameters.error());
+    const std::string kind = Parameter(*parameters, "kind");
+    const std::string value = Parameter(*parameters, "value");
+    if (kind != "control" && kind != "patient" && kind != "visit" && kind != "order") {
+        return Failure(400, "'kind' is control, patient, visit or order");
+    }
+    if (value.empty()) return Failure(400, "'value' is missing");
+    std::string name = Parameter(*parameters, "tenant");
+    if (name.empty()) name = "main";
+    const auto tenant = parts_.tenants.find(name);
+    if (tenant == parts_.tenants.end()) return Failure(404, "unknown tenant '" + name + "'");
+    const auto limit = LimitOf(Parameter(*parameters, "limit"));
+    if (!limit) return Failure(limit.error());
+    const auto found = parts_.messages.Find(tenant->second, {kind, value}, *limit);
+    if (!found) return Failure(found.error());
+    return Json(200, Listed("messages", *found));
+}
+
+Response Admin::Show(const Request& request) {
+    const auto seq = ParseNumber(request.path.substr(std::string_view("/messages/").size()),
+                                 std::numeric_limits<std::int64_t>::max());
+    if (!seq) return Failure(seq.error());
+    const auto detail = parts_.messages.Show(*seq, ActorOf(request));
+    if (!detail) return Failure(detail.error());
+    return Json(200, DetailNode(*detail));
+}
+
+Response Admin::DeadLetters(const Request& request) {
+    const auto parameters = net::ParseForm(request.query);
+    if (!parameters) return Failure(parameters.error());
+    const auto limit = LimitOf(Parameter(*parameters, "limit"));
+    if (!limit) return Failure(limit.error());
+    store::DeadLetterFilter filter;
+    filter.channel = Parameter(*parameters, "channel");
+    filter.stage = Parameter(*parameters, "stage");
+    filter.path = Parameter(*parameters, "path");
+    filter.reason = Parameter(*parameters, "reason");
+    filter.limit = *limit;
+    const auto found = parts_.messages.DeadLetters(filter);
+    if (!found) return Failure(found.error());
+    return Json(200, Listed("dead_letters", *found));
+}
+
+Response Admin::Groups() {
+    const auto groups = parts_.messages.DeadLetterGroups();
+    if (!groups) return Failure(groups.error());
+    Node list = Node::Array();
+    for (const store::DeadLetterGroup& group : *groups) {
+        Node one = Node::Object();
+        one.Set("stage", Node::String(group.stage));
+        one.Set("path", Node::String(group.path));
+        one.Set("reason", Node::String(group.reason));
+        one.Set("count", Number(group.count));
+        one.Set("oldest_seq", Number(group.oldest_seq));
+        one.Set("newest_seq", Number(group.newest_seq));
+        list.Append(std::move(one));
+    }
+    Node node = Node::Object();
+    node.Set("groups", std::move(list));
+    return Json(200, node);
+}
+
+Response Admin::Replay(const Request& request) {
+    const auto filter = FilterOfBody(request.body);
+    if (!filter) return Failure(filter.error());
+    const auto seqs = parts_.messages.Reopen(*filter, ActorOf(request));
+    if (!seqs) return Failure(seqs.error());
+    parts_.supervisor.Replay(*seqs);
+    Node list = Node::Array();
+    for (const std::int64_t seq : *seqs) list.Append(Number(seq));
+    Node node = Node::Object();
+    node.Set("replayed", std::move(list));
+    return Json(200, node);
+}
+
+Response Admin::Discard(const Request& request) {
+    const auto filter = FilterOfBody(request.body);
+    if (!filter) return Failure(filter.error());
+    const auto count = parts_.messages.Discard(*filter, ActorOf(request));
+    if (!count) return Failure(count.error());
+    Node node = Node::Object();
+    node.Set("discarded", Number(*count));
+    return Json(200, node);
+}
+
+}  // namespace carestream::app

@@ -1,0 +1,338 @@
+#include "app/daemon.h"
+
+#include <sys/stat.h>
+
+#include "app/internal/process_metrics.h"
+#include "base/home.h"
+#include "rest/admin_pages.h"
+
+namespace carestream::app {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kLockWaitMs = 5'000;
+constexpr Micros kLateAfter = 60'000'000;  // a queue older than this is worth a word
+
+std::vector<Error> One(Error error) {
+    return {std::move(error)};
+}
+
+// A taken port: who holds it and what moves it.
+Error WithRemedy(Error error, const std::string& variable) {
+    if (error.code == Code::kUnavailable && !variable.empty()) {
+        error.message += "; stop it or set " + variable + " to another address";
+    }
+    return error;
+}
+
+std::string Plural(std::int64_t count, const std::string& noun) {
+    return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+}  // namespace
+
+std::string Version() {
+    return CARESTREAM_VERSION;
+}
+
+std::vector<Error> Check(const fs::path& config_file) {
+    const auto home = FindHome();
+    if (!home) return One(home.error());
+    ReadSettings read = ReadSettingsFile(config_file, *home);
+    if (!read.errors.empty()) return read.errors;
+    const Settings& settings = read.settings;
+    const auto definitions = fhir::Definitions::Load(settings.schemas / "fhir/r4");
+    if (!definitions) return One(definitions.error());
+    const auto dictionary = hl7::Dictionary::Load(settings.schemas / "hl7");
+    if (!dictionary) return One(dictionary.error());
+    channel::GenerationInputs inputs{settings.channels,
+                                     settings.mappings,
+                                     *definitions,
+                                     *dictionary,
+                                     SourceTypes(),
+                                     settings.tenants,
+                                     config::References::OfProcess(settings.channels),
+                                     {}};
+    channel::Loaded loaded = channel::LoadGeneration(inputs, 0);
+    if (!loaded.errors.empty()) return loaded.errors;
+    net::Executor executor(1);
+    telemetry::Log log;
+    telemetry::Metrics metrics;
+    std::vector<Error> errors =
+        channel::CheckSources(*loaded.generation, inputs.source_types, executor, log, metrics);
+    if (!settings.fhir_tls.certificate_file.empty()) {
+        const auto tls = net::MakeTlsContext(settings.fhir_tls);
+        if (!tls) errors.push_back(tls.error());
+    }
+    return errors;
+}
+
+Daemon::Daemon(fs::path config_file) : config_file_(std::move(config_file)) {
+    started_at_ = clock_.Now();
+}
+
+Daemon::~Daemon() {
+    Stop();
+}
+
+channel::GenerationInputs Daemon::Inputs() const {
+    channel::GenerationInputs inputs{settings_.channels,
+                                     settings_.mappings,
+                                     definitions_,
+                                     dictionary_,
+                                     SourceTypes(),
+                                     settings_.tenants,
+                                     config::References::OfProcess(settings_.channels),
+                                     {}};
+    if (store_ != nullptr) {
+        inputs.id_key = [this](const std::string& tenant) { return store_->keys().id_key(tenant); };
+    }
+    return inputs;
+}
+
+std::vector<Error> Daemon::LoadContent() {
+    auto home = FindHome();
+    if (!home) return One(home.error());
+    home_ = std::move(*home);
+    ReadSettings read = ReadSettingsFile(config_file_, home_);
+    if (!read.errors.empty()) return read.errors;
+    settings_ = std::move(read.settings);
+    auto definitions = fhir::Definitions::Load(settings_.schemas / "fhir/r4");
+    if (!definitions) return One(definitions.error());
+    definitions_ = std::move(*definitions);
+    auto dictionary = hl7::Dictionary::Load(settings_.schemas / "hl7");
+    if (!dictionary) return One(dictionary.error());
+    dictionary_ = std::move(*dictionary);
+    auto indexer = search::Indexer::Create(definitions_);
+    if (!indexer) return One(indexer.error());
+    indexer_ = std::move(*indexer);
+    // Before the store is touched: a mistake in YAML is said within a moment.
+    channel::Loaded loaded = channel::LoadGeneration(Inputs(), ++generations_);
+    first_ = std::move(loaded.generation);
+    return std::move(loaded.errors);
+}
+
+std::vector<Error> Daemon::Start(const std::function<bool()>& stop_wanted) {
+    std::vector<Error> errors = LoadContent();
+    if (!errors.empty()) return errors;
+    executor_ = std::make_unique<net::Executor>(settings_.io_threads);
+    if (auto started = StartAdminPort(); !started) return One(started.error());
+    if (auto opened = OpenStore(stop_wanted); !opened) return One(opened.error());
+    if (stop_wanted()) return {};
+    supervisor_ = std::make_unique<channel::Supervisor>(
+        channel::SupervisorParts{store_->journal(), store_->writer(), *executor_, clock_, log_,
+                                 metrics_, SourceTypes(), settings_.dispatcher});
+    if (auto started = StartFhir(); !started) return One(started.error());
+    if (auto started = StartAdminSocket(); !started) return One(started.error());
+    const auto generation = channel::WithIdKeys(*first_, Inputs().id_key);
+    first_.reset();
+    if (auto applied = supervisor_->Apply(generation); !applied) return One(applied.error());
+    ready_ = true;
+    metrics_.OnCollect([this] { PublishGauges(); });
+    return {};
+}
+
+Result<void> Daemon::OpenStore(const std::function<bool()>& stop_wanted) {
+    store::StoreEvents events;
+    events.log = [this](const std::string& level, const std::string& id, const std::string& text) {
+        const auto least = level == "error"  ? telemetry::Level::kError
+                           : level == "warn" ? telemetry::Level::kWarn
+                                             : telemetry::Level::kInfo;
+        log_.Write(least, id, text);
+    };
+    auto& seconds =
+        metrics_.histogram("carestream_journal_commit_seconds", "Group commits of the journal.");
+    auto& messages = metrics_.counter("carestream_journal_messages_total",
+                                      "Messages that the journal committed.");
+    events.journal_commit = [&seconds, &messages](double took, std::size_t count) {
+        seconds.Observe(took);
+        messages.Add(static_cast<double>(count));
+    };
+    bool said = false;
+    for (;;) {
+        auto opened = store::Store::Open(settings_.store, definitions_, indexer_, clock_, events,
+                                         kLockWaitMs);
+        if (opened) {
+            store_ = std::move(*opened);
+            return {};
+        }
+        if (opened.error().code != Code::kConflict) return Fail(opened.error());
+        if (stop_wanted()) return {};
+        if (!said) {
+            log_.Warn("daemon.standby",
+                      "another carestreamd is active on this store; waiting to take over");
+        }
+        said = true;
+    }
+}
+
+Result<void> Daemon::StartAdminPort() {
+    rest::AdminPages pages;
+    pages.not_ready = [this]() -> std::string {
+        if (!ready_) return "starting";
+        return store_->Ready() ? "" : "the store does not commit";
+    };
+    pages.metrics = [this] { return metrics_.Expose(); };
+    net::HttpOptions options;
+    options.name = "admin";
+    options.drain_ms = 500;
+    admin_server_ = std::make_unique<net::HttpServer>(
+        *executor_, options, rest::MakeAdminHandler(std::move(pages)), log_, metrics_);
+    const auto bound = admin_server_->Listen(settings_.admin_listen);
+    if (!bound) return Fail(WithRemedy(bound.error(), settings_.admin_variable));
+    return {};
+}
+
+Result<void> Daemon::StartFhir() {
+    rest::ServiceOptions options;
+    options.public_url = settings_.fhir_public_url;
+    options.trust_forwarded = settings_.fhir_trust_forwarded;
+    options.version = Version();
+    options.tenant = settings_.tenants.at(settings_.fhir_tenant);
+    options.tenant_name = settings_.fhir_tenant;
+    options.cors_origins = settings_.fhir_cors_origins;
+    service_ = std::make_unique<rest::Service>(
+        options, rest::ServiceParts{definitions_, store_->reader(), store_->writer(),
+                                    store_->keys(), clock_, log_});
+    net::HttpOptions http;
+    http.name = "fhir";
+    net::TlsContext tls;
+    if (!settings_.fhir_tls.certificate_file.empty()) {
+        CARESTREAM_ASSIGN(made, net::MakeTlsContext(settings_.fhir_tls));
+        tls = std::move(made);
+    }
+    fhir_server_ =
+        std::make_unique<net::HttpServer>(*executor_, http, service_->handler(), log_, metrics_);
+    const auto bound = fhir_server_->Listen(settings_.fhir_listen, tls);
+    if (!bound) return Fail(WithRemedy(bound.error(), settings_.fhir_variable));
+    if (!bound->IsLocal()) {
+        log_.Warn("fhir.unprotected",
+                  "the FHIR API listens beyond this machine and has no authentication",
+                  {{"listen", bound->ToString()}});
+    }
+    return {};
+}
+
+Result<void> Daemon::StartAdminSocket() {
+    admin_ = std::make_unique<Admin>(
+        AdminParts{*supervisor_, store_->messages(), settings_.tenants, [this] { return Reload(); },
+                   [this](const store::StoreStatus& status) { return ConditionNow(status); },
+                   Version(), started_at_, clock_});
+    net::HttpOptions options;
+    options.name = "admin.sock";
+    options.handler_timeout_ms = 120'000;
+    options.drain_ms = 500;
+    socket_server_ =
+        std::make_unique<net::HttpServer>(*executor_, options, admin_->handler(), log_, metrics_);
+    net::Address address;
+    address.unix_path = (settings_.state / "admin.sock").string();
+    CARESTREAM_TRY(socket_server_->Listen(address));
+    return {};
+}
+
+Reloaded Daemon::Reload() {
+    const std::lock_guard lock(reload_mutex_);
+    Reloaded reloaded;
+    if (!ready_) {
+        reloaded.errors = One(Error{Code::kUnavailable, "the daemon is starting", {}, {}, 0, true});
+        return reloaded;
+    }
+    channel::Loaded loaded = channel::LoadGeneration(Inputs(), generations_ + 1);
+    reloaded.errors = std::move(loaded.errors);
+    if (reloaded.errors.empty()) {
+        auto applied = supervisor_->Apply(loaded.generation);
+        if (applied) {
+            reloaded.generation = ++generations_;
+            reloaded.changes = std::move(*applied);
+            if (reloaded.changes.empty()) reloaded.changes.emplace_back("channels unchanged");
+        } else {
+            reloaded.errors = One(applied.error());
+        }
+    }
+    last_reload_errors_ = reloaded.errors;
+    last_reload_failed_at_ = reloaded.errors.empty() ? 0 : clock_.Now();
+    if (reloaded.errors.empty()) {
+        log_.Info("reload.done", "a new generation is in force",
+                  {{"generation", std::to_string(reloaded.generation)}});
+    }
+    for (const Error& error : reloaded.errors) log_.Error("reload.refused", error.ToString());
+    return reloaded;
+}
+
+Condition Daemon::ConditionNow(const store::StoreStatus& store) {
+    if (!ready_) return {"starting", "starting", started_at_, ""};
+    if (!store_->journal().Available()) {
+        Micros expected = 0;
+        store_down_since_.compare_exchange_strong(expected, clock_.Now());
+        return {"store-down", "the store cannot commit, so acknowledgments are withheld",
+                store_down_since_,
+                "see that PostgreSQL runs and " + settings_.state.string() +
+                    " has free space; nothing that was acknowledged is lost"};
+    }
+    store_down_since_ = 0;
+    for (const auto& channel : supervisor_->Channels()) {
+        if (!channel.listening) {
+            return {"degraded", "channel " + channel.name + " does not listen", 0,
+                    "its reason is in the log; correct it and run `carestream reload`"};
+        }
+    }
+    if (store.oldest_pending != 0 && clock_.Now() - store.oldest_pending > kLateAfter) {
+        return {"degraded", Plural(store.pending, "message") + " wait to be processed",
+                store.oldest_pending, "more arrives than is stored; they are processed in order"};
+    }
+    {
+        const std::lock_guard lock(reload_mutex_);
+        if (!last_reload_errors_.empty()) {
+            return {"degraded", "ready, but the last reload was refused", last_reload_failed_at_,
+                    last_reload_errors_.front().ToString()};
+        }
+    }
+    if (store.dead_letters > 0) {
+        return {"ready", "ready, " + Plural(store.dead_letters, "dead letter"), 0,
+                "see `carestream deadletters groups`"};
+    }
+    return {"ready", "ready", 0, ""};
+}
+
+void Daemon::PublishGauges() {
+    if (!ready_) return;
+    const store::StoreStatus store = admin_->store_status();
+    const channel::DispatcherStatus dispatching = supervisor_->Dispatching();
+    const Micros oldest =
+        store.oldest_pending != 0 ? store.oldest_pending : dispatching.oldest_received;
+    const auto set = [this](const char* name, const char* help, double value) {
+        metrics_.gauge(name, help).Set(value);
+    };
+    set("carestream_store_up", "1 while the store commits.", store_->journal().Available() ? 1 : 0);
+    set("carestream_queue_messages", "Accepted messages without an outcome.",
+        static_cast<double>(store.pending));
+    set("carestream_queue_oldest_seconds", "Age of the oldest accepted message without an outcome.",
+        oldest == 0 ? 0 : static_cast<double>(clock_.Now() - oldest) / 1e6);
+    set("carestream_dead_letters", "Dead letters that wait for a decision.",
+        static_cast<double>(store.dead_letters));
+    set("carestream_resources", "Resources in the store, estimated.",
+        static_cast<double>(store.resources));
+    set("carestream_store_bytes", "Size of the database.", static_cast<double>(store.bytes));
+    set("carestream_generation", "Generation of the configuration in force.",
+        static_cast<double>(supervisor_->generation()->number));
+    const ProcessFigures process = ReadProcessFigures();
+    set("process_resident_memory_bytes", "Resident memory.",
+        static_cast<double>(process.resident_bytes));
+    set("process_cpu_seconds_total", "CPU time of this process.", process.cpu_seconds);
+    set("process_open_fds", "Open file descriptors.", static_cast<double>(process.open_files));
+}
+
+void Daemon::Stop() {
+    ready_ = false;
+    if (socket_server_ != nullptr) socket_server_->Stop();
+    if (admin_ != nullptr) admin_->Stop();
+    if (supervisor_ != nullptr) supervisor_->Stop();
+    if (fhir_server_ != nullptr) fhir_server_->Stop();
+    if (admin_server_ != nullptr) admin_server_->Stop();
+    store_.reset();
+    if (executor_ != nullptr) executor_->Stop();
+}
+
+}  // namespace carestream::app

@@ -1,0 +1,86 @@
+#pragma once
+// The daemon as one thing: builds every part in order, reloads, stops in reverse.
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/admin.h"
+#include "app/settings.h"
+#include "channel/supervisor.h"
+#include "net/executor.h"
+#include "net/http.h"
+#include "rest/service.h"
+#include "store/store.h"
+
+namespace carestream::app {
+
+[[nodiscard]] std::string Version();
+
+// Everything that can be checked without touching a store or a port: configuration, channels,
+// mappings, certificates. Empty = valid.
+[[nodiscard]] std::vector<Error> Check(const std::filesystem::path& config_file);
+
+class Daemon {
+public:
+    explicit Daemon(std::filesystem::path config_file);
+    ~Daemon();  // Stop()
+    Daemon(const Daemon&) = delete;
+    Daemon& operator=(const Daemon&) = delete;
+
+    // Returns when listeners accept. `stop_wanted` is asked while it waits for another daemon's
+    // lock. Errors: all mistakes of the configuration, or the one reason why a part cannot start.
+    [[nodiscard]] std::vector<Error> Start(const std::function<bool()>& stop_wanted);
+
+    // Channels and mappings again, whole or not at all. From any thread.
+    Reloaded Reload();
+
+    // Listeners, then what is under way, then the store. Idempotent.
+    void Stop();
+
+    [[nodiscard]] telemetry::Log& log() { return log_; }
+
+private:
+    [[nodiscard]] std::vector<Error> LoadContent();
+    [[nodiscard]] Result<void> OpenStore(const std::function<bool()>& stop_wanted);
+    [[nodiscard]] Result<void> StartAdminPort();
+    [[nodiscard]] Result<void> StartFhir();
+    [[nodiscard]] Result<void> StartAdminSocket();
+    [[nodiscard]] channel::GenerationInputs Inputs() const;
+    [[nodiscard]] Condition ConditionNow(const store::StoreStatus& store);
+    void PublishGauges();
+
+    const std::filesystem::path config_file_;
+    const SystemClock clock_;
+    telemetry::Log log_;
+    telemetry::Metrics metrics_;
+    Micros started_at_ = 0;
+    std::atomic<bool> ready_ = false;
+    std::atomic<Micros> store_down_since_ = 0;
+    std::mutex reload_mutex_;
+    std::atomic<std::int64_t> generations_ = 0;
+    std::vector<Error> last_reload_errors_;  // guarded by reload_mutex_, like the next
+    Micros last_reload_failed_at_ = 0;
+
+    std::filesystem::path home_;
+    Settings settings_;
+    std::shared_ptr<const fhir::Definitions> definitions_;
+    std::shared_ptr<const hl7::Dictionary> dictionary_;
+    std::shared_ptr<const search::Indexer> indexer_;
+    std::shared_ptr<const channel::Generation> first_;
+
+    // From here on in the order of building; Stop takes them down.
+    std::unique_ptr<net::Executor> executor_;
+    std::unique_ptr<net::HttpServer> admin_server_;
+    std::unique_ptr<channel::Supervisor>
+        supervisor_;  // outlives the store: callbacks come until its end
+    std::unique_ptr<store::Store> store_;
+    std::unique_ptr<rest::Service> service_;
+    std::unique_ptr<net::HttpServer> fhir_server_;
+    std::unique_ptr<Admin> admin_;
+    std::unique_ptr<net::HttpServer> socket_server_;
+};
+
+}  // namespace carestream::app

@@ -1,0 +1,42 @@
+#include "app/documents.h"
+
+#include "app/settings.h"
+#include "channel/settings.h"
+#include "config/documents.h"
+
+namespace carestream::app {
+
+namespace {
+
+constexpr const char* kIntroduction =
+    R"(# Configuration
+
+`carestream.yaml` is the daemon's configuration as shipped, `production.example.yaml` a larger site. Channels lie in
+`../channels/`, one file each. This page and the JSON Schemas in `../schemas/config/` are generated from the declarations
+in the code (`GOLDEN_UPDATE=1 unit_app` writes them, the same test compares them).
+
+- Check everything without starting: `carestreamd --config conf/carestream.yaml --check`. Each mistake is named with
+  file:line:column and, where one is near, the right name.
+- See what is in force, defaults included and secrets masked: `--print-config`.
+- Any value may hold `${env:NAME}`, `${env:NAME:-default}` or `${file:path}` (relative to the file's folder). Secrets stand
+  in files or variables, never in YAML. Inside `{...}` and `[...]` such a value needs quotes.
+- Sizes: `512`, `64KiB`, `64MiB`, `2GiB`. Durations: `250ms`, `20s`, `5m`, `2h`, `7d`, `none`.
+- Editors that speak YAML take the schemas; for VS Code:
+  `"yaml.schemas": {"schemas/config/channel.json": "channels/*.yaml", "schemas/config/carestream.json": "conf/*.yaml"}`.
+- A changed daemon configuration takes effect at the next start; changed channels and mappings at SIGHUP or
+  `carestream reload`, whole or not at all.
+
+)";
+
+}  // namespace
+
+std::vector<Document> ConfigurationDocuments() {
+    const config::Spec daemon = DaemonSpec();
+    const config::Spec channel = channel::ChannelSpec(SourceTypes());
+    return {{"schemas/config/" + daemon.name + ".json", config::JsonSchema(daemon)},
+            {"schemas/config/" + channel.name + ".json", config::JsonSchema(channel)},
+            {"conf/README.md", kIntroduction + config::ReferencePage(daemon) + "\n" +
+                                   config::ReferencePage(channel)}};
+}
+
+}  // namespace carestream::app

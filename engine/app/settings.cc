@@ -1,0 +1,299 @@
+#include "app/settings.h"
+
+#include <unistd.h>
+
+#include <charconv>
+
+#include "adapters/mllp/source.h"
+#include "config/units.h"
+
+namespace carestream::app {
+
+namespace {
+
+namespace fs = std::filesystem;
+using config::Field;
+using config::Type;
+
+Field StoreField() {
+    return {
+        .key = "store",
+        .type = Type::kObject,
+        .description = "PostgreSQL and what goes into it.",
+        .fields = {
+            {.key = "postgres",
+             .type = Type::kSecret,
+             .description =
+                 "`embedded`: the daemon runs a private server in its state folder. Or the "
+                 "libpq URL of a server (PostgreSQL 15 or newer) of your own.",
+             .default_text = "embedded",
+             .example = "postgresql://carestream@db.example.org/carestream"},
+            {.key = "disk_free_min",
+             .type = Type::kBytes,
+             .description =
+                 "Below this free space in the state folder listeners withhold ACKs, before "
+                 "PostgreSQL fails.",
+             .default_text = "1GiB"},
+            {.key = "shared_buffers",
+             .type = Type::kBytes,
+             .description = "Memory for pages of the embedded server; 0 = by the machine's memory.",
+             .default_text = "0"},
+            {.key = "readers",
+             .type = Type::kInteger,
+             .description = "Sessions that answer reads and searches.",
+             .default_text = "3",
+             .min = 1,
+             .max = 64},
+            {.key = "feed_batch_max",
+             .type = Type::kInteger,
+             .description = "Messages whose effects commit together, at most.",
+             .default_text = "128",
+             .min = 1,
+             .max = 1024},
+            {.key = "journal_queue_bytes_max",
+             .type = Type::kBytes,
+             .description = "Messages that wait for their commit, all channels together.",
+             .default_text = "256MiB",
+             .min = 1 << 20,
+             .max = 16ll << 30},
+        }};
+}
+
+Field FhirField() {
+    return {
+        .key = "fhir",
+        .type = Type::kObject,
+        .description = "The FHIR REST API, at /fhir/r4.",
+        .fields = {
+            {.key = "listen",
+             .type = Type::kAddress,
+             .description = "Where to listen.",
+             .default_text = "\"${env:CARESTREAM_FHIR:-127.0.0.1:8080}\""},
+            {.key = "unprotected",
+             .type = Type::kBoolean,
+             .description =
+                 "There is no authentication yet, so `listen` takes loopback addresses only. "
+                 "`true` lifts that: everyone who reaches the port reads and writes all data.",
+             .default_text = "false"},
+            {.key = "tenant", .description = "Whose data it serves.", .default_text = "main"},
+            {.key = "public_url",
+             .description = "The API's address as clients see it; empty = from the Host header.",
+             .example = "https://fhir.example.org/fhir/r4"},
+            {.key = "trust_forwarded",
+             .type = Type::kBoolean,
+             .description = "Believe X-Forwarded-Proto and X-Forwarded-Host of a proxy in front.",
+             .default_text = "false"},
+            {.key = "cors_origins",
+             .description = "Web apps that may call from a browser.",
+             .list = true,
+             .default_text = "[]",
+             .example = "https://app.example.org"},
+            {.key = "tls",
+             .type = Type::kObject,
+             .description = "HTTPS.",
+             .fields = {{.key = "certificate",
+                         .type = Type::kPath,
+                         .description =
+                             "PEM file with the certificate and its chain; turns TLS on."},
+                        {.key = "key",
+                         .type = Type::kPath,
+                         .description = "PEM file with its private key."}}},
+        }};
+}
+
+Field LimitsField() {
+    return {.key = "limits",
+            .type = Type::kObject,
+            .description = "What the process may use.",
+            .fields = {
+                {.key = "io_threads",
+                 .type = Type::kInteger,
+                 .description = "Threads that serve sockets; 0 = one per core.",
+                 .default_text = "0",
+                 .max = 256},
+                {.key = "map_threads",
+                 .type = Type::kInteger,
+                 .description = "Threads that parse and map; 0 = one per core.",
+                 .default_text = "0",
+                 .max = 256},
+                {.key = "dispatch_messages_max",
+                 .type = Type::kInteger,
+                 .description =
+                     "Messages between journal and store in memory; more wait in the journal.",
+                 .default_text = "1024",
+                 .min = 16,
+                 .max = 4096},
+                {.key = "dispatch_bytes_max",
+                 .type = Type::kBytes,
+                 .description = "The same in bytes of raw messages.",
+                 .default_text = "64MiB",
+                 .min = 1 << 20,
+                 .max = 16ll << 30},
+            }};
+}
+
+void Complain(std::vector<Error>& errors, const Position& position, std::string message) {
+    errors.push_back(Error{Code::kInvalid, std::move(message), {}, position, 0, false});
+}
+
+std::map<std::string, store::Tenant> ReadTenants(const config::Values& values,
+                                                 std::vector<Error>& errors) {
+    std::map<std::string, store::Tenant> tenants;
+    std::map<int, std::string> numbers;
+    for (const auto& [name, text] : values.Map("tenants")) {
+        int number = 0;
+        std::from_chars(text.data(), text.data() + text.size(), number);
+        tenants[name] = static_cast<store::Tenant>(number);
+        if (number < 1 || number > 32'767) {
+            Complain(errors, values.PositionOf("tenants"),
+                     "the number of tenant '" + name + "' must be 1 to 32767");
+        } else if (!numbers.emplace(number, name).second) {
+            Complain(errors, values.PositionOf("tenants"),
+                     "tenants '" + numbers[number] + "' and '" + name + "' have the same number");
+        }
+    }
+    return tenants;
+}
+
+// As the command line finds it: see tools/carestream/admin_client.cc.
+fs::path DefaultState(const fs::path& home) {
+    return ::geteuid() == 0 ? fs::path("/var/lib/carestream") : home / "var";
+}
+
+void ReadFhir(const config::Values& fhir, Settings& settings, std::vector<Error>& errors) {
+    if (const auto address = net::ParseAddress(fhir.String("listen"))) {
+        settings.fhir_listen = *address;
+        if (!address->IsLocal() && !fhir.Boolean("unprotected")) {
+            Complain(
+                errors, fhir.PositionOf("listen"),
+                "'listen': without authentication the FHIR API takes a loopback address only, like "
+                "127.0.0.1:8080; 'unprotected: true' lifts that");
+        }
+    }
+    settings.fhir_variable = config::VariableIn(fhir.Written("listen"));
+    if (settings.fhir_variable.empty() && fhir.Written("listen").empty()) {
+        settings.fhir_variable = "CARESTREAM_FHIR";
+    }
+    settings.fhir_tenant = fhir.String("tenant");
+    if (!settings.tenants.contains(settings.fhir_tenant)) {
+        Complain(errors, fhir.PositionOf("tenant"),
+                 "unknown tenant '" + settings.fhir_tenant + "'");
+    }
+    settings.fhir_public_url = fhir.String("public_url");
+    settings.fhir_trust_forwarded = fhir.Boolean("trust_forwarded");
+    settings.fhir_cors_origins = fhir.Strings("cors_origins");
+    const config::Values& tls = fhir.Object("tls");
+    settings.fhir_tls.certificate_file = tls.String("certificate");
+    settings.fhir_tls.key_file = tls.String("key");
+    if (tls.Has("certificate") != tls.Has("key")) {
+        Complain(errors, fhir.PositionOf("tls"), "'tls' needs both 'certificate' and 'key'");
+    }
+}
+
+void ReadStore(const config::Values& values, Settings& settings) {
+    store::StoreOptions& store = settings.store;
+    store.postgres = values.String("postgres");
+    store.state_folder = settings.state;
+    store.schemas_sql = settings.schemas / "sql";
+    store.disk_free_min_bytes = static_cast<std::uint64_t>(values.Integer("disk_free_min"));
+    store.shared_buffers_mb = static_cast<int>(values.Integer("shared_buffers") >> 20);
+    store.reader_threads = static_cast<int>(values.Integer("readers"));
+    store.feed_batch_max = static_cast<int>(values.Integer("feed_batch_max"));
+    store.journal_queue_bytes_max =
+        static_cast<std::size_t>(values.Integer("journal_queue_bytes_max"));
+}
+
+void ReadLimits(const config::Values& limits, Settings& settings) {
+    settings.io_threads = static_cast<int>(limits.Integer("io_threads"));
+    settings.dispatcher.workers = static_cast<int>(limits.Integer("map_threads"));
+    settings.dispatcher.messages_max =
+        static_cast<std::size_t>(limits.Integer("dispatch_messages_max"));
+    settings.dispatcher.bytes_max = static_cast<std::size_t>(limits.Integer("dispatch_bytes_max"));
+}
+
+}  // namespace
+
+std::vector<channel::SourceType> SourceTypes() {
+    return {adapters::mllp::SourceType()};
+}
+
+config::Spec DaemonSpec() {
+    return {
+        .name = "carestream",
+        .title = "The daemon (`conf/carestream.yaml`)",
+        .description =
+            "Read at start; channels and mappings are also read again at SIGHUP and `carestream "
+            "reload`. Relative paths start at the file's folder.",
+        .fields = {
+            {.key = "state",
+             .type = Type::kPath,
+             .description =
+                 "Folder of everything the daemon writes: PostgreSQL, keys, admin.sock. Empty = "
+                 "/var/lib/carestream for root, else var/ beside mappings/.",
+             .default_text = "\"${env:CARESTREAM_STATE:-}\""},
+            StoreField(),
+            FhirField(),
+            {.key = "admin",
+             .type = Type::kObject,
+             .description =
+                 "/health, /ready and /metrics; everything else goes through admin.sock.",
+             .fields = {{.key = "listen",
+                         .type = Type::kAddress,
+                         .description = "Where to listen.",
+                         .default_text = "\"${env:CARESTREAM_ADMIN:-127.0.0.1:8081}\""}}},
+            {.key = "channels",
+             .type = Type::kPath,
+             .description = "Folder of the channels: one YAML file each.",
+             .default_text = "../channels"},
+            {.key = "mappings",
+             .type = Type::kPath,
+             .description = "Folder of the mappings; empty = the shipped ones."},
+            {.key = "tenants",
+             .type = Type::kInteger,
+             .description =
+                 "Names and numbers of those whose data is kept apart. A number is never given "
+                 "to another tenant.",
+             .map = true,
+             .default_text = "{main: 1}",
+             .example = "{main: 1, north: 2}"},
+            LimitsField(),
+        }};
+}
+
+ReadSettings ReadSettingsFile(const fs::path& file, const fs::path& home) {
+    ReadSettings read;
+    auto yaml = config::Yaml::ParseFile(file);
+    if (!yaml) {
+        read.errors.push_back(std::move(yaml).error());
+        return read;
+    }
+    const fs::path folder = fs::absolute(file).parent_path();
+    config::Read parsed =
+        config::ReadSpec(DaemonSpec(), *yaml, config::References::OfProcess(folder));
+    read.errors = std::move(parsed.errors);
+    const config::Values& values = parsed.values;
+    Settings& settings = read.settings;
+    settings.state = values.String("state").empty()
+                         ? DefaultState(home)
+                         : fs::absolute(fs::path(values.String("state")));
+    settings.channels = (folder / values.String("channels")).lexically_normal();
+    settings.mappings = values.String("mappings").empty()
+                            ? home / "mappings"
+                            : (folder / values.String("mappings")).lexically_normal();
+    settings.schemas = home / "schemas";
+    settings.tenants = ReadTenants(values, read.errors);
+    ReadStore(values.Object("store"), settings);
+    ReadFhir(values.Object("fhir"), settings, read.errors);
+    const config::Values& admin = values.Object("admin");
+    if (const auto address = net::ParseAddress(admin.String("listen"))) {
+        settings.admin_listen = *address;
+    }
+    settings.admin_variable = admin.Written("listen").empty()
+                                  ? "CARESTREAM_ADMIN"
+                                  : config::VariableIn(admin.Written("listen"));
+    ReadLimits(values.Object("limits"), settings);
+    settings.values = values;
+    return read;
+}
+
+}  // namespace carestream::app

@@ -1,0 +1,89 @@
+// Goal: the daemon's configuration is read whole, relative to its file, or refused with the place.
+#include "app/settings.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace carestream::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+class DaemonSettingsTest : public testing::Test {
+protected:
+    DaemonSettingsTest()
+        : folder_(fs::temp_directory_path() / ("cs_conf_" + std::to_string(::getpid()))) {
+        fs::create_directories(folder_);
+    }
+    ~DaemonSettingsTest() override { fs::remove_all(folder_); }
+    ReadSettings Read(const std::string& text) {
+        std::ofstream(folder_ / "c.yaml") << text;
+        return ReadSettingsFile(folder_ / "c.yaml", "/home-of-it");
+    }
+    fs::path folder_;
+};
+
+TEST_F(DaemonSettingsTest, TheShippedFileIsValid) {
+    ::setenv("CARESTREAM_STATE", "/tmp/some-state", 1);
+    ::setenv("CARESTREAM_FHIR", "127.0.0.1:9080", 1);
+    const fs::path file = fs::path(CARESTREAM_SOURCE_DIR) / "conf/carestream.yaml";
+    ReadSettings read = ReadSettingsFile(file, CARESTREAM_SOURCE_DIR);
+    ASSERT_TRUE(read.errors.empty()) << read.errors[0].ToString();
+    EXPECT_EQ(read.settings.state, "/tmp/some-state");
+    EXPECT_EQ(read.settings.store.postgres, "embedded");
+    EXPECT_EQ(read.settings.store.disk_free_min_bytes, 1ull << 30);
+    EXPECT_EQ(read.settings.fhir_listen.port, 9080);
+    EXPECT_EQ(read.settings.fhir_variable, "CARESTREAM_FHIR");
+    EXPECT_EQ(read.settings.admin_variable, "CARESTREAM_ADMIN");
+    EXPECT_EQ(read.settings.channels, fs::path(CARESTREAM_SOURCE_DIR) / "channels");
+    EXPECT_EQ(read.settings.mappings, fs::path(CARESTREAM_SOURCE_DIR) / "mappings");
+    EXPECT_EQ(read.settings.tenants.at("main"), 1);
+    ::unsetenv("CARESTREAM_STATE");
+    ::unsetenv("CARESTREAM_FHIR");
+    read = ReadSettingsFile(file, "/house");
+    EXPECT_EQ(read.settings.state, ::geteuid() == 0 ? "/var/lib/carestream" : "/house/var");
+}
+
+TEST_F(DaemonSettingsTest, EverythingHasADefault) {
+    const ReadSettings read = Read("");
+    ASSERT_TRUE(read.errors.empty()) << read.errors[0].ToString();
+    EXPECT_EQ(read.settings.fhir_listen.ToString(), "127.0.0.1:8080");
+    EXPECT_EQ(read.settings.admin_listen.ToString(), "127.0.0.1:8081");
+    EXPECT_EQ(read.settings.fhir_variable, "CARESTREAM_FHIR");
+    EXPECT_EQ(read.settings.dispatcher.messages_max, 1024u);
+    EXPECT_EQ(read.settings.channels, (folder_ / "../channels").lexically_normal());
+}
+
+TEST_F(DaemonSettingsTest, TheProductionExampleIsValidButForItsSecret) {
+    const ReadSettings read = ReadSettingsFile(
+        fs::path(CARESTREAM_SOURCE_DIR) / "conf/production.example.yaml", CARESTREAM_SOURCE_DIR);
+    ASSERT_EQ(read.errors.size(), 1u);
+    EXPECT_NE(read.errors[0].ToString().find("postgres.password"), std::string::npos)
+        << read.errors[0].ToString();
+}
+
+TEST_F(DaemonSettingsTest, RefusesWhatWouldBeDangerousOrWrong) {
+    const auto first = [this](const std::string& text) {
+        const ReadSettings read = Read(text);
+        return read.errors.empty() ? std::string("valid") : read.errors[0].message;
+    };
+    EXPECT_NE(first("fhir: {listen: \"0.0.0.0:8080\"}").find("loopback address only"),
+              std::string::npos);
+    EXPECT_EQ(first("fhir: {listen: \"0.0.0.0:8080\", unprotected: true}"), "valid");
+    EXPECT_NE(first("tenants: {main: 1, a: 1}").find("same number"), std::string::npos);
+    EXPECT_NE(first("tenants: {main: 0}").find("1 to 32767"), std::string::npos);
+    EXPECT_NE(first("fhir: {tenant: other}").find("unknown tenant 'other'"), std::string::npos);
+    EXPECT_NE(first("fhir: {tls: {key: x}}").find("needs both"), std::string::npos);
+    EXPECT_NE(first("stor: {}").find("did you mean 'store'?"), std::string::npos);
+    EXPECT_NE(ReadSettingsFile(folder_ / "absent.yaml", "/")
+                  .errors.at(0)
+                  .ToString()
+                  .find("cannot be read"),
+              std::string::npos);
+}
+
+}  // namespace
+}  // namespace carestream::app
