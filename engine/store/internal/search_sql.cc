@@ -36,7 +36,7 @@ public:
             case Lead::kTokens:
                 return plan_.scan ? TokenScan(after, tail) : TokenSet(tail);
             case Lead::kPatient:
-                return plan_.scan ? PatientScan(after, limit) : PatientSet(tail);
+                return plan_.scan ? PatientScan(after, tail) : PatientSet(tail);
             case Lead::kDate:
                 return DateScan(after, tail);
             case Lead::kNumber:
@@ -180,9 +180,8 @@ private:
         return text + tail;
     }
 
-    std::string PatientScan(const Cursor* after, int limit) {
+    std::string PatientScan(const Cursor* after, const std::string& tail) {
         const UsableCriterion& patient = Leading();
-        const std::string tail = " limit " + sql_.Int8(limit);
         const std::string start = after == nullptr ? ""
                                                    : " and (r.main_date, r.pk)" + Less() + "(" +
                                                          sql_.Time(after->key) + ", " +
