@@ -29,6 +29,8 @@ struct Delimiters {
 struct ParseOptions {
     std::size_t message_bytes_max = 64u << 20;
     std::size_t segments_max = 1'000'000;
+    // Fields, repetitions, components and subcomponents, empty ones too: what an index may cost.
+    std::size_t values_max = 4'000'000;
     // Used when MSH-18 is empty; a name that ICU knows ("UTF-8", "ISO-8859-1", ...).
     std::string fallback_charset = "UTF-8";
 };

@@ -57,7 +57,11 @@ public:
     Result<void> Run();
 
 private:
-    void Scan(std::size_t msh_begin, std::size_t from);
+    bool Scan(std::size_t msh_begin, std::size_t from);
+    bool RefuseValues() {
+        return Refuse(
+            {Code::kLimit, "the message has more values than values_max", {}, {}, 0, false});
+    }
     [[nodiscard]] bool DeclaresCharset() const;
     void ChooseCharset(std::size_t msh_begin);
     // False: refused, the reason is in `error_`. (A Result per line costs a tenth of the parse.)
@@ -116,9 +120,9 @@ Result<void> MessageParser::Run() {
     index_.notes = std::move(msh.notes);
     content_end_ = msh.content_end;
     if (content_end_ != bytes.size()) AddNote("", "MLLP end bytes behind the message skipped");
-    Scan(msh.begin, msh.msh_2_end);
+    if (!Scan(msh.begin, msh.msh_2_end)) return Fail(std::move(error_));
     ChooseCharset(msh.begin);
-    if (!index_.masked.empty()) Scan(msh.begin, msh.msh_2_end);
+    if (!index_.masked.empty() && !Scan(msh.begin, msh.msh_2_end)) return Fail(std::move(error_));
 
     const auto& lines = index_.scan.lines;
     index_.segments.reserve(lines.size() + 1);
@@ -139,17 +143,33 @@ Result<void> MessageParser::Run() {
     return {};
 }
 
-// The scan begins behind MSH-2, which would look like escapes.
-void MessageParser::Scan(std::size_t msh_begin, std::size_t from) {
+// The scan begins behind MSH-2, which would look like escapes. In chunks, so that a message of
+// nothing but delimiters meets its limit before its index fills the memory.
+bool MessageParser::Scan(std::size_t msh_begin, std::size_t from) {
+    constexpr std::size_t kChunkBytes = 1 << 20;
+    constexpr std::size_t kLinesPerSegment = 4;  // CR, LF and some empty ones
     internal::Scan& scan = index_.scan;
     scan.lines.clear();
     scan.fields.SetEnd(scan.fields.data());
     scan.fields.Reserve(1);
     *scan.fields.end() = static_cast<std::uint32_t>(msh_begin + 3);
     scan.fields.SetEnd(scan.fields.end() + 1);
-    scan.lines.reserve(16 + (index_.bytes.size() >> 7));
-    internal::ScanBytes(text(), from, content_end_, index_.delimiters.field,
-                        index_.delimiters.escape, scan);
+    scan.lines.reserve(16 + (std::min(index_.bytes.size(), kChunkBytes) >> 7));
+    for (std::size_t at = from; at < content_end_; at += kChunkBytes) {
+        internal::ScanBytes(text(), at, std::min(at + kChunkBytes, content_end_),
+                            index_.delimiters.field, index_.delimiters.escape, scan);
+        if (scan.lines.size() / kLinesPerSegment > options_.segments_max) {
+            return Refuse({Code::kLimit, "more lines than segments_max allows", {}, {}, at, false});
+        }
+        if (scan.fields.size() > options_.values_max) return RefuseValues();
+    }
+    if (index_.bytes.size() <= options_.values_max) return true;
+    const Delimiters& d = index_.delimiters;
+    std::size_t values = scan.fields.size();
+    for (const char c : text()) {
+        values += c == d.repetition || c == d.component || c == d.subcomponent;
+    }
+    return values <= options_.values_max || RefuseValues();
 }
 
 // MSH-18 as the scan cut it: empty in most feeds.

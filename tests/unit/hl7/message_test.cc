@@ -210,6 +210,16 @@ TEST(Message, LimitsAreKept) {
     EXPECT_EQ(Message::Parse("MSH|^~\\&|A\rPID|1\rPV1|1", options).error().code, Code::kLimit);
 }
 
+TEST(Message, NothingButDelimitersMeetsALimit) {
+    for (const char c : {'|', '^', '~', '&', '\r', '\n'}) {
+        const auto m = Message::Parse("MSH|^~\\&|A\rPID|1|x" + string(9u << 20, c));
+        ASSERT_FALSE(m) << static_cast<int>(c);
+        EXPECT_EQ(m.error().code, Code::kLimit);
+    }
+    // A document in one value is no such thing.
+    EXPECT_TRUE(Message::Parse("MSH|^~\\&|A\rOBX|1|ED|||^^^Base64^" + string(9u << 20, 'A')));
+}
+
 TEST(Message, ManyDifferentIdsAreFound) {
     string bytes = "MSH|^~\\&|A\r";
     std::vector<string> ids;
