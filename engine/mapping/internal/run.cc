@@ -232,8 +232,9 @@ void Run::Into(const Statement& statement, Here here) {
     if (resource == kNoResource) return;
     Made& made = made_[resource];
     here.element = {&made.node, resource, &made.bindings, true};
-    Fill(statement, here);
+    // References first, so that constants find the entries that they make.
     for (const ReferenceRule& ref : statement.refs) Refer(ref, resource, *here.group, false);
+    Fill(statement, here);
 }
 
 void Run::Relate(const Statement& statement, Group& group) {

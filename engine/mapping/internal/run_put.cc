@@ -49,6 +49,18 @@ bool HoldsOtherChoice(const fhir::Node& node, const Step& step) {
 
 }  // namespace
 
+// A constant goes into a named entry only when a value of the message is there.
+bool Run::EntryMissing(const Rule& rule, const Here& here) const {
+    if (!rule.constant_only) return false;
+    std::uint64_t path = kPathSeed;
+    for (const Step& step : rule.target.steps) {
+        path = Extend(path, step);
+        if (step.named && FindBinding(here.element, path) == nullptr) return true;
+        if (!step.through.empty()) return false;
+    }
+    return false;
+}
+
 bool Run::DescendThrough(const Step& step, Element& element, std::uint64_t path) {
     // The resource behind the reference has a binding of its own beside the entry's.
     const std::uint64_t behind = path ^ kPathSeed;

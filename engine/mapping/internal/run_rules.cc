@@ -61,18 +61,6 @@ void Run::RunSwitch(const Rule& rule, const Here& here) {
     RunRules(rule.rules, here);
 }
 
-// A constant goes into a named entry only when a value of the message is there.
-bool Run::EntryMissing(const Rule& rule, const Here& here) const {
-    if (!rule.constant_only) return false;
-    const fhir::Node* node = here.element.node;
-    for (const Step& step : rule.target.steps) {
-        if (node != nullptr) node = node->Find(step.member);
-        if (step.named) return node == nullptr;
-        if (step.list) return false;
-    }
-    return false;
-}
-
 void Run::Clear(const std::string& element, const Here& here) {
     if (element.empty() || !here.element.root) return;
     std::vector<std::string>& cleared = made_[here.element.resource].cleared;
