@@ -1,0 +1,191 @@
+// Goal: the shipped content compiles, its own tests hold, and whatever hospitals send, the output
+// is valid, complete and the same on every run. Method: the corpus, read in place.
+#include <algorithm>
+#include <map>
+#include <sstream>
+#include <thread>
+
+#include "hl7/batch.h"
+#include "mapping/test_runner.h"
+#include "support.h"
+
+namespace carestream::mapping {
+namespace {
+
+const Program& Shipped() {
+    static const auto program = [] {
+        auto compiled = Program::Compile(fs::path(CARESTREAM_SOURCE_DIR) / "mappings",
+                                         TestDefinitions(), TestDictionary());
+        EXPECT_TRUE(compiled.errors.empty()) << Lines(compiled.errors);
+        return compiled.program;
+    }();
+    return *program;
+}
+
+fs::path Corpus() {
+    const char* shared = std::getenv("CARESTREAM_SHARED");
+    const fs::path root =
+        shared != nullptr ? fs::path(shared) : fs::path(CARESTREAM_SOURCE_DIR) / "../shared";
+    return root / "corpus/hl7v2";
+}
+
+std::vector<fs::path> Files(const fs::path& folder) {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+        if (entry.path().extension() == ".hl7") files.push_back(entry.path());
+    }
+    std::sort(files.begin(), files.end());
+    return files;
+}
+
+std::string ReadFile(const fs::path& file) {
+    std::ifstream stream(file, std::ios::binary);
+    std::ostringstream text;
+    text << stream.rdbuf();
+    return text.str();
+}
+
+std::string Written(const Mapped& mapped) {
+    std::string text = mapped.path + mapped.reason + ToJson(mapped.report);
+    for (const fhir::Change& change : mapped.changes.changes) {
+        text += fhir::ToJson(change.resource);
+        for (const fhir::IdentityKey& key : change.keys) text += key.system + "|" + key.value;
+    }
+    return text;
+}
+
+TEST(Content, ItsOwnTestsHold) {
+    const TestReport report =
+        RunTests(Shipped(), fs::path(CARESTREAM_SOURCE_DIR) / "mappings/tests");
+    EXPECT_EQ(report.failed, 0u) << Lines(report.failures);
+    EXPECT_GT(report.passed, 10u);
+}
+
+TEST(Content, SamplesMap) {
+    for (const fs::path& file : Files(fs::path(CARESTREAM_SOURCE_DIR) / "tests/samples")) {
+        auto message = hl7::Message::Parse(ReadFile(file));
+        ASSERT_TRUE(message.has_value()) << file;
+        const Mapped mapped = Shipped().Map(*message, TestContext());
+        EXPECT_EQ(mapped.status, MapStatus::kMapped) << file << mapped.path << mapped.reason;
+        ExpectSound(*message, mapped);
+    }
+}
+
+TEST(Corpus, GivesValidCompleteRepeatableOutput) {
+    if (!fs::exists(Corpus())) GTEST_SKIP() << "no corpus at " << Corpus();
+    std::map<std::string, int> refused;
+    int mapped_count = 0;
+    for (const fs::path& file : Files(Corpus())) {
+        const std::string all = ReadFile(file);
+        for (const std::string_view bytes : hl7::SplitMessages(all)) {
+            auto message = hl7::Message::Parse(std::string(bytes));
+            if (!message) continue;
+            SCOPED_TRACE(file.filename().string());
+            const Mapped mapped = Shipped().Map(*message, TestContext());
+            ExpectSound(*message, mapped);
+            EXPECT_EQ(Written(mapped), Written(Shipped().Map(*message, TestContext())));
+            if (mapped.status == MapStatus::kMapped) ++mapped_count;
+            if (mapped.status == MapStatus::kUnusable) ++refused[mapped.path + " " + mapped.reason];
+            EXPECT_EQ(mapped.status == MapStatus::kMapped, mapped.reason.empty());
+        }
+    }
+    EXPECT_GT(mapped_count, 150);
+    for (const auto& [reason, count] : refused) {
+        std::printf("unusable: %s (%d)\n", reason.c_str(), count);
+    }
+}
+
+TEST(Corpus, GivesTheSameOnEveryThread) {
+    const auto files = Files(fs::path(CARESTREAM_SOURCE_DIR) / "tests/samples");
+    std::vector<hl7::Message> messages;
+    std::vector<std::string> expected;
+    for (const fs::path& file : files) {
+        messages.push_back(std::move(*hl7::Message::Parse(ReadFile(file))));
+        expected.push_back(Written(Shipped().Map(messages.back(), TestContext())));
+    }
+    std::vector<int> wrong(4, 0);
+    {
+        std::vector<std::jthread> threads;
+        for (int& count : wrong) {
+            threads.emplace_back([&] {
+                for (int round = 0; round < 20; ++round) {
+                    for (std::size_t i = 0; i < messages.size(); ++i) {
+                        count += Written(Shipped().Map(messages[i], TestContext())) != expected[i];
+                    }
+                }
+            });
+        }
+    }
+    EXPECT_EQ(wrong, std::vector<int>(4, 0));
+}
+
+// A document of some megabytes goes through in linear time and becomes a Binary.
+TEST(Content, LargeDocumentsBecomeBinaries) {
+    const auto map = [](std::size_t size) {
+        const hl7::Message message = Parse(
+            "MSH|^~\\&|LAB|MAIN|CS|X|20260102||ORU^R01^ORU_R01|D1|P|2.5.1\nPID|1||7^^^MAIN^MR\n"
+            "OBR|1||F1|D^R^L|||20260102\nOBX|1|ED|D^R^L||^application^pdf^Base64^" +
+            std::string(size, 'A') + "||||||F\n");
+        const Mapped mapped = Shipped().Map(message, TestContext());
+        ExpectSound(message, mapped);
+        return Json(mapped, "DiagnosticReport") + Json(mapped, "Binary");
+    };
+    EXPECT_NE(map(1 << 10).find("\"data\":\"AAA"), std::string::npos);
+    const std::string large = map(4 << 20);
+    EXPECT_NE(large.find(R"("url":"Binary/)"), std::string::npos);
+    EXPECT_NE(large.find(R"("contentType":"application/pdf","data":"AAA)"), std::string::npos);
+}
+
+TEST(Overlay, ChangesAMapWithoutTouchingIt) {
+    Content::Files files = {
+        {"messages/A.yaml",
+         "message: A\nevents: [ADT^A01]\ntree:\n  - PID: {make: Patient, with: PID.Patient}\n"},
+        {"segments/PID.Patient.yaml",
+         "map: PID -> Patient\nrules:\n  - {at: PID-3.1, to: \"identifier[i].value\"}\n"
+         "  - {at: PID-7, to: birthDate}\n  - {at: PID-8, to: gender, code: Sex}\n"},
+        {"tables/Sex.yaml", "table: Sex\ncodes: {F: female}\n"},
+        {"identity/Patient.yaml", "identity: Patient\nkeys: [{identifier: any}]\n"},
+        {"overlays/site/segments/PID.Patient.yaml",
+         "extends: PID -> Patient\nremove: [birthDate]\nrules:\n"
+         "  - {after: gender, at: ZPI-2, to: language}\n"},
+        {"overlays/site/tables/Sex.yaml", "extends: Sex\ncodes: {W: female}\n"},
+    };
+    const hl7::Message message =
+        Parse("MSH|^~\\&|A|B|||2026||ADT^A01|1|P|2.5\nPID|1||7||||1980|W\nZPI|1|de\n");
+    const std::string base = Json(Build(files)->Map(message, TestContext()), "Patient");
+    EXPECT_NE(base.find("birthDate"), std::string::npos) << base;
+    const std::string site = Json(Build(files, {"site"})->Map(message, TestContext()), "Patient");
+    EXPECT_NE(site.find(R"("gender":"female","language":"de")"), std::string::npos) << site;
+    EXPECT_EQ(site.find("birthDate"), std::string::npos) << site;
+
+    files["overlays/site/segments/PID.Patient.yaml"] =
+        "extends: PID -> Patient\nremove: [birthDat]\n";
+    const auto broken = Content(files).Compile({"site"});
+    ASSERT_EQ(broken.errors.size(), 1u) << Lines(broken.errors);
+    EXPECT_EQ(broken.errors[0].ToString(),
+              "overlays/site/segments/PID.Patient.yaml:2:10: 'PID -> Patient' has no rule with id "
+              "'birthDat', did you mean 'birthDate'?");
+}
+
+TEST(TestRunner, NamesWhatIsWrongAtItsPlace) {
+    const Content::Files files = {
+        {"t.yaml",
+         "message: |\n  MSH|^~\\&|E|M|||2026||ADT^A08|1|P|2.5\n  PID|1||7||Roe\n"
+         "expect:\n  Patient.name.family: Doe\n  Patient.gender: male\n"
+         "cleared: {Patient: [birthDate]}\n"
+         "unmapped:\n  PID-5.1: no rule\n"}};
+    const Content content(files);
+    const TestReport report = RunTests(Shipped(), content.folder());
+    EXPECT_EQ(report.failed, 1u);
+    const std::string lines = Lines(report.failures);
+    for (const char* part : {"t.yaml:5:3: Patient.name.family: expected 'Doe', found 'Roe'",
+                             "t.yaml:6:3: Patient.gender: expected 'male', found 'absent'",
+                             "t.yaml:7:11: Patient: these are cleared:",
+                             "t.yaml:9:3: PID-1.1 is unmapped too: no rule",
+                             "t.yaml:9:3: PID-5.1 is mapped, or not valued"}) {
+        EXPECT_NE(lines.find(part), std::string::npos) << part << "\n" << lines;
+    }
+}
+
+}  // namespace
+}  // namespace carestream::mapping
