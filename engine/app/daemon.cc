@@ -131,6 +131,15 @@ std::vector<Error> Daemon::Start(const std::function<bool()>& stop_wanted) {
     if (auto applied = supervisor_->Apply(generation); !applied) return One(applied.error());
     ready_ = true;
     metrics_.OnCollect([this] { PublishGauges(); });
+    for (const auto& channel : supervisor_->Channels()) {
+        log_.Info("channel.listening", channel.source, {{"channel", channel.name}});
+    }
+    log_.Info("daemon.ready", "ready",
+              {{"version", Version()},
+               {"fhir", settings_.fhir_listen.ToString()},
+               {"admin", settings_.admin_listen.ToString()},
+               {"state", settings_.state.string()},
+               {"seconds", std::to_string((clock_.Now() - started_at_) / 1'000'000)}});
     return {};
 }
 
