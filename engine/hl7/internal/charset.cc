@@ -225,6 +225,8 @@ void MaskIso2022(std::string& bytes) {
 }  // namespace
 
 std::optional<Charset> FindCharset(std::string_view name) {
+    // The usual one, without a search.
+    if (name == "UNICODE UTF-8") return Charset{"UTF-8", Coding::kUtf8, Trail::kNone, false};
     const std::string folded = Fold(name);
     for (const Known& known : kKnown) {
         if (known.folded == folded) {

@@ -24,6 +24,18 @@ TEST(Text, Utf8RefusesOverlongAndSurrogates) {
     EXPECT_FALSE(IsUtf8("M\xFCller"));
 }
 
+TEST(Text, Utf8FindsABadByteAtEachPlace) {
+    for (std::size_t size = 1; size < 30; ++size) {
+        std::string text(size, 'a');
+        EXPECT_TRUE(IsUtf8(text));
+        for (std::size_t at = 0; at < size; ++at) {
+            std::string broken = text;
+            broken[at] = '\xFC';
+            EXPECT_FALSE(IsUtf8(broken)) << at << " of " << size;
+        }
+    }
+}
+
 TEST(Text, HexGivesBackTheBytes) {
     std::string bytes;
     ASSERT_TRUE(FromHex(ToHex(std::string("\0\xff z", 4)), bytes));
