@@ -24,6 +24,9 @@ public:
     void Run() {
         const Compiled& compiled = *detail_.compiled;
         criterion_.parameter_id = compiled.range_id;
+        // The index leaves the conditions of a place aside.
+        criterion_.lossy = std::any_of(compiled.sources.begin(), compiled.sources.end(),
+                                       [](const Source& source) { return source.conditional; });
         const bool absent = detail_.modifier == Modifier::kMissing;
         if (absent || detail_.modifier == Modifier::kNot) {
             criterion_.negated = absent ? detail_.wants_missing : true;
@@ -103,7 +106,6 @@ private:
         };
         for (const Source& source : compiled.sources) {
             add(source.leaf, source.space);
-            if (source.conditional) criterion_.lossy = true;
         }
         if (compiled.general) add(Leaf::kOther, compiled.general_space);
     }
@@ -214,15 +216,21 @@ private:
         };
         subject = subject &&
                   std::any_of(compiled.sources.begin(), compiled.sources.end(), is_patient_place);
+        // The column may hold a patient who stands in another place than the parameter's.
+        const bool covers = std::all_of(patient.begin(), patient.end(), [&](const Source& p) {
+            return std::any_of(compiled.sources.begin(), compiled.sources.end(),
+                               [&](const Source& source) { return source.space == p.space; });
+        });
+        if (subject && !covers) criterion_.lossy = true;
         for (const Wanted& wanted : detail_.wanted) {
             if (wanted.text.find('|') != std::string::npos) criterion_.lossy = true;
             for (const std::string& reference : wanted.references) {
                 const bool names_patient = reference.starts_with("Patient/");
                 if (subject && names_patient) criterion_.ids.push_back(reference.substr(8));
                 for (const Source& source : compiled.sources) {
+                    if (Refuses(source, reference)) criterion_.lossy = true;
                     const bool by_column = subject && names_patient && is_patient_place(source);
                     if (by_column && !source.repeats) continue;
-                    if (Refuses(source, reference)) criterion_.lossy = true;
                     Probe(source.space, kFormReference, reference);
                 }
             }
