@@ -1,0 +1,202 @@
+// Goal: searches over HTTP answer whole, paged, confined and honest Bundles. Method: a small
+// hospital on a real store; pages are followed link by link. (What each parameter finds is search's
+// and store's test.)
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "component/rest/rest_fixture.h"
+
+namespace carestream::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::UnorderedElementsAre;
+
+class RestSearchTest : public RestTest {
+protected:
+    void SetUp() override {
+        RestTest::SetUp();
+        for (const std::string id : {"ada", "bob"}) {
+            ASSERT_EQ(Put("Patient/" + id, R"({"resourceType":"Patient","id":")" + id +
+                                               R"(","name":[{"family":"Family)" + id + R"("}]})")
+                          .status,
+                      201);
+        }
+        for (int i = 0; i < 7; ++i) {
+            const std::string id = "o" + std::to_string(i);
+            const auto made = Put(
+                "Observation/" + id,
+                R"({"resourceType":"Observation","id":")" + id +
+                    R"(","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"718-7"}]},)" +
+                    R"("subject":{"reference":"Patient/)" + (i == 6 ? "bob" : "ada") +
+                    R"("},"effectiveDateTime":"2024-01-0)" + std::to_string(i + 1) +
+                    R"(T10:00:00Z","valueQuantity":{"value":)" + std::to_string(i) + R"(.5}})");
+            ASSERT_EQ(made.status, 201) << made.http.body;
+        }
+    }
+
+    std::vector<std::string> AllPages(std::string url, int* pages = nullptr) {
+        std::vector<std::string> ids;
+        for (int page = 0; page < 50 && !url.empty(); ++page) {
+            const auto reply = Follow(url);
+            EXPECT_EQ(reply.status, 200) << reply.http.body;
+            EXPECT_EQ(reply.Link("self"), url);
+            for (auto& id : reply.Ids()) ids.push_back(std::move(id));
+            url = reply.Link("next");
+            if (pages != nullptr) *pages = page + 1;
+        }
+        return ids;
+    }
+};
+
+TEST_F(RestSearchTest, FindsByGetAndByPost) {
+    const auto get = Get("Observation?code=http://loinc.org|718-7&date=ge2024-01-06");
+    ASSERT_EQ(get.status, 200) << get.http.body;
+    EXPECT_THAT(get.Ids(), UnorderedElementsAre("o5", "o6"));
+    EXPECT_EQ(get.body.TextOf("type"), "searchset");
+    EXPECT_EQ(get.body.Find("entry")->items()[0].TextOf("fullUrl"),
+              Base() + "/Observation/" + get.Ids()[0]);
+    const auto post = Send("POST", "/fhir/r4/Observation/_search",
+                           {{"Content-Type", "application/x-www-form-urlencoded"}},
+                           "code=http%3A%2F%2Floinc.org%7C718-7&date=ge2024-01-06");
+    ASSERT_EQ(post.status, 200) << post.http.body;
+    EXPECT_EQ(post.Ids(), get.Ids());
+    const auto mixed = Send("POST", "/fhir/r4/Observation/_search?date=ge2024-01-06",
+                            {{"Content-Type", "application/x-www-form-urlencoded"}}, "code=718-7");
+    EXPECT_EQ(mixed.Ids(), get.Ids());
+    EXPECT_EQ(
+        Send("POST", "/fhir/r4/Observation/_search", {{"Content-Type", "application/json"}}, "{}")
+            .status,
+        415);
+}
+
+TEST_F(RestSearchTest, BodiesAreThoseOfReads) {
+    const auto found = Get("Observation?_id=o3");
+    ASSERT_EQ(found.Ids(), std::vector<std::string>{"o3"});
+    EXPECT_EQ(*found.body.Find("entry")->items()[0].Find("resource"), Get("Observation/o3").body);
+}
+
+TEST_F(RestSearchTest, PagesAreCompleteAndStable) {
+    int pages = 0;
+    const auto ids = AllPages(Base() + "/Observation?_sort=-date&_count=2", &pages);
+    EXPECT_THAT(ids, ElementsAre("o6", "o5", "o4", "o3", "o2", "o1", "o0"));
+    EXPECT_EQ(pages, 4);
+    // A resource that arrives between two pages does not shift the others.
+    const auto first = Get("Observation?_sort=-date&_count=3");
+    ASSERT_EQ(Put("Observation/new", R"({"resourceType":"Observation","id":"new","status":"final",)"
+                                     R"("code":{"text":"x"},"effectiveDateTime":"2025-01-01"})")
+                  .status,
+              201);
+    const auto second = Follow(first.Link("next"));
+    EXPECT_THAT(second.Ids(), ElementsAre("o3", "o2", "o1"));
+}
+
+TEST_F(RestSearchTest, CursorsCannotBeForgedOrMoved) {
+    const auto first = Get("Observation?_sort=-date&_count=2");
+    const std::string next = first.Link("next");
+    const std::string cursor = next.substr(next.find("_page=") + 6);
+    EXPECT_EQ(Get("Observation?_sort=-date&_count=2&_page=" + cursor).status, 200);
+    std::string changed = cursor;
+    changed[20] = changed[20] == 'A' ? 'B' : 'A';
+    EXPECT_EQ(Get("Observation?_sort=-date&_count=2&_page=" + changed).status, 400);
+    EXPECT_EQ(Get("Observation?_sort=-date&_count=2&_page=").status, 200);
+    EXPECT_EQ(Get("Observation?_sort=date&_count=2&_page=" + cursor).status, 400);
+    EXPECT_EQ(Get("Observation?_sort=-date&_count=2&patient=ada&_page=" + cursor).status, 400);
+    EXPECT_EQ(Get("Encounter?_page=" + cursor).status, 400);
+    EXPECT_EQ(Get("Patient/ada/Observation?_sort=-date&_count=2&_page=" + cursor).status, 400);
+}
+
+TEST_F(RestSearchTest, PostedParametersStayOutOfUrls) {
+    const auto first = Send("POST", "/fhir/r4/Patient/_search",
+                            {{"Content-Type", "application/x-www-form-urlencoded"}},
+                            "name=Family&_count=1&_sort=_lastUpdated");
+    ASSERT_EQ(first.status, 200) << first.http.body;
+    ASSERT_EQ(first.Ids(), std::vector<std::string>{"ada"});
+    const std::string next = first.Link("next");
+    EXPECT_THAT(next, Not(HasSubstr("name")));
+    const auto second = Follow(next);
+    EXPECT_EQ(second.status, 200) << second.http.body;
+    EXPECT_EQ(second.Ids(), std::vector<std::string>{"bob"});
+    EXPECT_EQ(Send("GET", "/fhir/r4/Patient?name=x&" + next.substr(next.find('?') + 1)).status,
+              400);
+}
+
+TEST_F(RestSearchTest, CompartmentConfines) {
+    EXPECT_THAT(AllPages(Base() + "/Patient/ada/Observation?_count=4"),
+                UnorderedElementsAre("o0", "o1", "o2", "o3", "o4", "o5"));
+    EXPECT_THAT(Get("Patient/bob/Observation?code=718-7").Ids(), ElementsAre("o6"));
+    EXPECT_THAT(Get("Patient/nobody/Observation").Ids(), IsEmpty());
+    EXPECT_THAT(Get("Patient/ada/Observation?patient=bob").Ids(), IsEmpty());
+    EXPECT_EQ(Get("Patient/ada/Location").status, 404);
+    EXPECT_EQ(Get("Patient/ada/*").status, 501);
+    EXPECT_EQ(Get("Encounter/e/Observation").status, 404);
+}
+
+TEST_F(RestSearchTest, UnknownParametersAreNamedOrRefused) {
+    const auto lenient = Get("Observation?foo=SECRET&patient=bob");
+    EXPECT_EQ(lenient.status, 200);
+    EXPECT_THAT(lenient.Ids(), ElementsAre("o6"));
+    EXPECT_EQ(lenient.Ids("outcome").size(), 1u);
+    EXPECT_THAT(lenient.http.body, HasSubstr("\"expression\":[\"foo\"]"));
+    EXPECT_THAT(lenient.Link("self"), Not(HasSubstr("foo")));
+    EXPECT_THAT(lenient.http.body, Not(HasSubstr("SECRET")));
+    const auto strict = Get("Observation?foo=1&patient=bob", {{"Prefer", "handling=strict"}});
+    EXPECT_EQ(strict.status, 400);
+    EXPECT_EQ(strict.Issue(), "invalid|foo");
+    EXPECT_EQ(Get("Observation?date=never").status, 400);
+    EXPECT_EQ(Get("Observation?patient.name=x").status, 400);
+    EXPECT_EQ(Get("Observation?_count=x").status, 400);
+}
+
+TEST_F(RestSearchTest, IncludesAndTotals) {
+    const auto include = Get("Observation?_id=o6&_include=Observation:subject");
+    EXPECT_THAT(include.Ids(), ElementsAre("o6"));
+    EXPECT_THAT(include.Ids("include"), ElementsAre("bob"));
+    const auto reverse = Get("Patient?_id=bob&_revinclude=Observation:subject");
+    EXPECT_THAT(reverse.Ids("include"), ElementsAre("o6"));
+    EXPECT_EQ(Get("Observation?_total=accurate&_count=1").body.Find("total")->text(), "7");
+    EXPECT_EQ(Get("Observation?_count=1").body.Find("total"), nullptr);
+}
+
+TEST_F(RestSearchTest, GzipAndPretty) {
+    const auto packed = Get("Observation", {{"Accept-Encoding", "gzip"}});
+    EXPECT_EQ(packed.Header("Content-Encoding"), "gzip");
+    EXPECT_EQ(packed.Ids().size(), 7u);
+    const auto pretty = Get("Observation?_pretty=true&_count=3");
+    EXPECT_THAT(pretty.http.body, HasSubstr("\n  \"link\""));
+    EXPECT_THAT(Follow(pretty.Link("next")).http.body, HasSubstr("\n  \"link\""));
+}
+
+TEST_F(RestSearchTest, ManyReadersAndWritersAtOnce) {
+    std::atomic<int> wrong = 0;
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 8; ++t) {
+        threads.emplace_back([&, t] {
+            auto client = net::HttpClient::Connect(address_);
+            for (int i = 0; i < 30; ++i) {
+                const std::string id = "t" + std::to_string(t);
+                const auto put = client->Send(
+                    {.method = "PUT",
+                     .target = "/fhir/r4/Patient/" + id,
+                     .headers = {{"Content-Type", "application/fhir+json"}},
+                     .body = R"({"resourceType":"Patient","id":")" + id +
+                             R"(","name":[{"family":"N)" + std::to_string(i) + R"("}]})"});
+                const auto read = client->Send({.target = "/fhir/r4/Patient/" + id});
+                const bool own = put && read && put->status < 300 && read->body == put->body;
+                const auto search =
+                    client->Send({.target = "/fhir/r4/Observation?patient=ada&_count=2"});
+                if (!own || !search || search->status != 200) ++wrong;
+            }
+        });
+    }
+    for (auto& thread : threads) thread.join();
+    EXPECT_EQ(wrong, 0);
+}
+
+}  // namespace
+}  // namespace carestream::test
