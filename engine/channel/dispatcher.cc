@@ -39,7 +39,25 @@ bool SawAll(const std::vector<store::PendingMessage>& pending, int limit) {
     return pending.size() < static_cast<std::size_t>(limit) && bytes < store::kPendingBytesMax;
 }
 
-const char* NameOf(store::OutcomeStatus status) {
+// Of one channel; looked up once, not for every message.
+struct ChannelMeters {
+    ChannelMeters(telemetry::Metrics& metrics, const std::string& channel)
+        : seconds(metrics.histogram("carestream_processing_seconds",
+                                    "From receipt to committed effects.", {{"channel", channel}})) {
+        for (const auto status :
+             {store::OutcomeStatus::kProcessed, store::OutcomeStatus::kKept,
+              store::OutcomeStatus::kDeadLetter, store::OutcomeStatus::kDiscarded}) {
+            outcomes[status] =
+                &metrics.counter("carestream_outcomes_total", "Messages by what became of them.",
+                                 {{"channel", channel}, {"status", NameOf(status)}});
+        }
+    }
+    static const char* NameOf(store::OutcomeStatus status);
+    telemetry::Histogram& seconds;
+    std::map<store::OutcomeStatus, telemetry::Counter*> outcomes;
+};
+
+const char* ChannelMeters::NameOf(store::OutcomeStatus status) {
     switch (status) {
         case store::OutcomeStatus::kProcessed:
             return "processed";
@@ -100,6 +118,9 @@ struct Dispatcher::Core : std::enable_shared_from_this<Dispatcher::Core> {
     // `mutex`; a writer's callback may come while it is held and takes `mutex` alone.
     std::mutex order_mutex;
     std::deque<std::shared_ptr<Job>> order;
+
+    std::mutex meters_mutex;
+    std::map<std::string, ChannelMeters> meters;
 
     std::vector<std::thread> threads;
 
@@ -215,14 +236,12 @@ void Dispatcher::Core::Finish(const std::shared_ptr<Job>& job,
 
 void Dispatcher::Core::Count(const Job& job, const Processed& outcome) {
     const std::string channel = job.channel == nullptr ? "" : job.channel->settings.name;
-    metrics
-        .counter("carestream_outcomes_total", "Messages by what became of them.",
-                 {{"channel", channel}, {"status", NameOf(outcome.status)}})
-        .Add();
-    metrics
-        .histogram("carestream_processing_seconds", "From receipt to committed effects.",
-                   {{"channel", channel}})
-        .Observe(static_cast<double>(clock.Now() - job.write.received) / 1e6);
+    {
+        const std::lock_guard lock(meters_mutex);
+        ChannelMeters& of = meters.try_emplace(channel, metrics, channel).first->second;
+        of.outcomes.at(outcome.status)->Add();
+        of.seconds.Observe(static_cast<double>(clock.Now() - job.write.received) / 1e6);
+    }
     if (outcome.status != store::OutcomeStatus::kDeadLetter) return;
     log.Warn("message.dead_letter", outcome.reason,
              {{"channel", channel},
