@@ -18,6 +18,7 @@ namespace {
 
 constexpr int kReadMax = 256;  // messages of one look into the journal
 constexpr std::size_t kTailMax = 256;
+constexpr std::size_t kFinishedMax = 4096;
 constexpr std::size_t kTailBytesMax = 8u << 20;
 constexpr auto kSweepDelay = std::chrono::seconds(10);
 constexpr int kBackOffFirstMs = 100;
@@ -111,6 +112,9 @@ struct Dispatcher::Core : std::enable_shared_from_this<Dispatcher::Core> {
     std::optional<SteadyTime> sweep_due;
     std::deque<std::int64_t> replays;
     std::multimap<std::int64_t, std::function<void(const Processed&)>> waiters;
+    // The newest outcomes, oldest first: a copy may be told that its first is pending just before
+    // that one finishes, and would then wait for what has already happened.
+    std::deque<std::pair<std::int64_t, Processed>> finished;
     std::int64_t processed = 0;
     std::int64_t dead_letters = 0;
 
@@ -218,6 +222,8 @@ void Dispatcher::Core::Finish(const std::shared_ptr<Job>& job,
         for (auto it = first; it != last; ++it) waiting.push_back(std::move(it->second));
         waiters.erase(first, last);
         if (result) {
+            finished.emplace_back(job->write.seq, outcome);
+            if (finished.size() > kFinishedMax) finished.pop_front();
             ++processed;
             if (outcome.status == store::OutcomeStatus::kDeadLetter) ++dead_letters;
         }
@@ -430,12 +436,27 @@ void Dispatcher::Resynchronise() {
 void Dispatcher::Replay(const std::vector<std::int64_t>& seqs) {
     const std::lock_guard lock(core_->mutex);
     core_->replays.insert(core_->replays.end(), seqs.begin(), seqs.end());
+    std::erase_if(core_->finished, [&](const auto& entry) {
+        return std::find(seqs.begin(), seqs.end(), entry.first) != seqs.end();
+    });
     core_->feed.notify_one();
 }
 
 void Dispatcher::Await(std::int64_t seq, std::function<void(const Processed&)> done) {
-    const std::lock_guard lock(core_->mutex);
-    if (!core_->stop) core_->waiters.emplace(seq, std::move(done));
+    Processed outcome;
+    {
+        const std::lock_guard lock(core_->mutex);
+        if (core_->stop) return;
+        const auto entry =
+            std::find_if(core_->finished.rbegin(), core_->finished.rend(),
+                         [&](const auto& candidate) { return candidate.first == seq; });
+        if (entry == core_->finished.rend()) {
+            core_->waiters.emplace(seq, std::move(done));
+            return;
+        }
+        outcome = entry->second;
+    }
+    done(outcome);
 }
 
 DispatcherStatus Dispatcher::Status() const {

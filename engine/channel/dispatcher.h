@@ -64,8 +64,8 @@ public:
     void Resynchronise();
     // Messages that were reopened: pending again, and read by seq.
     void Replay(const std::vector<std::int64_t>& seqs);
-    // Calls `done` when this message gets its outcome; on a thread of the store. Call it before
-    // Accepted. Forgotten at Stop.
+    // Calls `done` when this message gets its outcome, on a thread of the store; at once, on the
+    // caller's, if it got it a moment ago. Call it before Accepted. Forgotten at Stop.
     void Await(std::int64_t seq, std::function<void(const Processed&)> done);
 
     [[nodiscard]] DispatcherStatus Status() const;
