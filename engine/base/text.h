@@ -21,13 +21,47 @@ namespace carestream {
 [[nodiscard]] std::string DidYouMean(std::string_view word,
                                      std::span<const std::string_view> candidates);
 
+[[nodiscard]] constexpr bool IsDigit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+// The value of a hexadecimal digit of either case, or -1.
+[[nodiscard]] constexpr int HexValue(char c) {
+    if (IsDigit(c)) return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
 [[nodiscard]] std::string ToHex(std::string_view bytes);
 [[nodiscard]] bool FromHex(std::string_view hex, std::string& bytes);
 
 // True if `bytes` is well-formed UTF-8 (no surrogates, no overlong forms).
 [[nodiscard]] bool IsUtf8(std::string_view bytes);
 
-// 32-bit and 64-bit FNV-1a: for tables and ids that must not change between builds; never for secrets.
+// Appends a code point up to 0x10FFFF. Inline: decoders call it for each character.
+inline void AppendUtf8(std::uint32_t point, std::string& out) {
+    const auto put = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
+    if (point < 0x80) {
+        put(point);
+        return;
+    }
+    if (point < 0x800) {
+        put(0xC0 | point >> 6);
+    } else {
+        if (point < 0x10000) {
+            put(0xE0 | point >> 12);
+        } else {
+            put(0xF0 | point >> 18);
+            put(0x80 | (point >> 12 & 0x3F));
+        }
+        put(0x80 | (point >> 6 & 0x3F));
+    }
+    put(0x80 | (point & 0x3F));
+}
+
+// 32-bit and 64-bit FNV-1a: for tables and ids that must not change between builds; never for
+// secrets.
 [[nodiscard]] constexpr std::uint32_t Fnv32(std::string_view text) {
     std::uint32_t hash = 2166136261u;
     for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;

@@ -4,8 +4,9 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
-#include <fstream>
 #include <sstream>
+
+#include "base/file.h"
 
 namespace carestream::config {
 
@@ -28,12 +29,16 @@ class YamlBuilder final : public YAML::EventHandler {
 public:
     explicit YamlBuilder(std::string file_name) : file_name_(std::move(file_name)) {}
 
-    Position At(const YAML::Mark& mark) const { return {file_name_, mark.line + 1, mark.column + 1}; }
+    Position At(const YAML::Mark& mark) const {
+        return {file_name_, mark.line + 1, mark.column + 1};
+    }
     Yaml Take() { return std::move(root_); }
 
     void OnDocumentStart(const YAML::Mark&) override {}
     void OnDocumentEnd() override {}
-    void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { Add(Make(mark, Yaml::Kind::kNull)); }
+    void OnNull(const YAML::Mark& mark, YAML::anchor_t) override {
+        Add(Make(mark, Yaml::Kind::kNull));
+    }
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
         throw Refusal{mark, "aliases (*name) are not allowed here; write the value out"};
     }
@@ -72,7 +77,8 @@ private:
         return yaml;
     }
     void Open(const YAML::Mark& mark, Yaml::Kind kind) {
-        if (stack_.size() >= kDepthMax) throw Refusal{mark, "nested deeper than 64 levels", Code::kLimit};
+        if (stack_.size() >= kDepthMax)
+            throw Refusal{mark, "nested deeper than 64 levels", Code::kLimit};
         stack_.push_back({Make(mark, kind), false, {}, {}});
     }
     void Close() {
@@ -143,12 +149,10 @@ Result<Yaml> Yaml::Parse(std::string_view text, const std::string& file_name) {
 
 Result<Yaml> Yaml::ParseFile(const std::filesystem::path& file, const std::string& display_name) {
     const std::string name = display_name.empty() ? file.string() : display_name;
-    std::ifstream stream(file, std::ios::binary);
-    if (!stream) return Fail(Code::kNotFound, "cannot be read", name);
-    std::ostringstream text;
-    text << stream.rdbuf();
-    if (text.str().size() > kFileBytesMax) return Fail(Code::kLimit, "larger than 1 MiB", name);
-    return Parse(text.str(), name);
+    const auto text = ReadFile(file);
+    if (!text) return Fail(text.error().code, text.error().message, name);
+    if (text->size() > kFileBytesMax) return Fail(Code::kLimit, "larger than 1 MiB", name);
+    return Parse(*text, name);
 }
 
 }  // namespace carestream::config

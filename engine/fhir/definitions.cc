@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "base/file.h"
 #include "fhir/internal/code_table.h"
 #include "fhir/internal/search_table.h"
 #include "fhir/internal/table.h"
@@ -16,7 +17,7 @@ class Tables final : public Definitions {
 public:
     Result<void> Read(const std::filesystem::path& folder) {
         const auto read = [&](std::string& text, const char* file, auto&& load) -> Result<void> {
-            auto content = internal::ReadTable(folder / file);
+            auto content = ReadFile(folder / file);
             if (!content) return Fail(std::move(content).error());
             text = std::move(*content);
             return load(std::string_view(text), std::string_view(file));

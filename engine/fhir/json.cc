@@ -12,10 +12,6 @@ namespace carestream::fhir {
 
 namespace {
 
-bool IsDigit(char c) {
-    return c >= '0' && c <= '9';
-}
-
 // Bytes at which the text of a string stops being plain: quote, backslash, control characters.
 constexpr auto kStops = [] {
     std::array<bool, 256> stops{};
@@ -23,32 +19,6 @@ constexpr auto kStops = [] {
     stops['"'] = stops['\\'] = true;
     return stops;
 }();
-
-int HexValue(char c) {
-    if (IsDigit(c)) return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
-void AppendUtf8(std::uint32_t code, std::string& out) {
-    const auto put = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
-    if (code < 0x80) {
-        put(code);
-    } else if (code < 0x800) {
-        put(0xC0 | code >> 6);
-        put(0x80 | (code & 0x3F));
-    } else if (code < 0x10000) {
-        put(0xE0 | code >> 12);
-        put(0x80 | (code >> 6 & 0x3F));
-        put(0x80 | (code & 0x3F));
-    } else {
-        put(0xF0 | code >> 18);
-        put(0x80 | (code >> 12 & 0x3F));
-        put(0x80 | (code >> 6 & 0x3F));
-        put(0x80 | (code & 0x3F));
-    }
-}
 
 // Builds the tree while it reads. The stack holds addresses of the containers under construction: a
 // parent is not appended to while a child is open, so the addresses stay valid.

@@ -1,10 +1,9 @@
 #include "hl7/tables.h"
 
-#include <fstream>
 #include <functional>
 #include <map>
-#include <sstream>
 
+#include "base/file.h"
 #include "base/text.h"
 
 namespace carestream::hl7 {
@@ -21,14 +20,7 @@ public:
     // Calls `use(cells)` per line; stops at its first error.
     Result<void> Read(
         const std::function<Result<void>(const std::vector<std::string_view>&)>& use) {
-        std::ifstream file(path_, std::ios::binary);
-        if (!file) {
-            return Fail(
-                Error{Code::kNotFound, "cannot be read", {}, {path_.string(), 0, 0}, 0, false});
-        }
-        std::ostringstream text;
-        text << file.rdbuf();
-        const std::string content = std::move(text).str();
+        CARESTREAM_ASSIGN(content, ReadFile(path_));
         for (const std::string_view row : Split(content, '\n')) {
             ++line_;
             if (line_ == 1 || row.empty()) continue;

@@ -2,33 +2,13 @@
 
 #include <utility>
 
+#include "base/text.h"
+
 namespace carestream::fhir::path {
 namespace {
 
-bool IsDigit(char c) {
-    return c >= '0' && c <= '9';
-}
 bool IsNameStart(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
-void AppendUtf8(unsigned point, std::string& out) {
-    const auto put = [&](unsigned value) { out += static_cast<char>(value); };
-    if (point < 0x80) {
-        put(point);
-    } else if (point < 0x800) {
-        put(0xC0 | point >> 6);
-        put(0x80 | (point & 0x3F));
-    } else if (point < 0x10000) {
-        put(0xE0 | point >> 12);
-        put(0x80 | (point >> 6 & 0x3F));
-        put(0x80 | (point & 0x3F));
-    } else {
-        put(0xF0 | point >> 18);
-        put(0x80 | (point >> 12 & 0x3F));
-        put(0x80 | (point >> 6 & 0x3F));
-        put(0x80 | (point & 0x3F));
-    }
 }
 
 }  // namespace
@@ -59,17 +39,9 @@ Result<void> Lexer::SkipBlanks() {
 bool Lexer::HexUnit(unsigned& unit) {
     unit = 0;
     for (int i = 0; i < 4; ++i) {
-        const char c = Peek();
-        unsigned digit = 0;
-        if (IsDigit(c))
-            digit = static_cast<unsigned>(c - '0');
-        else if (c >= 'a' && c <= 'f')
-            digit = static_cast<unsigned>(c - 'a' + 10);
-        else if (c >= 'A' && c <= 'F')
-            digit = static_cast<unsigned>(c - 'A' + 10);
-        else
-            return false;
-        unit = unit * 16 + digit;
+        const int digit = HexValue(Peek());
+        if (digit < 0) return false;
+        unit = unit * 16 + static_cast<unsigned>(digit);
         ++at_;
     }
     return true;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/text.h"
 #include "fhir/validator.h"
 
 namespace carestream::fhir {
@@ -12,9 +13,6 @@ namespace {
 
 using std::string_view;
 
-bool IsDigit(char c) {
-    return c >= '0' && c <= '9';
-}
 bool IsSpace(char c) {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }

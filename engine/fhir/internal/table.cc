@@ -1,21 +1,8 @@
 #include "fhir/internal/table.h"
 
-#include <fstream>
 #include <utility>
 
 namespace carestream::fhir::internal {
-
-Result<std::string> ReadTable(const std::filesystem::path& path) {
-    std::error_code failed;
-    const auto size = std::filesystem::file_size(path, failed);
-    std::ifstream in(path, std::ios::binary);
-    if (failed || !in) return Fail(Code::kNotFound, "cannot be read", path.string());
-    std::string text(size, '\0');
-    if (!in.read(text.data(), static_cast<std::streamsize>(size))) {
-        return Fail(Code::kNotFound, "cannot be read whole", path.string());
-    }
-    return text;
-}
 
 bool TableReader::Next() {
     while (at_ < text_.size()) {

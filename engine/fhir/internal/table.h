@@ -2,16 +2,12 @@
 // Reads a line table of schemas/fhir/r4: '#' lines are comments, cells are separated by tabs,
 // missing cells at the end are empty.
 #include <array>
-#include <filesystem>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
 
 namespace carestream::fhir::internal {
-
-// Whole file. Error: kNotFound with the path.
-[[nodiscard]] Result<std::string> ReadTable(const std::filesystem::path& path);
 
 // Iterates over lines; the views point into `text`.
 class TableReader {

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
-#include <sstream>
 
+#include "base/file.h"
 #include "base/text.h"
 
 namespace carestream::mapping::internal {
@@ -55,19 +54,16 @@ public:
 private:
     void ReadFile(const fs::path& file, const std::string& name, const Folder& folder,
                   bool overlay) {
-        std::ifstream stream(file, std::ios::binary);
-        std::ostringstream buffer;
-        buffer << stream.rdbuf();
-        const std::string text = buffer.str();
+        const auto text = carestream::ReadFile(file);
         constexpr std::size_t kFileBytesMax = 1u << 20;
-        if (!stream || text.size() > kFileBytesMax) {
-            problems_.Add({name, 0, 0}, stream ? "larger than 1 MiB" : "cannot be read");
+        if (!text || text->size() > kFileBytesMax) {
+            problems_.Add({name, 0, 0}, text ? "larger than 1 MiB" : text.error().message);
             return;
         }
-        for (const std::string_view part : {std::string_view(name), std::string_view(text)}) {
+        for (const std::string_view part : {std::string_view(name), std::string_view(*text)}) {
             hash_ = (hash_ ^ Fnv64(part)) * 1099511628211ull;
         }
-        auto parsed = config::Yaml::Parse(text, name);
+        auto parsed = config::Yaml::Parse(*text, name);
         if (!parsed) {
             library_.broken.insert(file.stem().string());
             problems_.Add(std::move(parsed).error());

@@ -1,10 +1,10 @@
 #include "store/internal/migrate.h"
 
 #include <algorithm>
-#include <fstream>
 #include <iterator>
 #include <map>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "crypto/hmac.h"
 #include "store/internal/lock.h"
@@ -36,9 +36,8 @@ Result<std::vector<Migration>> ReadFolder(const fs::path& folder) {
     for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
         Migration migration{VersionOf(entry.path()), entry.path(), {}, {}};
         if (migration.version == 0) continue;
-        std::ifstream in(migration.file, std::ios::binary);
-        migration.sql.assign(std::istreambuf_iterator<char>(in), {});
-        if (!in) return Fail(Code::kInvalid, "cannot be read", migration.file.string());
+        CARESTREAM_ASSIGN(sql, ReadFile(migration.file));
+        migration.sql = std::move(sql);
         const crypto::Digest digest = crypto::Sha256(migration.sql);
         migration.sha256 = ToHex({reinterpret_cast<const char*>(digest.data()), digest.size()});
         migrations.push_back(std::move(migration));

@@ -44,6 +44,15 @@ TEST(Text, HexGivesBackTheBytes) {
     EXPECT_FALSE(FromHex("zz", bytes));
 }
 
+TEST(Text, WritesEveryCodePointAsUtf8) {
+    std::string text;
+    for (const std::uint32_t point : {0x41u, 0x7Fu, 0x80u, 0x7FFu, 0x800u, 0xFFFFu, 0x10000u, 0x10FFFFu}) {
+        AppendUtf8(point, text);
+    }
+    EXPECT_EQ(text,
+              "A\x7F\xC2\x80\xDF\xBF\xE0\xA0\x80\xEF\xBF\xBF\xF0\x90\x80\x80\xF4\x8F\xBF\xBF");
+}
+
 TEST(Clock, FormatsInstants) {
     EXPECT_EQ(FormatInstant(0), "1970-01-01T00:00:00.000Z");
     EXPECT_EQ(FormatInstant(1764014828123456, false), "2025-11-24T20:07:08.123456Z");
