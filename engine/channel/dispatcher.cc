@@ -115,6 +115,7 @@ struct Dispatcher::Core : std::enable_shared_from_this<Dispatcher::Core> {
     // The newest outcomes, oldest first: a copy may be told that its first is pending just before
     // that one finishes, and would then wait for what has already happened.
     std::deque<std::pair<std::int64_t, Processed>> finished;
+    std::int64_t finished_newest = 0;  // highest seq that finished
     std::int64_t processed = 0;
     std::int64_t dead_letters = 0;
 
@@ -223,6 +224,7 @@ void Dispatcher::Core::Finish(const std::shared_ptr<Job>& job,
         waiters.erase(first, last);
         if (result) {
             finished.emplace_back(job->write.seq, outcome);
+            finished_newest = std::max(finished_newest, job->write.seq);
             if (finished.size() > kFinishedMax) finished.pop_front();
             ++processed;
             if (outcome.status == store::OutcomeStatus::kDeadLetter) ++dead_letters;
@@ -447,9 +449,12 @@ void Dispatcher::Await(std::int64_t seq, std::function<void(const Processed&)> d
     {
         const std::lock_guard lock(core_->mutex);
         if (core_->stop) return;
+        // A new message is newer than all that finished: only copies are looked for.
         const auto entry =
-            std::find_if(core_->finished.rbegin(), core_->finished.rend(),
-                         [&](const auto& candidate) { return candidate.first == seq; });
+            seq > core_->finished_newest
+                ? core_->finished.rend()
+                : std::find_if(core_->finished.rbegin(), core_->finished.rend(),
+                               [&](const auto& candidate) { return candidate.first == seq; });
         if (entry == core_->finished.rend()) {
             core_->waiters.emplace(seq, std::move(done));
             return;
