@@ -1,10 +1,9 @@
 #include "app/settings.h"
 
-#include <unistd.h>
-
 #include <charconv>
 
 #include "adapters/mllp/source.h"
+#include "base/home.h"
 #include "config/units.h"
 
 namespace carestream::app {
@@ -155,11 +154,6 @@ std::map<std::string, store::Tenant> ReadTenants(const config::Values& values,
     return tenants;
 }
 
-// As the command line finds it: see tools/carestream/admin_client.cc.
-fs::path DefaultState(const fs::path& home) {
-    return ::geteuid() == 0 ? fs::path("/var/lib/carestream") : home / "var";
-}
-
 void ReadFhir(const config::Values& fhir, Settings& settings, std::vector<Error>& errors) {
     if (const auto address = net::ParseAddress(fhir.String("listen"))) {
         settings.fhir_listen = *address;
@@ -274,7 +268,7 @@ ReadSettings ReadSettingsFile(const fs::path& file, const fs::path& home) {
     const config::Values& values = parsed.values;
     Settings& settings = read.settings;
     settings.state = values.String("state").empty()
-                         ? DefaultState(home)
+                         ? DefaultStateFolder(home)
                          : fs::absolute(fs::path(values.String("state")));
     settings.channels = (folder / values.String("channels")).lexically_normal();
     settings.mappings = values.String("mappings").empty()

@@ -1,5 +1,7 @@
 #include "base/home.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
 
 namespace carestream {
@@ -13,7 +15,8 @@ Result<std::filesystem::path> FindHome() {
     };
     if (const char* home = std::getenv("CARESTREAM_HOME"); home != nullptr && *home != '\0') {
         if (holds(home)) return fs::path(home);
-        return Fail(Code::kNotFound, "CARESTREAM_HOME names no folder with mappings/ and schemas/", home);
+        return Fail(Code::kNotFound, "CARESTREAM_HOME names no folder with mappings/ and schemas/",
+                    home);
     }
     std::error_code error;
     fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();
@@ -23,6 +26,10 @@ Result<std::filesystem::path> FindHome() {
     }
     return Fail(Code::kNotFound,
                 "no folder above the program holds mappings/ and schemas/; set CARESTREAM_HOME");
+}
+
+std::filesystem::path DefaultStateFolder(const std::filesystem::path& home) {
+    return geteuid() == 0 ? std::filesystem::path("/var/lib/carestream") : home / "var";
 }
 
 }  // namespace carestream

@@ -10,4 +10,8 @@ namespace carestream {
 // and schemas/. Error: kNotFound, with the variable named.
 [[nodiscard]] Result<std::filesystem::path> FindHome();
 
+// Where the daemon writes when nobody said otherwise: /var/lib/carestream for root, else var/ of
+// `home`.
+[[nodiscard]] std::filesystem::path DefaultStateFolder(const std::filesystem::path& home);
+
 }  // namespace carestream

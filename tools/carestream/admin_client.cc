@@ -14,33 +14,15 @@ std::filesystem::path StateFolder() {
     if (const char* state = std::getenv("CARESTREAM_STATE"); state != nullptr && *state != '\0') {
         return state;
     }
-    if (geteuid() == 0) return "/var/lib/carestream";
     const auto home = FindHome();
-    return home ? *home / "var" : std::filesystem::path("var");
-}
-
-std::string PercentEncode(std::string_view text) {
-    static constexpr char kHex[] = "0123456789ABCDEF";
-    std::string encoded;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        const bool plain = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
-                           (byte >= 'a' && byte <= 'z') || std::string_view("-._~").find(c) != std::string_view::npos;
-        if (plain) {
-            encoded += c;
-        } else {
-            encoded += '%';
-            encoded += kHex[byte >> 4];
-            encoded += kHex[byte & 15];
-        }
-    }
-    return encoded;
+    return DefaultStateFolder(home ? *home : std::filesystem::path());
 }
 
 Result<fhir::Node> AskDaemon(const std::filesystem::path& state, const std::string& method,
                              const std::string& target, const std::string& body) {
     const std::string socket = (state / "admin.sock").string();
-    auto client = net::HttpClient::Connect(net::Address{.host = {}, .port = 0, .unix_path = socket}, {.timeout_ms = 120'000});
+    auto client = net::HttpClient::Connect(net::Address{.host = {}, .port = 0, .unix_path = socket},
+                                           {.timeout_ms = 120'000});
     if (!client) {
         return Fail(Code::kUnavailable,
                     "no daemon answers at " + socket +
@@ -48,7 +30,8 @@ Result<fhir::Node> AskDaemon(const std::filesystem::path& state, const std::stri
     }
     const char* login = std::getenv("USER");
     net::ClientRequest request{.method = method, .target = target};
-    request.headers.emplace_back("X-Carestream-Actor", login != nullptr ? login : std::to_string(geteuid()));
+    request.headers.emplace_back("X-Carestream-Actor",
+                                 login != nullptr ? login : std::to_string(geteuid()));
     request.body = body;
     if (!body.empty()) request.headers.emplace_back("Content-Type", "application/json");
     CARESTREAM_ASSIGN(response, client->Send(request));

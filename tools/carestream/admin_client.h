@@ -8,15 +8,13 @@
 
 namespace carestream::cli {
 
-// $CARESTREAM_STATE, else /var/lib/carestream for root, else var/ of the house: as conf/carestream.yaml.
+// $CARESTREAM_STATE, else /var/lib/carestream for root, else var/ of the house: as
+// conf/carestream.yaml.
 [[nodiscard]] std::filesystem::path StateFolder();
 
 // Errors: kUnavailable (no daemon answers there), or what the daemon said.
 [[nodiscard]] Result<fhir::Node> AskDaemon(const std::filesystem::path& state,
                                            const std::string& method, const std::string& target,
                                            const std::string& body = {});
-
-// For targets: percent-encodes everything but letters, digits and "-._~".
-[[nodiscard]] std::string PercentEncode(std::string_view text);
 
 }  // namespace carestream::cli

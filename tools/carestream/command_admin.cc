@@ -7,6 +7,7 @@
 
 #include "admin_client.h"
 #include "fhir/json.h"
+#include "net/url.h"
 #include "terminal.h"
 
 namespace carestream::cli {
@@ -39,15 +40,18 @@ std::string Padded(std::string text, std::size_t width) {
 }
 
 Style StyleOf(const std::string& status) {
-    if (status == "processed" || status == "ready" || status == "AA" || status == "CA") return Style::kGreen;
-    return status == "pending" || status == "kept" || status == "starting" ? Style::kYellow : Style::kRed;
+    if (status == "processed" || status == "ready" || status == "AA" || status == "CA")
+        return Style::kGreen;
+    return status == "pending" || status == "kept" || status == "starting" ? Style::kYellow
+                                                                           : Style::kRed;
 }
 
 void PrintMessageRow(const Node& message) {
     const std::string status = Text(message, "status");
     std::cout << Padded(Text(message, "seq"), 8) << ' ' << Padded(Text(message, "received"), 25)
               << Padded(Text(message, "channel"), 14) << Padded(Text(message, "event"), 9)
-              << Padded(Text(message, "answer"), 3) << ' ' << Paint(StyleOf(status), Padded(status, 12));
+              << Padded(Text(message, "answer"), 3) << ' '
+              << Paint(StyleOf(status), Padded(status, 12));
     const std::string path = Text(message, "path");
     const std::string reason = Text(message, "reason");
     if (!reason.empty()) std::cout << "  " << (path.empty() ? reason : path + ": " + reason);
@@ -61,7 +65,9 @@ int PrintMessages(const Node& list, const std::string& none) {
         std::cout << none << '\n';
         return 0;
     }
-    std::cout << Paint(Style::kDim, "seq      received                 channel       event    ack status") << '\n';
+    std::cout << Paint(Style::kDim,
+                       "seq      received                 channel       event    ack status")
+              << '\n';
     for (const Node& row : rows->items()) PrintMessageRow(row);
     return 0;
 }
@@ -97,17 +103,19 @@ void PrintLoss(const Node& loss) {
 
 int PrintMessage(const Node& message) {
     const std::string status = Text(message, "status");
-    std::cout << Paint(Style::kBold, "Message " + Text(message, "seq")) << "  " << Text(message, "event")
-              << "  on " << Text(message, "channel") << "\nreceived " << Text(message, "received")
-              << "\nACK sent " << Paint(StyleOf(Text(message, "answer")), Text(message, "answer"))
-              << "\nstatus   " << Paint(StyleOf(status), status) << ", attempts " << Text(message, "attempts")
+    std::cout << Paint(Style::kBold, "Message " + Text(message, "seq")) << "  "
+              << Text(message, "event") << "  on " << Text(message, "channel") << "\nreceived "
+              << Text(message, "received") << "\nACK sent "
+              << Paint(StyleOf(Text(message, "answer")), Text(message, "answer")) << "\nstatus   "
+              << Paint(StyleOf(status), status) << ", attempts " << Text(message, "attempts")
               << '\n';
     if (const std::string reason = Text(message, "reason"); !reason.empty()) {
-        std::cout << "reason   " << Text(message, "stage") << ' ' << Text(message, "path") << ": " << reason << '\n';
+        std::cout << "reason   " << Text(message, "stage") << ' ' << Text(message, "path") << ": "
+                  << reason << '\n';
     }
     if (const std::string map = Text(message, "map"); !map.empty()) {
-        std::cout << "map      " << map << " version " << Text(message, "map_version") << ", generation "
-                  << Text(message, "generation") << '\n';
+        std::cout << "map      " << map << " version " << Text(message, "map_version")
+                  << ", generation " << Text(message, "generation") << '\n';
     }
     std::cout << Paint(Style::kBold, "Resources") << '\n';
     const Node* resources = message.Find("resources");
@@ -115,11 +123,13 @@ int PrintMessage(const Node& message) {
     if (resources != nullptr) {
         for (const Node& resource : resources->items()) {
             const Node* created = resource.Find("created");
-            std::cout << "  " << Text(resource, "reference") << "  version " << Text(resource, "version")
+            std::cout << "  " << Text(resource, "reference") << "  version "
+                      << Text(resource, "version")
                       << (created != nullptr && created->boolean() ? "  created" : "") << '\n';
         }
     }
-    if (const Node* loss = message.Find("loss"); loss != nullptr && loss->IsObject()) PrintLoss(*loss);
+    if (const Node* loss = message.Find("loss"); loss != nullptr && loss->IsObject())
+        PrintLoss(*loss);
     PrintRaw(Text(message, "raw"));
     return 0;
 }
@@ -130,8 +140,10 @@ std::string FilterBody(const DeadLetterOptions& options) {
         Node& seqs = body.Set("seqs", Node::Array());
         for (const std::int64_t seq : options.seqs) seqs.Append(Node::Number(std::to_string(seq)));
     }
-    const std::pair<const char*, const std::string*> members[] = {
-        {"channel", &options.channel}, {"stage", &options.stage}, {"path", &options.path}, {"reason", &options.reason}};
+    const std::pair<const char*, const std::string*> members[] = {{"channel", &options.channel},
+                                                                  {"stage", &options.stage},
+                                                                  {"path", &options.path},
+                                                                  {"reason", &options.reason}};
     for (const auto& [name, value] : members) {
         if (!value->empty()) body.Set(name, Node::String(*value));
     }
@@ -145,8 +157,9 @@ bool NamesNothing(const DeadLetterOptions& options) {
 }
 
 int RefuseAll() {
-    PrintError("name messages by their numbers, or narrow by --channel, --stage, --path or --reason "
-               "(`carestream deadletters groups` shows them)");
+    PrintError(
+        "name messages by their numbers, or narrow by --channel, --stage, --path or --reason "
+        "(`carestream deadletters groups` shows them)");
     return 2;
 }
 
@@ -156,10 +169,13 @@ int Status(const AdminOptions& admin) {
     return Ask(admin, "GET", "/status", {}, [](const Node& status) {
         const std::string state = Text(status, "state");
         std::cout << Paint(StyleOf(state), Text(status, "headline"));
-        if (const std::string since = Text(status, "since"); !since.empty()) std::cout << ", since " << since;
-        if (const std::string remedy = Text(status, "remedy"); !remedy.empty()) std::cout << ": " << remedy;
-        std::cout << "\nversion " << Text(status, "version") << ", generation " << Text(status, "generation")
-                  << ", up " << Text(status, "uptime_seconds") << " s\npending " << Text(status, "pending");
+        if (const std::string since = Text(status, "since"); !since.empty())
+            std::cout << ", since " << since;
+        if (const std::string remedy = Text(status, "remedy"); !remedy.empty())
+            std::cout << ": " << remedy;
+        std::cout << "\nversion " << Text(status, "version") << ", generation "
+                  << Text(status, "generation") << ", up " << Text(status, "uptime_seconds")
+                  << " s\npending " << Text(status, "pending");
         if (const std::string oldest = Text(status, "oldest_pending"); !oldest.empty()) {
             std::cout << " (oldest received " << oldest << ")";
         }
@@ -168,8 +184,10 @@ int Status(const AdminOptions& admin) {
         if (const Node* channels = status.Find("channels")) {
             for (const Node& channel : channels->items()) {
                 const Node* listening = channel.Find("listening");
-                std::cout << "  " << Padded(Text(channel, "name"), 16) << Padded(Text(channel, "source"), 26)
-                          << (listening != nullptr && listening->boolean() ? "listening" : "not listening")
+                std::cout << "  " << Padded(Text(channel, "name"), 16)
+                          << Padded(Text(channel, "source"), 26)
+                          << (listening != nullptr && listening->boolean() ? "listening"
+                                                                           : "not listening")
                           << ", received " << Text(channel, "received") << '\n';
             }
         }
@@ -189,24 +207,32 @@ int Reload(const AdminOptions& admin) {
 
 int Channels(const AdminOptions& admin) {
     return Ask(admin, "GET", "/channels", {}, [](const Node& answer) {
-        std::cout << Paint(Style::kDim, "channel         source                    links  received  nacked  last received")
+        std::cout << Paint(Style::kDim,
+                           "channel         source                    links  received  nacked  "
+                           "last received")
                   << '\n';
         if (const Node* channels = answer.Find("channels")) {
             for (const Node& channel : channels->items()) {
-                std::cout << Padded(Text(channel, "name"), 16) << Padded(Text(channel, "source"), 26)
-                          << Padded(Text(channel, "connections"), 7) << Padded(Text(channel, "received"), 10)
-                          << Padded(Text(channel, "nacked"), 8) << Text(channel, "last_received") << '\n';
+                std::cout << Padded(Text(channel, "name"), 16)
+                          << Padded(Text(channel, "source"), 26)
+                          << Padded(Text(channel, "connections"), 7)
+                          << Padded(Text(channel, "received"), 10)
+                          << Padded(Text(channel, "nacked"), 8) << Text(channel, "last_received")
+                          << '\n';
             }
         }
         return 0;
     });
 }
 
-int FindMessages(const AdminOptions& admin, const std::string& kind, const std::string& value, int limit) {
-    const std::string target = "/messages?kind=" + PercentEncode(kind) + "&value=" + PercentEncode(value) +
+int FindMessages(const AdminOptions& admin, const std::string& kind, const std::string& value,
+                 int limit) {
+    const std::string target = "/messages?kind=" + net::PercentEncode(kind) +
+                               "&value=" + net::PercentEncode(value) +
                                "&limit=" + std::to_string(limit);
     return Ask(admin, "GET", target, {}, [](const Node& list) {
-        return PrintMessages(list, "No message carries it. Values are compared exactly, leading zeros included.");
+        return PrintMessages(
+            list, "No message carries it. Values are compared exactly, leading zeros included.");
     });
 }
 
@@ -216,10 +242,12 @@ int ShowMessage(const AdminOptions& admin, std::int64_t seq) {
 
 int ListDeadLetters(const AdminOptions& admin, const DeadLetterOptions& options) {
     std::string target = "/deadletters?limit=" + std::to_string(options.limit);
-    const std::pair<const char*, const std::string*> members[] = {
-        {"channel", &options.channel}, {"stage", &options.stage}, {"path", &options.path}, {"reason", &options.reason}};
+    const std::pair<const char*, const std::string*> members[] = {{"channel", &options.channel},
+                                                                  {"stage", &options.stage},
+                                                                  {"path", &options.path},
+                                                                  {"reason", &options.reason}};
     for (const auto& [name, value] : members) {
-        if (!value->empty()) target += std::string("&") + name + "=" + PercentEncode(*value);
+        if (!value->empty()) target += std::string("&") + name + "=" + net::PercentEncode(*value);
     }
     return Ask(admin, "GET", target, {},
                [](const Node& list) { return PrintMessages(list, "No dead letters."); });
@@ -232,7 +260,8 @@ int GroupDeadLetters(const AdminOptions& admin) {
             std::cout << "No dead letters.\n";
             return 0;
         }
-        std::cout << Paint(Style::kDim, "count   stage     path            first..last   reason") << '\n';
+        std::cout << Paint(Style::kDim, "count   stage     path            first..last   reason")
+                  << '\n';
         for (const Node& group : groups->items()) {
             std::cout << Padded(Text(group, "count"), 8) << Padded(Text(group, "stage"), 10)
                       << Padded(Text(group, "path"), 16)
@@ -247,7 +276,8 @@ int ReplayDeadLetters(const AdminOptions& admin, const DeadLetterOptions& option
     if (NamesNothing(options)) return RefuseAll();
     return Ask(admin, "POST", "/deadletters/replay", FilterBody(options), [](const Node& answer) {
         const Node* seqs = answer.Find("replayed");
-        std::cout << (seqs == nullptr ? 0 : seqs->items().size()) << " messages are processed again\n";
+        std::cout << (seqs == nullptr ? 0 : seqs->items().size())
+                  << " messages are processed again\n";
         return 0;
     });
 }

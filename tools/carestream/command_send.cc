@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "adapters/mllp/client.h"
+#include "fhir/json.h"
 #include "hl7/batch.h"
 #include "terminal.h"
 
@@ -25,14 +26,16 @@ Result<std::vector<std::string>> ReadMessages(const std::vector<std::string>& pa
             continue;
         }
         for (const auto& entry : fs::recursive_directory_iterator(path)) {
-            if (entry.is_regular_file() && entry.path().extension() == ".hl7") files.push_back(entry.path());
+            if (entry.is_regular_file() && entry.path().extension() == ".hl7")
+                files.push_back(entry.path());
         }
     }
     std::sort(files.begin(), files.end());
     std::vector<std::string> messages;
     for (const std::string& file : files) {
         CARESTREAM_ASSIGN(text, ReadFileOrStdin(file));
-        for (const std::string_view message : hl7::SplitMessages(text)) messages.emplace_back(message);
+        for (const std::string_view message : hl7::SplitMessages(text))
+            messages.emplace_back(message);
     }
     if (messages.empty()) return Fail(Code::kInvalid, "no HL7 message in the given files");
     return messages;
@@ -47,10 +50,13 @@ std::int64_t Accepted(const SendReport& report) {
 }
 
 void PrintJson(const SendReport& report) {
-    std::cout << "{\"sent\":" << report.sent << ",\"answered\":" << report.answered << ",\"codes\":{";
+    std::cout << "{\"sent\":" << report.sent << ",\"answered\":" << report.answered
+              << ",\"codes\":{";
     const char* comma = "";
     for (const auto& [code, count] : report.codes) {
-        std::cout << comma << '"' << code << "\":" << count;
+        std::string name;
+        fhir::WriteJsonString(code, name);  // MSA-1 is the peer's text
+        std::cout << comma << name << ':' << count;
         comma = ",";
     }
     std::cout << "},\"seconds\":" << report.seconds << ",\"p50_ms\":" << report.p50_ms
@@ -58,19 +64,21 @@ void PrintJson(const SendReport& report) {
 }
 
 void PrintReport(const SendReport& report) {
-    std::cout << std::fixed << std::setprecision(2) << report.answered << " of " << report.sent << " answered in "
-              << report.seconds << " s";
+    std::cout << std::fixed << std::setprecision(2) << report.answered << " of " << report.sent
+              << " answered in " << report.seconds << " s";
     if (report.seconds > 0) {
-        std::cout << " (" << std::setprecision(0) << static_cast<double>(report.answered) / report.seconds
-                  << " messages/s)" << std::setprecision(2);
+        std::cout << " (" << std::setprecision(0)
+                  << static_cast<double>(report.answered) / report.seconds << " messages/s)"
+                  << std::setprecision(2);
     }
     std::cout << "\nACK codes:";
     for (const auto& [code, count] : report.codes) {
         const bool good = code == "AA" || code == "CA";
-        std::cout << ' ' << Paint(good ? Style::kGreen : Style::kRed, code.empty() ? "none" : code) << ' ' << count;
+        std::cout << ' ' << Paint(good ? Style::kGreen : Style::kRed, code.empty() ? "none" : code)
+                  << ' ' << count;
     }
-    std::cout << "\nlatency: p50 " << report.p50_ms << " ms, p99 " << report.p99_ms << " ms, max " << report.max_ms
-              << " ms\n";
+    std::cout << "\nlatency: p50 " << report.p50_ms << " ms, p99 " << report.p99_ms << " ms, max "
+              << report.max_ms << " ms\n";
 }
 
 }  // namespace
@@ -97,7 +105,9 @@ int Send(const SendCommand& command) {
     options.tls_options.certificate_file = command.certificate_file;
     options.tls_options.key_file = command.key_file;
     if (StderrIsTerminal() && !command.quiet) {
-        options.on_progress = [](std::int64_t done) { std::cerr << '\r' << done << " answered" << std::flush; };
+        options.on_progress = [](std::int64_t done) {
+            std::cerr << '\r' << done << " answered" << std::flush;
+        };
     }
     const auto report = adapters::mllp::SendMessages(*messages, options);
     if (StderrIsTerminal() && !command.quiet) std::cerr << "\r\x1b[K";
@@ -105,7 +115,8 @@ int Send(const SendCommand& command) {
         PrintError(report.error());
         return 2;
     }
-    for (const auto& [error, count] : report->errors) PrintError(std::to_string(count) + " times: " + error);
+    for (const auto& [error, count] : report->errors)
+        PrintError(std::to_string(count) + " times: " + error);
     const bool all = Accepted(*report) == report->sent && report->sent > 0;
     if (command.json) {
         PrintJson(*report);
