@@ -22,64 +22,10 @@
 #include "mapping/internal/ledger.h"
 #include "mapping/internal/matcher.h"
 #include "mapping/internal/model.h"
+#include "mapping/internal/value.h"
 #include "mapping/program.h"
 
 namespace carestream::mapping::internal {
-
-constexpr std::size_t kNoResource = static_cast<std::size_t>(-1);
-
-// A piece of the message, and what its parts are.
-struct Value {
-    enum class Level : std::uint8_t { kSegment, kRepetition, kComponent, kLeaf };
-    std::string_view raw;
-    Level level = Level::kRepetition;
-};
-
-// Most fields have one repetition: the first few values need no allocation.
-class ValueList {
-public:
-    void push_back(const Value& value) {
-        if (size_ < kInline) {
-            few_[size_] = value;
-        } else {
-            if (size_ == kInline) many_.assign(few_, few_ + kInline);
-            many_.push_back(value);
-        }
-        ++size_;
-    }
-    [[nodiscard]] std::size_t size() const { return size_; }
-    [[nodiscard]] bool empty() const { return size_ == 0; }
-    [[nodiscard]] const Value* begin() const { return size_ <= kInline ? few_ : many_.data(); }
-    [[nodiscard]] const Value* end() const { return begin() + size_; }
-    [[nodiscard]] const Value& front() const { return *begin(); }
-
-private:
-    static constexpr std::size_t kInline = 3;
-    Value few_[kInline];
-    std::vector<Value> many_;
-    std::size_t size_ = 0;
-};
-
-// The values being mapped, innermost first.
-struct Frame {
-    const Frame* up = nullptr;
-    Value value;
-    int table = 0;  // HL7 table of the field
-};
-
-// A named or unnamed entry of a list, or a resource behind a reference, by the path to it.
-struct Binding {
-    std::uint64_t path = 0;
-    std::size_t index = 0;
-};
-
-// The object that rules fill.
-struct Element {
-    fhir::Node* node = nullptr;
-    std::size_t resource = kNoResource;
-    std::vector<Binding>* bindings = nullptr;
-    bool root = false;
-};
 
 // Where a rule runs.
 struct Here {
