@@ -30,8 +30,18 @@ struct Job {
     store::PendingMessage message;
     std::shared_ptr<const Channel> channel;
     std::size_t bytes = 0;
-    store::FeedWrite write;
+    store::FeedWrite write;  // what mapping made, until it goes to the writer
     bool done = false;
+};
+
+// What is still asked of a message when its write has gone to the writer.
+struct Sent {
+    std::int64_t seq = 0;
+    Micros received = 0;
+    std::size_t bytes = 0;
+    std::string channel;
+    std::string stage;
+    Processed outcome;  // as mapping left it
 };
 
 bool SawAll(const std::vector<store::PendingMessage>& pending, int limit) {
@@ -145,8 +155,8 @@ struct Dispatcher::Core : std::enable_shared_from_this<Dispatcher::Core> {
     bool Sweep(std::unique_lock<std::mutex>& lock);
     void WaitForFeed(std::unique_lock<std::mutex>& lock);
     void HandOver();
-    void Finish(const std::shared_ptr<Job>& job, const Result<store::FeedResult>& result);
-    void Count(const Job& job, const Processed& outcome);
+    void Finish(const Sent& sent, const Result<store::FeedResult>& result);
+    void Count(const Sent& sent, const Processed& outcome);
 };
 
 // One lock order everywhere: order_mutex, then mutex. Both queues get the jobs in one step, so that
@@ -200,31 +210,34 @@ void Dispatcher::Core::HandOver() {
     while (!order.empty() && order.front()->done) {
         const std::shared_ptr<Job> job = std::move(order.front());
         order.pop_front();
-        writer.SubmitFeed(job->write,
-                          [self = shared_from_this(), job](Result<store::FeedResult> result) {
-                              self->Finish(job, result);
-                          });
+        store::FeedWrite& write = job->write;
+        Sent sent{write.seq,   write.received,
+                  job->bytes,  job->channel == nullptr ? "" : job->channel->settings.name,
+                  write.stage, {write.status, write.path, write.reason}};
+        writer.SubmitFeed(std::move(write), [self = shared_from_this(), sent = std::move(sent)](
+                                                const Result<store::FeedResult>& result) {
+            self->Finish(sent, result);
+        });
     }
 }
 
-void Dispatcher::Core::Finish(const std::shared_ptr<Job>& job,
-                              const Result<store::FeedResult>& result) {
-    Processed outcome{job->write.status, job->write.path, job->write.reason};
+void Dispatcher::Core::Finish(const Sent& sent, const Result<store::FeedResult>& result) {
+    Processed outcome = sent.outcome;
     if (result) {
-        if (result->status != job->write.status) outcome.reason = result->reason;
+        if (result->status != outcome.status) outcome.reason = result->reason;
         outcome.status = result->status;
     }
     std::vector<std::function<void(const Processed&)>> waiting;
     {
         const std::lock_guard lock(mutex);
-        in_flight.erase(job->write.seq);
-        in_flight_bytes -= job->bytes;
-        const auto [first, last] = waiters.equal_range(job->write.seq);
+        in_flight.erase(sent.seq);
+        in_flight_bytes -= sent.bytes;
+        const auto [first, last] = waiters.equal_range(sent.seq);
         for (auto it = first; it != last; ++it) waiting.push_back(std::move(it->second));
         waiters.erase(first, last);
         if (result) {
-            finished.emplace_back(job->write.seq, outcome);
-            finished_newest = std::max(finished_newest, job->write.seq);
+            finished.emplace_back(sent.seq, outcome);
+            finished_newest = std::max(finished_newest, sent.seq);
             if (finished.size() > kFinishedMax) finished.pop_front();
             ++processed;
             if (outcome.status == store::OutcomeStatus::kDeadLetter) ++dead_letters;
@@ -235,26 +248,25 @@ void Dispatcher::Core::Finish(const std::shared_ptr<Job>& job,
     if (!result) {
         // Only at the store's end; the journal still holds the message.
         log.Warn("dispatcher.unfinished", result.error().ToString(),
-                 {{"seq", std::to_string(job->write.seq)}});
+                 {{"seq", std::to_string(sent.seq)}});
         return;
     }
-    Count(*job, outcome);
+    Count(sent, outcome);
     for (const auto& done : waiting) done(outcome);
 }
 
-void Dispatcher::Core::Count(const Job& job, const Processed& outcome) {
-    const std::string channel = job.channel == nullptr ? "" : job.channel->settings.name;
+void Dispatcher::Core::Count(const Sent& sent, const Processed& outcome) {
     {
         const std::lock_guard lock(meters_mutex);
-        ChannelMeters& of = meters.try_emplace(channel, metrics, channel).first->second;
+        ChannelMeters& of = meters.try_emplace(sent.channel, metrics, sent.channel).first->second;
         of.outcomes.at(outcome.status)->Add();
-        of.seconds.Observe(static_cast<double>(clock.Now() - job.write.received) / 1e6);
+        of.seconds.Observe(static_cast<double>(clock.Now() - sent.received) / 1e6);
     }
     if (outcome.status != store::OutcomeStatus::kDeadLetter) return;
     log.Warn("message.dead_letter", outcome.reason,
-             {{"channel", channel},
-              {"seq", std::to_string(job.write.seq)},
-              {"stage", job.write.stage.empty() ? "write" : job.write.stage},
+             {{"channel", sent.channel},
+              {"seq", std::to_string(sent.seq)},
+              {"stage", sent.stage.empty() ? "write" : sent.stage},
               {"path", outcome.path}});
 }
 
