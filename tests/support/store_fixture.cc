@@ -45,7 +45,9 @@ fs::path MakeFolder(const char* purpose) {
 // Changes whenever the prepared cluster would be another one.
 std::string Fingerprint() {
     std::vector<fs::path> files;
-    for (const auto& entry : fs::directory_iterator(SqlFolder())) files.push_back(entry.path());
+    for (const auto& entry : fs::directory_iterator(SqlFolder())) {
+        if (entry.path().extension() == ".sql") files.push_back(entry.path());
+    }
     std::sort(files.begin(), files.end());
     std::string all = "2";
     for (const fs::path& file : files) {
@@ -78,13 +80,49 @@ store::pg::Connection MustConnect(const std::string& url) {
     return std::move(*connection);
 }
 
+void MakeCluster(const fs::path& home, const fs::path& cache) {
+    const fs::path folder = MakeFolder("prepare");
+    {
+        auto server = store::EmbeddedServer::Start(ServerOptions(folder), {});
+        if (!server) GiveUp(server.error().ToString());
+        auto made = MustConnect((*server)->url()).Execute("create database store_template");
+        if (!made) GiveUp(made.error().ToString());
+        auto connection = MustConnect(WithDatabase((*server)->url(), "store_template"));
+        made = store::Migrate(connection, SqlFolder(), {});
+        if (!made) GiveUp(made.error().ToString());
+    }
+    const fs::path data = folder / "postgres" / "data";
+    // For speed: kill -9 needs no fsync, only loss of power does.
+    Run("printf '%s\\n' 'fsync = off' 'wal_buffers = 4MB' 'max_wal_size = 512MB' "
+        "'min_wal_size = 32MB' > '" +
+        (data / "local.conf").string() + "' && chmod 0644 '" + (data / "local.conf").string() +
+        "'");
+    Run("find '" + home.string() + "' -mindepth 1 -maxdepth 1 -type d -exec rm -rf {} +");
+    Run("cp -a '" + data.string() + "' '" + cache.string() + ".new' && mv '" + cache.string() +
+        ".new' '" + cache.string() + "' && rm -rf '" + folder.string() + "'");
+}
+
+// initdb and the migrations cost seconds: done once a build folder, by whoever comes first.
+void CopyCluster(const fs::path& state_folder) {
+    const fs::path home = fs::path(CARESTREAM_BINARY_DIR) / "test-cluster";
+    fs::create_directories(home);
+    const int lock = open((home / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (lock < 0 || flock(lock, LOCK_EX) != 0) GiveUp("cannot lock " + home.string());
+    const fs::path cache = home / Fingerprint();
+    if (!fs::exists(cache)) MakeCluster(home, cache);
+    const std::string root = (state_folder / "postgres").string();
+    Run("mkdir -p '" + root + "' && chmod 0711 '" + root + "' && cp -a '" + cache.string() + "' '" +
+        root + "/data'");
+    close(lock);
+}
+
 class Server {
 public:
     Server() : folder_(MakeFolder("test")) {
-        const fs::path cache = PreparedCluster();
-        Run("mkdir -p -m 0711 '" + (folder_ / "postgres").string() + "' && cp -a '" +
-            cache.string() + "' '" + (folder_ / "postgres" / "data").string() + "'");
-        Start();
+        CopyCluster(folder_);
+        auto server = store::EmbeddedServer::Start(ServerOptions(folder_), {});
+        if (!server) GiveUp(server.error().ToString());
+        server_ = std::move(*server);
     }
     ~Server() {
         server_.reset();
@@ -107,46 +145,6 @@ public:
     }
 
 private:
-    void Start() {
-        auto server = store::EmbeddedServer::Start(ServerOptions(folder_), {});
-        if (!server) GiveUp(server.error().ToString());
-        server_ = std::move(*server);
-    }
-
-    // initdb and the migrations cost seconds: done once a build folder, by whoever comes first.
-    fs::path PreparedCluster() {
-        const fs::path home = fs::path(CARESTREAM_BINARY_DIR) / "test-cluster";
-        fs::create_directories(home);
-        const int lock = open((home / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (lock < 0 || flock(lock, LOCK_EX) != 0) GiveUp("cannot lock " + home.string());
-        const fs::path cache = home / Fingerprint();
-        if (!fs::exists(cache)) MakeCluster(home, cache);
-        close(lock);
-        return cache;
-    }
-
-    static void MakeCluster(const fs::path& home, const fs::path& cache) {
-        const fs::path folder = MakeFolder("prepare");
-        {
-            auto server = store::EmbeddedServer::Start(ServerOptions(folder), {});
-            if (!server) GiveUp(server.error().ToString());
-            auto made = MustConnect((*server)->url()).Execute("create database store_template");
-            if (!made) GiveUp(made.error().ToString());
-            auto connection = MustConnect(WithDatabase((*server)->url(), "store_template"));
-            made = store::Migrate(connection, SqlFolder(), {});
-            if (!made) GiveUp(made.error().ToString());
-        }
-        const fs::path data = folder / "postgres" / "data";
-        // For speed; copied databases are not read, so nothing is lost that was written.
-        Run("printf '%s\\n' 'fsync = off' 'wal_buffers = 4MB' 'max_wal_size = 512MB' "
-            "'min_wal_size = 32MB' > '" +
-            (data / "local.conf").string() + "' && chmod 0644 '" + (data / "local.conf").string() +
-            "'");
-        Run("find '" + home.string() + "' -mindepth 1 -maxdepth 1 -type d -exec rm -rf {} +");
-        Run("cp -a '" + data.string() + "' '" + cache.string() + ".new' && mv '" + cache.string() +
-            ".new' '" + cache.string() + "' && rm -rf '" + folder.string() + "'");
-    }
-
     fs::path folder_;
     std::unique_ptr<store::EmbeddedServer> server_;
     std::atomic<int> count_ = 0;
@@ -173,6 +171,9 @@ Environment* const kEnvironment =
 
 std::string TestServer::FreshDatabase() {
     return kEnvironment->server().FreshDatabase();
+}
+void TestServer::PutCluster(const fs::path& state_folder) {
+    CopyCluster(state_folder);
 }
 int TestServer::Pid() {
     return kEnvironment->server().server().pid();

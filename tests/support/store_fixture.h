@@ -27,6 +27,9 @@ struct TestServer {
     [[nodiscard]] static std::string FreshDatabase();
     // Process id of the postmaster, for tests that kill it. The supervisor starts it again.
     [[nodiscard]] static int Pid();
+    // Copies a fresh cluster to `state_folder` for an embedded server: what initdb would make, in a
+    // tenth of the time.
+    static void PutCluster(const std::filesystem::path& state_folder);
     [[nodiscard]] static std::filesystem::path LogFolder();
     [[nodiscard]] static std::filesystem::path DataFolder();
 };

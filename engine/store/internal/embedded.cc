@@ -29,8 +29,10 @@ constexpr milliseconds kBackOffMin{100};
 constexpr milliseconds kBackOffMax{5'000};
 constexpr milliseconds kStopFast{60'000};
 constexpr milliseconds kStopNow{5'000};
-// After kill -9 the orphaned sessions hold the shared memory for a moment.
-constexpr int kStartAttempts = 10;
+// What is wrong in the settings stays wrong; but after kill -9 the orphaned sessions hold the
+// shared memory for a moment.
+constexpr int kStartAttempts = 3;
+constexpr int kOrphanAttempts = 20;
 
 class Embedded final : public EmbeddedServer {
 public:
@@ -175,10 +177,12 @@ Result<void> Embedded::EnsureRunning() {
         if (WaitAnswer(deadline)) return {};
         if (Stopping()) return FailRetryable("stopped while PostgreSQL was starting");
         const bool late = SteadyClock::now() >= deadline;
-        if (late || attempt >= kStartAttempts) {
+        const std::string said = LastLines(folder_.start_log(), 3);
+        const bool orphans = said.find("shared memory") != std::string::npos;
+        if (late || attempt >= (orphans ? kOrphanAttempts : kStartAttempts)) {
             return FailRetryable("PostgreSQL does not " + std::string(late ? "answer" : "start") +
                                  "; its log is in " + folder_.log().string() +
-                                 "; it said: " + LastLines(folder_.start_log(), 3));
+                                 "; it said: " + said);
         }
         if (!Sleep(back_off)) return FailRetryable("stopped while PostgreSQL was starting");
         back_off = std::min(back_off * 2, kBackOffMax);

@@ -30,6 +30,7 @@ protected:
         EXPECT_NE(mkdtemp(name.data()), nullptr);
         folder_ = name;
         chmod(name.c_str(), 0711);
+        test::TestServer::PutCluster(folder_ / "state");
         OpenStore(folder_ / "state");
     }
     ~BackupTest() override {

@@ -29,6 +29,7 @@ protected:
         folder_ = name;
     }
     ~EmbeddedTest() override { fs::remove_all(folder_); }
+    void PutCluster() { test::TestServer::PutCluster(folder_); }
 
     std::unique_ptr<EmbeddedServer> Start() {
         auto server = EmbeddedServer::Start(
@@ -95,6 +96,7 @@ TEST_F(EmbeddedTest, WholeLife) {
 }
 
 TEST_F(EmbeddedTest, RestartsWhatWasKilled) {
+    PutCluster();
     const auto server = Start();
     ASSERT_NE(server, nullptr);
     for (int round = 0; round < 2; ++round) {
@@ -103,14 +105,19 @@ TEST_F(EmbeddedTest, RestartsWhatWasKilled) {
         EXPECT_TRUE(test::Eventually(
             [&] { return server->pid() > 0 && server->pid() != pid && pg::Answers(server->url()); },
             30'000));
+        // Only then: a server that is killed while the supervisor waits for it is one restart, not
+        // two.
+        EXPECT_TRUE(test::Eventually(
+            [&] {
+                const auto events = Events();
+                return std::count(events.begin(), events.end(), "postgres-restarted") == round + 1;
+            },
+            30'000));
     }
-    EXPECT_TRUE(test::Eventually([&] {
-        const auto events = Events();
-        return std::count(events.begin(), events.end(), "postgres-restarted") == 2;
-    }));
 }
 
 TEST_F(EmbeddedTest, AdoptsAServerThatSurvivedItsDaemon) {
+    PutCluster();
     // A daemon that is killed leaves its server behind: played by starting the server without one.
     {
         const auto server = Start();
@@ -142,6 +149,7 @@ TEST_F(EmbeddedTest, AdoptsAServerThatSurvivedItsDaemon) {
 }
 
 TEST_F(EmbeddedTest, TheStandbyTakesOverTheServer) {
+    PutCluster();
     auto first = Start();
     ASSERT_NE(first, nullptr);
     auto second = Start();
@@ -156,7 +164,7 @@ TEST_F(EmbeddedTest, TheStandbyTakesOverTheServer) {
 TEST_F(EmbeddedTest, LongPathsGetAShortSocket) {
     const fs::path deep = folder_ / std::string(60, 'd') / std::string(60, 'e');
     ASSERT_EQ(chmod(folder_.c_str(), 0711), 0);
-    fs::create_directories(deep);
+    test::TestServer::PutCluster(deep);
     const auto server = EmbeddedServer::Start(
         {.state_folder = deep, .shared_buffers_mb = 32, .stop_with_parent = true}, {});
     ASSERT_TRUE(server) << server.error().ToString();
@@ -181,6 +189,7 @@ TEST_F(EmbeddedTest, NamesTheFolderThatCannotBeEntered) {
 }
 
 TEST_F(EmbeddedTest, SaysWhyItDoesNotStart) {
+    PutCluster();
     {
         const auto server = Start();
         ASSERT_NE(server, nullptr);
@@ -188,7 +197,7 @@ TEST_F(EmbeddedTest, SaysWhyItDoesNotStart) {
     std::ofstream(folder_ / "postgres/data/local.conf") << "no_such_setting = 1\n";
     ASSERT_EQ(chmod((folder_ / "postgres/data/local.conf").c_str(), 0644), 0);
     const auto refused =
-        EmbeddedServer::Start({.state_folder = folder_, .start_timeout_ms = 1'000}, {});
+        EmbeddedServer::Start({.state_folder = folder_, .start_timeout_ms = 60'000}, {});
     ASSERT_FALSE(refused);
     EXPECT_THAT(refused.error().message, HasSubstr("no_such_setting"));
     const auto none = FindPostgres(99);
