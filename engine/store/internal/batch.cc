@@ -9,6 +9,7 @@
 #include "store/internal/batch_load.h"
 #include "store/internal/feed_apply.h"
 #include "store/internal/rest_apply.h"
+#include "store/internal/visit_move.h"
 
 namespace carestream::store {
 namespace {
@@ -68,6 +69,15 @@ Result<void> BatchRunner::Load(pg::Connection& connection, const std::vector<Wri
     if (!wanted.identities.empty() || !wanted.ids.empty() || wanted.resources_max > 0) {
         CARESTREAM_TRY(ResolveWanted(connection, wanted, context_, set));
     }
+    std::vector<Wanted::Id> ids;
+    for (const WriteJob* job : jobs) {
+        if (job->feed) WantIds(*job->feed, context_, set, ids);
+    }
+    CARESTREAM_TRY(FindIds(connection, std::move(ids), set));
+    for (const WriteJob* job : jobs) {
+        if (!job->feed || job->feed->changes.moves.empty()) continue;
+        CARESTREAM_TRY(FindVisitResources(connection, *job->feed, context_, set));
+    }
     std::unordered_set<Entry*> marked;
     std::vector<Entry*> locked;
     const auto mark = [&](Entry& entry) {
@@ -76,6 +86,12 @@ Result<void> BatchRunner::Load(pg::Connection& connection, const std::vector<Wri
     for (const WriteJob* job : jobs) {
         if (job->feed) LockFeed(*job->feed, context_, set, mark);
         if (job->rest) LockRest(*job->rest, context_, set, mark);
+    }
+    for (const auto& [visit, resources] : set.visit_resources) {
+        mark(*set.FindPk(visit));
+        for (const std::int64_t pk : resources) {
+            if (Entry* entry = set.FindPk(pk)) mark(*entry);
+        }
     }
     return LockAndLoad(connection, std::move(locked), set);
 }

@@ -116,8 +116,6 @@ Result<void> ResolveWanted(pg::Connection& connection, Wanted& wanted, WriteCont
     pg::Params by_identity;
     by_identity.List(tenants).List(types).List(tokens);
     CARESTREAM_TRY(connection.Queue(kByIdentity, by_identity));
-    const IdArrays ids(wanted.ids);
-    CARESTREAM_TRY(connection.Queue(kById, ids.Params()));
     const bool numbers = context.pks_left() < wanted.resources_max;
     if (numbers) {
         const std::size_t missing = wanted.resources_max - context.pks_left();
@@ -131,20 +129,32 @@ Result<void> ResolveWanted(pg::Connection& connection, Wanted& wanted, WriteCont
         const auto index = static_cast<std::size_t>(results[0].Int8(row, 0) - 1);
         set.SetIdentity(wanted.identities[index], *set.FindPk(results[0].Int8(row, 4)));
     }
-    TakeRows(results[1], set, survivors);
     if (numbers) {
-        for (int row = 0; row < results[2].size(); ++row) {
-            context.AddPkBlock(results[2].Int8(row, 0), kPkBlock);
+        for (int row = 0; row < results[1].size(); ++row) {
+            context.AddPkBlock(results[1].Int8(row, 0), kPkBlock);
         }
     }
+    CARESTREAM_TRY(FollowLinks(connection, std::move(survivors), set));
+    return FindIds(connection, std::move(wanted.ids), set);
+}
+
+Result<void> FindIds(pg::Connection& connection, std::vector<Wanted::Id> ids, WorkingSet& set) {
+    if (ids.empty()) return {};
+    std::sort(ids.begin(), ids.end());
+    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+    const IdArrays arrays(ids);
+    CARESTREAM_ASSIGN(rows, connection.Run(kById, arrays.Params()));
+    std::vector<std::int64_t> survivors;
+    TakeRows(rows, set, survivors);
     return FollowLinks(connection, std::move(survivors), set);
 }
 
-Result<void> FindIds(pg::Connection& connection, const std::vector<Wanted::Id>& ids,
+Result<void> FindPks(pg::Connection& connection, const std::vector<std::int64_t>& wanted,
                      WorkingSet& set) {
-    if (ids.empty()) return {};
-    const IdArrays arrays(ids);
-    CARESTREAM_ASSIGN(rows, connection.Run(kById, arrays.Params()));
+    if (wanted.empty()) return {};
+    pg::Array pks(pg::Type::kInt8);
+    for (const std::int64_t pk : wanted) pks.AddInt8(pk);
+    CARESTREAM_ASSIGN(rows, connection.Run(kByPk, pg::Params().List(pks)));
     for (int row = 0; row < rows.size(); ++row) TakeRow(rows, row, set);
     return {};
 }

@@ -116,12 +116,13 @@ public:
         : connection_(connection), context_(context), set_(set) {}
 
     Result<void> Run(const std::vector<IndexChange>& index, const std::vector<Outcome>& outcomes) {
-        CARESTREAM_TRY(Identities());
-        CARESTREAM_TRY(Resources());
-        CARESTREAM_TRY(Versions());
+        // What costs the server most comes first: it works on it while bodies are sealed here.
         CARESTREAM_TRY(Tokens(index));
         CARESTREAM_TRY(Dates(index));
         CARESTREAM_TRY(Numbers(index));
+        CARESTREAM_TRY(Identities());
+        CARESTREAM_TRY(Resources());
+        CARESTREAM_TRY(Versions());
         CARESTREAM_TRY(Links());
         CARESTREAM_TRY(Conflicts());
         CARESTREAM_TRY(Outcomes(outcomes));
@@ -162,6 +163,13 @@ private:
             [](const NewIdentity& row) { return !row.exclusive; }, false);
     }
 
+    // What a message names but does not make (a Provenance of a no-op) has no identity either.
+    [[nodiscard]] bool HasRow(std::int64_t pk) {
+        const Entry* entry = set_.FindPk(pk);
+        return entry != nullptr &&
+               (entry->row_stored || entry->reserved || !entry->versions.empty());
+    }
+
     template <typename Wanted>
     Result<void> IdentityRows(const Statement& statement, const std::vector<NewIdentity>& list,
                               Wanted wanted, bool all) {
@@ -170,7 +178,7 @@ private:
         Array tokens(Type::kUuid);
         Array resources(Type::kInt8);
         for (const NewIdentity& row : list) {
-            if (row.pk == 0 || !wanted(row)) continue;
+            if (row.pk == 0 || !HasRow(row.pk) || !wanted(row)) continue;
             tenants.AddInt2(row.name.tenant);
             types.AddInt2(row.name.type);
             tokens.AddUuid(row.name.token);
@@ -283,18 +291,24 @@ private:
 
     Result<void> TokenRows(const Statement& statement, const std::vector<IndexChange>& index,
                            IndexRows IndexDifference::*side) {
-        Array tenants(Type::kInt2), hashes(Type::kInt8), subjects(Type::kInt8),
-            resources(Type::kInt8);
+        // In the index's order: neighbours in the batch meet the same pages.
+        std::vector<std::tuple<Tenant, std::int64_t, std::int64_t, std::int64_t>> all;
         for (const IndexChange& change : index) {
             const IndexRows& rows = change.difference.*side;
             for (const std::int64_t hash : rows.tokens) {
-                tenants.AddInt2(change.entry->tenant);
-                hashes.AddInt8(hash);
-                subjects.AddInt8(rows.subject);
-                resources.AddInt8(change.entry->pk);
+                all.emplace_back(change.entry->tenant, hash, rows.subject, change.entry->pk);
             }
         }
-        if (hashes.empty()) return {};
+        if (all.empty()) return {};
+        std::sort(all.begin(), all.end());
+        Array tenants(Type::kInt2), hashes(Type::kInt8), subjects(Type::kInt8),
+            resources(Type::kInt8);
+        for (const auto& [tenant, hash, subject, resource] : all) {
+            tenants.AddInt2(tenant);
+            hashes.AddInt8(hash);
+            subjects.AddInt8(subject);
+            resources.AddInt8(resource);
+        }
         Params params;
         params.List(tenants).List(hashes).List(subjects).List(resources);
         return Queue(statement, params, kAny);
@@ -403,10 +417,10 @@ private:
             received.AddTimestamp(write.received);
             tenants.AddInt2(write.tenant);
             statuses.AddInt2(static_cast<std::int16_t>(outcome.status));
-            events.AddText(write.event);
-            stages.AddText(outcome.stage);
-            paths.AddText(outcome.path);
-            reasons.AddText(outcome.reason);
+            events.AddText(pg::Printable(write.event));
+            stages.AddText(pg::Printable(outcome.stage));
+            paths.AddText(pg::Printable(outcome.path));
+            reasons.AddText(pg::Printable(outcome.reason));
             generations.AddInt8(write.generation);
             maps.AddText(write.map_name);
             map_versions.AddText(write.map_version);

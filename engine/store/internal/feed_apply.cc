@@ -7,6 +7,7 @@
 #include "crypto/keys.h"
 #include "fhir/apply.h"
 #include "store/internal/patient_link.h"
+#include "store/internal/visit_move.h"
 
 namespace carestream::store {
 namespace {
@@ -31,6 +32,7 @@ public:
         CARESTREAM_TRY(Resolve());
         CARESTREAM_TRY(ApplyChanges(false));
         for (const fhir::PatientLink& link : write_.changes.links) CARESTREAM_TRY(Link(link));
+        for (const fhir::Move& move : write_.changes.moves) CARESTREAM_TRY(Move(move));
         // Provenance of a message that changed nothing would say that it did.
         if (changed_) CARESTREAM_TRY(ApplyChanges(true));
         Report();
@@ -42,6 +44,7 @@ private:
     struct Meaning {
         Entry* raw = nullptr;
         Entry* target = nullptr;  // null: there is nothing to change, and nothing is made
+        std::vector<const fhir::IdentityKey*> foreign;  // lead to another resource
     };
 
     [[nodiscard]] static bool OnlyWithOthers(const fhir::Change& change) {
@@ -83,6 +86,7 @@ private:
                 meaning.raw = found;
             } else if (&set_.Canonical(*found) != &set_.Canonical(*meaning.raw)) {
                 Conflict(change, set_.Canonical(*meaning.raw), set_.Canonical(*found));
+                meaning.foreign.push_back(&key);
             }
         }
         if (meaning.raw == nullptr) {
@@ -125,18 +129,30 @@ private:
                 result_.skipped.push_back(changes[i].type);
                 continue;
             }
-            CARESTREAM_TRY(ApplyOne(changes[i], *target));
+            CARESTREAM_TRY(ApplyOne(changes[i], meanings_[i]));
         }
         return {};
     }
 
-    Result<void> ApplyOne(const fhir::Change& change, Entry& entry) {
+    Result<void> ApplyOne(const fhir::Change& change, const Meaning& meaning) {
+        Entry& entry = *meaning.target;
         if (change.mode == fhir::ChangeMode::kFindOrCreate && entry.Exists()) return {};
         if (change.mode == fhir::ChangeMode::kDelete) return Delete(entry);
-        if (renames_.empty()) return Merge(change, entry);
-        fhir::Change renamed = change;
-        RewriteReferences(renamed.resource, renames_);
-        return Merge(renamed, entry);
+        if (renames_.empty() && meaning.foreign.empty()) return Merge(change, entry);
+        fhir::Change own = change;
+        RewriteReferences(own.resource, renames_);
+        for (const fhir::IdentityKey* key : meaning.foreign) DropIdentifier(own.resource, *key);
+        return Merge(own, entry);
+    }
+
+    // What identifies another resource stays there until a person has decided.
+    static void DropIdentifier(fhir::Node& resource, const fhir::IdentityKey& key) {
+        fhir::Node* identifiers = resource.Find("identifier");
+        if (identifiers == nullptr) return;
+        std::erase_if(identifiers->items(), [&](const fhir::Node& identifier) {
+            return identifier.TextOf("system") == key.system &&
+                   identifier.TextOf("value") == key.value;
+        });
     }
 
     // Older than the deletion, or, of a deletion, older than the newest change?
@@ -200,6 +216,20 @@ private:
         return {};
     }
 
+    Result<void> Move(const fhir::Move& move) {
+        if (move.visit >= meanings_.size() || move.patient >= meanings_.size()) {
+            return Fail(Code::kInternal, "a move names no change");
+        }
+        Entry* visit = meanings_[move.visit].target;
+        const Entry* patient = meanings_[move.patient].target;
+        if (visit == nullptr || patient == nullptr) return {};
+        CARESTREAM_ASSERT(visit->loaded);
+        CARESTREAM_ASSIGN(changes,
+                          MoveVisit(context_.definitions(), set_, *visit, *patient, stamp_));
+        changed_ |= changes;
+        return {};
+    }
+
     void Report() {
         for (const Entry* entry : set_.Finish(write_.seq, context_.Now())) {
             result_.resources.push_back({std::string(entry->type), entry->id, entry->version,
@@ -255,10 +285,22 @@ void WantFeed(const FeedWrite& write, WriteContext& context, Wanted& wanted) {
         for (const fhir::IdentityKey& key : change.keys) {
             wanted.identities.push_back(context.NameOf(write.tenant, change.type, key));
         }
-        wanted.ids.push_back({write.tenant, type, change.provisional_id});
     }
     // Each may be new, and name a patient who is not stored yet.
     wanted.resources_max += 2 * write.changes.changes.size();
+}
+
+void WantIds(const FeedWrite& write, WriteContext& context, WorkingSet& set,
+             std::vector<Wanted::Id>& ids) {
+    if (write.status != OutcomeStatus::kProcessed) return;
+    for (const fhir::Change& change : write.changes.changes) {
+        const std::int16_t type = context.TypeNumber(change.type);
+        const bool known =
+            std::any_of(change.keys.begin(), change.keys.end(), [&](const fhir::IdentityKey& key) {
+                return set.FindIdentity(context.NameOf(write.tenant, change.type, key)) != nullptr;
+            });
+        if (type != 0 && !known) ids.push_back({write.tenant, type, change.provisional_id});
+    }
 }
 
 void LockFeed(const FeedWrite& write, WriteContext& context, WorkingSet& set,

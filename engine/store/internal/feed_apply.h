@@ -8,8 +8,12 @@
 
 namespace carestream::store {
 
-// Adds the identities and ids that `write` names.
+// Adds the identities that `write` names.
 void WantFeed(const FeedWrite& write, WriteContext& context, Wanted& wanted);
+
+// Adds the ids of what none of its identities led to.
+void WantIds(const FeedWrite& write, WriteContext& context, WorkingSet& set,
+             std::vector<Wanted::Id>& ids);
 
 // Marks the rows that `write` may change; what it only refers to is neither locked nor read.
 // `mark` is called with each of them.

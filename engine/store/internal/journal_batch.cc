@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "base/text.h"
 #include "store/internal/message_seal.h"
 #include "store/internal/tokens.h"
 
@@ -44,17 +43,6 @@ select new_seq, seq, received, answer, same, status is null from earlier order b
 
 bool Accepted(const std::string& answer) {
     return answer == "AA" || answer == "CA";
-}
-
-// Text columns take UTF-8 without NUL; what a caller built from a broken frame must not fail the
-// batch.
-std::string Printable(const std::string& text) {
-    if (IsUtf8(text) && text.find('\0') == std::string::npos) return text;
-    std::string clean = text;
-    for (char& c : clean) {
-        if (c < ' ' || c > '~') c = '?';
-    }
-    return clean;
 }
 
 struct InboxKey {
@@ -146,8 +134,8 @@ void JournalBatch::AddRow(const JournalEntry& entry, const Row& row, std::int64_
     }
     content_.AddUuid(row.tokens.content);
     since_.AddTimestamp(since);
-    channel_.AddText(Printable(entry.channel));
-    answer_.AddText(Printable(entry.answer));
+    channel_.AddText(pg::Printable(entry.channel));
+    answer_.AddText(pg::Printable(entry.answer));
     raw_.AddBytes(SealRaw(keys_, entry.tenant, seq, received, entry.raw));
     waits_.AddInt2(entry.answer_after_processing ? 1 : 0);
     since_min_ = std::min(since_min_, since);
@@ -155,9 +143,9 @@ void JournalBatch::AddRow(const JournalEntry& entry, const Row& row, std::int64_
     refused_seq_.AddInt8(seq);
     refused_received_.AddTimestamp(received);
     refused_tenant_.AddInt2(entry.tenant);
-    refused_stage_.AddText(Printable(entry.refused_stage));
-    refused_path_.AddText(Printable(entry.refused_path));
-    refused_reason_.AddText(Printable(entry.refused_reason));
+    refused_stage_.AddText(pg::Printable(entry.refused_stage));
+    refused_path_.AddText(pg::Printable(entry.refused_path));
+    refused_reason_.AddText(pg::Printable(entry.refused_reason));
 }
 
 Result<std::vector<JournalReceipt>> JournalBatch::Commit(pg::Connection& connection,

@@ -35,9 +35,10 @@ void AddLink(fhir::Node& patient, const std::string& other, std::string_view typ
     links.Append(std::move(link));
 }
 
-// Makes `edited` the resource of `entry`, stamped where it differs.
-Result<bool> Store(const fhir::Definitions& definitions, WorkingSet& set, Entry& entry,
-                   fhir::Node edited, const fhir::Stamp& stamp) {
+}  // namespace
+
+Result<bool> ReplaceResource(const fhir::Definitions& definitions, WorkingSet& set, Entry& entry,
+                             fhir::Node edited, const fhir::Stamp& stamp) {
     set.Touch(entry);
     CARESTREAM_ASSIGN(
         applied, fhir::Replace(definitions, *entry.node, entry.stamps, std::move(edited), stamp));
@@ -48,8 +49,6 @@ Result<bool> Store(const fhir::Definitions& definitions, WorkingSet& set, Entry&
     entry.dirty |= applied.changed;
     return applied.changed;
 }
-
-}  // namespace
 
 Result<bool> ChangePatientLink(const fhir::Definitions& definitions, WorkingSet& set, Tenant tenant,
                                Entry& loser, Entry& survivor, bool remove,
@@ -78,8 +77,10 @@ Result<bool> ChangePatientLink(const fhir::Definitions& definitions, WorkingSet&
         AddLink(survivor_body, to_loser, "replaces");
         loser_body.Set("active", fhir::Node::Boolean(false));
     }
-    CARESTREAM_ASSIGN(first, Store(definitions, set, loser, std::move(loser_body), stamp));
-    CARESTREAM_ASSIGN(second, Store(definitions, set, survivor, std::move(survivor_body), stamp));
+    CARESTREAM_ASSIGN(first,
+                      ReplaceResource(definitions, set, loser, std::move(loser_body), stamp));
+    CARESTREAM_ASSIGN(second,
+                      ReplaceResource(definitions, set, survivor, std::move(survivor_body), stamp));
     return first || second;
 }
 

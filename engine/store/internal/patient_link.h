@@ -9,6 +9,12 @@
 
 namespace carestream::store {
 
+// Makes `edited` the resource of `entry`, which is parsed, stamped where it differs; true if it
+// does.
+[[nodiscard]] Result<bool> ReplaceResource(const fhir::Definitions& definitions, WorkingSet& set,
+                                           Entry& entry, fhir::Node edited,
+                                           const fhir::Stamp& stamp);
+
 // Links or unlinks the two in row and body; true if anything changed. Both entries are loaded. A
 // survivor whose own chain leads to the loser is released from it first: the newer merge holds.
 [[nodiscard]] Result<bool> ChangePatientLink(const fhir::Definitions& definitions, WorkingSet& set,

@@ -14,10 +14,6 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-// What may queue unsent before the socket is served: large enough to fill a packet train, small
-// enough that server and client never both wait for the other to read.
-constexpr std::size_t kFlushBytes = 64u << 10;
-
 std::string Field(const PGresult* result, int field) {
     const char* text = PQresultErrorField(result, field);
     return text == nullptr ? std::string() : std::string(text);
@@ -116,7 +112,6 @@ Error Connection::Lost(std::string_view what) {
 }
 
 Result<void> Connection::Flush() {
-    unflushed_bytes_ = 0;
     for (;;) {
         const int state = PQflush(connection_.get());
         if (state == 0) return {};
@@ -210,7 +205,6 @@ Result<void> Connection::Send(const Statement& statement, const Params& params) 
                             raw_.values.data(), raw_.lengths.data(), raw_.formats.data(), 1) == 0) {
         return Fail(Lost("sending"));
     }
-    for (const int length : raw_.lengths) unflushed_bytes_ += static_cast<std::size_t>(length);
     return {};
 }
 
@@ -245,7 +239,6 @@ Result<void> Connection::EnterPipeline() {
         return Fail(Lost("starting a pipeline"));
     }
     pipeline_ = true;
-    unflushed_bytes_ = 0;
     return {};
 }
 
@@ -260,7 +253,8 @@ Result<void> Connection::Queue(const Statement& statement, const Params& params)
     }
     CARESTREAM_TRY(Send(statement, params));
     pending_.push_back({"", statement.name});
-    if (unflushed_bytes_ >= kFlushBytes) CARESTREAM_TRY(Flush());
+    // The server begins while the next statement is made; what the socket does not take waits.
+    if (PQflush(connection_.get()) < 0) return Fail(Lost("sending"));
     return {};
 }
 

@@ -64,7 +64,8 @@ public:
     // Like Run, without keeping the statement: for what is asked once.
     [[nodiscard]] Result<Rows> Query(std::string_view sql, const Params& params = {});
 
-    // Pipeline: Queue any number, then Sync sends the rest and gives one Rows per Queue, in order.
+    // Pipeline: Queue any number, then Sync gives one Rows per Queue, in order. The server works on
+    // what has queued while the caller makes the next statement.
     // With an error nothing after the failed statement ran; an open transaction needs Rollback().
     // Statements between two Syncs without BEGIN form one implicit transaction.
     [[nodiscard]] Result<void> Queue(const Statement& statement, const Params& params = {});
@@ -111,7 +112,6 @@ private:
     int wait_timeout_ms_ = 60'000;
     bool pipeline_ = false;
     bool broken_ = false;
-    std::size_t unflushed_bytes_ = 0;
     std::vector<Pending> pending_;
     std::unordered_set<std::string> prepared_;
     std::string sqlstate_;

@@ -47,6 +47,15 @@ std::uint64_t Load64(const char* at) {
 
 }  // namespace
 
+std::string Printable(std::string_view text) {
+    std::string clean(text);
+    if (IsUtf8(clean) && clean.find('\0') == std::string::npos) return clean;
+    for (char& c : clean) {
+        if (c < ' ' || c > '~') c = '?';
+    }
+    return clean;
+}
+
 std::string FormatUuid(const Uuid& uuid) {
     std::string text =
         ToHex(std::string_view(reinterpret_cast<const char*>(uuid.data()), uuid.size()));

@@ -20,6 +20,10 @@ using Uuid = std::array<unsigned char, 16>;
 [[nodiscard]] std::string FormatUuid(const Uuid& uuid);
 [[nodiscard]] bool ParseUuid(std::string_view text, Uuid& uuid);
 
+// Text columns take UTF-8 without NUL: what else a broken frame brought becomes '?', so that it
+// does not fail the batch.
+[[nodiscard]] std::string Printable(std::string_view text);
+
 // Element types of arrays; the values are the type numbers of pg_type.
 enum class Type : std::uint32_t {
     kBool = 16,

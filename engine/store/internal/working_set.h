@@ -142,6 +142,8 @@ public:
     std::vector<NewIdentity> gone_identities;
     std::vector<NewLink> new_links;
     std::vector<NewConflict> new_conflicts;
+    // Of visits that are moved: what refers to them.
+    std::unordered_map<std::int64_t, std::vector<std::int64_t>> visit_resources;
     std::vector<pg::Rows> rows;  // what sealed_body and sealed_stamps point into
 
 private:

@@ -1,5 +1,6 @@
 #pragma once
 // What one writer thread has at hand for all its batches. Confined to that thread.
+#include <compare>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -90,6 +91,7 @@ struct Wanted {
         Tenant tenant = 1;
         std::int16_t type = 0;
         std::string id;
+        auto operator<=>(const Id&) const = default;
     };
     std::vector<IdentityName> identities;
     std::vector<Id> ids;

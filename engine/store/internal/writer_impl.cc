@@ -17,8 +17,10 @@ namespace {
 
 constexpr std::chrono::milliseconds kBackoffMin{20};
 constexpr std::chrono::milliseconds kBackoffMax{2'000};
-// Attempts that only met another writer; afterwards back-off as for an outage.
+// Attempts that only met another writer; afterwards back-off as for an outage, and in the end the
+// batch is halved: what meets "another writer" for ever holds up its own message only.
 constexpr int kQuickRetries = 5;
+constexpr int kMeetingsMax = 10;
 
 // Index nested loops only: batches are small, and the planner knows nothing of new tables.
 const std::vector<std::string> kSettings = {"set enable_hashjoin = off",
@@ -134,7 +136,7 @@ private:
     // Answers every job, whatever happens.
     void Process(const std::vector<WriteJob*>& jobs) {
         std::chrono::milliseconds backoff = kBackoffMin;
-        int quick = 0;
+        int meetings = 0;
         for (;;) {
             Result<void> outcome = Attempt(jobs);
             if (outcome) {
@@ -148,7 +150,8 @@ private:
             if (!error.retryable) return Isolate(jobs, error);
             const bool met =
                 connection_ && connection_->Usable() && MetAnotherWriter(error, *connection_);
-            if (met && ++quick <= kQuickRetries) continue;
+            if (met && ++meetings <= kQuickRetries) continue;
+            if (meetings > kMeetingsMax) return Isolate(jobs, error);
             Log("warn", "store.writer.retry", error.message);
             if (!Wait(backoff)) {
                 for (WriteJob* job : jobs) AnswerError(*job, error);
@@ -169,7 +172,7 @@ private:
         return outcome;
     }
 
-    // The database refused the data of one of the jobs: halve until it stands alone.
+    // One of the jobs cannot be written: halve until it stands alone.
     void Isolate(const std::vector<WriteJob*>& jobs, const Error& error) {
         if (jobs.size() > 1) {
             const auto middle = jobs.begin() + static_cast<std::ptrdiff_t>(jobs.size() / 2);
@@ -180,6 +183,7 @@ private:
         WriteJob& job = *jobs.front();
         const bool already_dead = !job.feed || job.feed->status == OutcomeStatus::kDeadLetter;
         if (already_dead) return AnswerError(job, error);
+        Log("warn", "store.writer.refused", error.message);
         job.feed->status = OutcomeStatus::kDeadLetter;
         job.feed->stage = "write";
         job.feed->path = error.path;

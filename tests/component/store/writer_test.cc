@@ -213,6 +213,96 @@ TEST_F(WriterTest, MergedPatientsMessagesLandOnTheSurvivorUntilUnlinked) {
     EXPECT_EQ(Feed(after)->resources.at(0).id, IdOf("Patient", "2"));
 }
 
+TEST_F(WriterTest, WhatWasNotMadeLeavesNoIdentityBehind) {
+    // A no-op makes no Provenance; the same MSH-10 with other content came later and stopped
+    // every message behind it.
+    ASSERT_TRUE(Feed(Message({Patient("1", R"("gender":"female")")})).has_value());
+    const auto provenance = [&] {
+        return Change("Provenance", "EHR|2", R"({"recorded":"2026-01-01"})");
+    };
+    ASSERT_TRUE(Feed(Message({Patient("1", R"("gender":"female")"), provenance()})).has_value());
+    EXPECT_EQ(Scalar("select count(*) from identity i where not exists (select 1 from resource r "
+                     "where r.pk = i.resource)"),
+              "0");
+    const auto third = Feed(Message({Patient("1", R"("gender":"male")"), provenance()}));
+    ASSERT_TRUE(third.has_value());
+    EXPECT_EQ(third->resources.size(), 2u);
+}
+
+TEST_F(WriterTest, IdentityOfNothingHoldsUpItsOwnMessageOnly) {
+    // As an older release could leave it behind.
+    ASSERT_TRUE(Feed(Message({Patient("1", "")})).has_value());
+    ASSERT_TRUE(Connect().Execute("update identity set resource = 999999").has_value());
+    auto stuck = Submit(Message({Patient("1", R"("gender":"male")")}));
+    auto behind = Submit(Message({Patient("2", "")}));
+    const auto dead = stuck.get();
+    ASSERT_TRUE(dead.has_value());
+    EXPECT_EQ(dead->status, OutcomeStatus::kDeadLetter);
+    EXPECT_EQ(Scalar("select stage from outcome where status = 3"), "write");
+    const auto next = behind.get();
+    ASSERT_TRUE(next.has_value());
+    EXPECT_EQ(next->status, OutcomeStatus::kProcessed);
+}
+
+TEST_F(WriterTest, TextThatTheDatabaseRefusesStillGetsAnOutcome) {
+    auto write = Message({Patient("1", "")});
+    write.event = "ADT^A0\xe9";
+    write.path = std::string("PID\0", 4);
+    ASSERT_TRUE(Feed(std::move(write)).has_value());
+    EXPECT_EQ(Scalar("select event from outcome"), "ADT^A0?");
+}
+
+TEST_F(WriterTest, IdentifierOfAnotherPatientIsNotTakenOver) {
+    ASSERT_TRUE(Feed(Message({Patient("1", ""), Patient("2", "")})).has_value());
+    auto both = Change(
+        "Patient", "1",
+        R"({"identifier":[{"system":"urn:test:mrn","value":"1"},{"system":"urn:test:mrn","value":"2"}]})");
+    both.keys.push_back({"urn:test:mrn", "2"});
+    const auto result = Feed(Message({both}));
+    ASSERT_TRUE(result.has_value());
+    EXPECT_EQ(result->identity_conflicts, 1);
+    EXPECT_THAT(result->reason, HasSubstr("identifiers of the message lead to two"));
+    const fhir::Node kept = Stored("Patient", IdOf("Patient", "1"));
+    EXPECT_EQ(fhir::ToJson(*kept.Find("identifier")), R"([{"system":"urn:test:mrn","value":"1"}])");
+}
+
+TEST_F(WriterTest, MovedVisitTakesItsOwnResourcesAlongAndNothingElse) {
+    ASSERT_TRUE(Feed(Message({Patient("1", ""), Patient("2", ""), Encounter("V1", "1", ""),
+                              Encounter("V2", "1", "")}))
+                    .has_value());
+    const auto observation = [&](const std::string& visit) {
+        const auto made = Create(
+            R"({"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/)" +
+            IdOf("Patient", "1") + R"("},"encounter":{"reference":"Encounter/)" +
+            IdOf("Encounter", visit) + "\"}}");
+        EXPECT_TRUE(made.has_value());
+        return made->version.id;
+    };
+    const std::string moved = observation("V1");
+    const std::string stays = observation("V2");
+    auto move = Message({Change("Encounter", "V1", "{}", ChangeMode::kUpdateOnly),
+                         Patient("2", "", ChangeMode::kFindOrCreate)});
+    move.changes.order_time = test::kDay0 + 9'000'000'000;
+    move.changes.moves = {{.visit = 0, .patient = 1}};
+    const auto result = Feed(std::move(move));
+    ASSERT_TRUE(result.has_value()) << result.error().ToString();
+    EXPECT_EQ(result->resources.size(), 2u);
+    const auto subject = [&](const std::string& type, const std::string& id) {
+        return std::string(Stored(type, id).Find("subject")->TextOf("reference"));
+    };
+    EXPECT_EQ(subject("Encounter", IdOf("Encounter", "V1")), "Patient/" + IdOf("Patient", "2"));
+    EXPECT_EQ(subject("Observation", moved), "Patient/" + IdOf("Patient", "2"));
+    EXPECT_EQ(subject("Encounter", IdOf("Encounter", "V2")), "Patient/" + IdOf("Patient", "1"));
+    EXPECT_EQ(subject("Observation", stays), "Patient/" + IdOf("Patient", "1"));
+    EXPECT_EQ(Scalar("select count(*) from resource r join resource p on p.pk = r.subject and "
+                     "p.id = '" +
+                     IdOf("Patient", "2") + "' where r.pk <> p.pk"),
+              "2");
+    EXPECT_EQ(Scalar("select count(*) from index_token t join resource r on r.pk = t.resource "
+                     "where t.subject <> r.subject"),
+              "0");
+}
+
 TEST_F(WriterTest, ChangeThatDoesNotFitDeadLettersItsMessageAlone) {
     std::vector<std::future<Result<store::FeedResult>>> waiting;
     for (int i = 0; i < 20; ++i) {
@@ -232,9 +322,11 @@ TEST_F(WriterTest, ChangeThatDoesNotFitDeadLettersItsMessageAlone) {
 
 TEST_F(WriterTest, DataThatTheDatabaseRefusesIsIsolated) {
     std::vector<std::future<Result<store::FeedResult>>> waiting;
+    store::FeedWrite first;
     for (int i = 0; i < 16; ++i) {
         auto write = Message({Patient(std::to_string(i), "")});
-        if (i == 5) write.event = std::string("ADT\0A01", 7);  // text cannot hold NUL
+        if (i == 0) first = write;
+        if (i == 5) write = first;  // a message has one outcome
         waiting.push_back(Submit(std::move(write)));
     }
     int answered = 0;
