@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 
+#include "app/settings.h"
 #include "base/home.h"
 #include "channel/generation.h"
 #include "channels.h"
@@ -15,16 +17,17 @@ namespace carestream::cli {
 namespace {
 
 bool IsChannelName(const std::string& name) {
-    return !name.empty() && name.size() <= 64 &&
-           std::all_of(name.begin(), name.end(), [](char c) {
-               return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-           });
+    return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+    });
 }
 
 std::string ChannelText(const std::string& name) {
     return "# Check it with `carestream lint`, take it into service with `carestream reload`.\n"
            "# All keys with their defaults: conf/README.md\n"
-           "channel: " + name + "\n"
+           "channel: " +
+           name +
+           "\n"
            "tenant: main\n"
            "source:\n"
            "  mllp:\n"
@@ -41,30 +44,30 @@ std::string ChannelText(const std::string& name) {
 
 }  // namespace
 
-int Lint(const std::filesystem::path& folder) {
-    auto content = LoadContent();
-    if (!content) {
-        PrintError(content.error());
+int Lint(const std::filesystem::path& folder, const std::filesystem::path& config) {
+    const auto places = PlacesIn(folder, config);
+    const auto content = LoadContent();
+    if (!places || !content) {
+        PrintError(places ? content.error() : places.error());
         return 2;
     }
-    std::filesystem::path channels;
-    std::filesystem::path mappings;
-    if (!folder.empty()) {
-        if (std::filesystem::is_directory(folder / "channels")) channels = folder / "channels";
-        if (std::filesystem::is_directory(folder / "mappings")) mappings = folder / "mappings";
-        if (channels.empty() && mappings.empty()) {
-            PrintError(folder.string() + ": holds neither channels/ nor mappings/");
-            return 2;
-        }
+    const std::filesystem::path file = ConfigOf(*content, *places);
+    std::vector<Error> errors = app::ReadSettingsFile(file, content->home).errors;
+    const ReadInputs read = ReadInputsOf(*content, *places);
+    std::size_t channels = 0;
+    // Channels are not judged by tenants that are wrong.
+    if (read.errors.empty()) {
+        channel::Loaded loaded = channel::LoadGeneration(read.inputs, 1);
+        std::move(loaded.errors.begin(), loaded.errors.end(), std::back_inserter(errors));
+        if (loaded.generation) channels = loaded.generation->channels.size();
     }
-    const auto loaded = channel::LoadGeneration(GenerationInputsOf(*content, channels, mappings), 1);
-    for (const Error& error : loaded.errors) std::cout << error.ToString() << '\n';
-    if (!loaded.errors.empty()) {
-        std::cout << Paint(Style::kRed, std::to_string(loaded.errors.size()) + " mistakes") << '\n';
+    for (const Error& error : errors) std::cout << error.ToString() << '\n';
+    if (!errors.empty()) {
+        std::cout << Paint(Style::kRed, Counted(errors.size(), "mistake")) << '\n';
         return 1;
     }
-    std::cout << Paint(Style::kGreen, "no mistakes") << " in " << loaded.generation->channels.size()
-              << " channels and their mappings\n";
+    std::cout << Paint(Style::kGreen, "no mistakes") << " in " << file.string() << ", "
+              << Counted(channels, "channel") << " and the mappings\n";
     return 0;
 }
 
@@ -93,7 +96,8 @@ int NewChannel(const std::string& name, const std::filesystem::path& channels) {
         PrintError(file.string() + ": cannot be written");
         return 2;
     }
-    std::cout << "wrote " << file.string() << "\nnext: edit it, then `carestream lint` and `carestream reload`\n";
+    std::cout << "wrote " << file.string()
+              << "\nnext: edit it, then `carestream lint` and `carestream reload`\n";
     return 0;
 }
 
