@@ -7,6 +7,7 @@
 #include "command_lint.h"
 #include "command_map.h"
 #include "command_send.h"
+#include "command_test.h"
 
 namespace {
 
@@ -17,6 +18,7 @@ struct Arguments {
     AdminOptions admin;
     MapOptions map;
     SendCommand send;
+    TestOptions test;
     DeadLetterOptions dead;
     std::filesystem::path folder;
     std::filesystem::path config;
@@ -66,10 +68,40 @@ void AddFiles(CLI::App& app, Arguments& a) {
     lint->callback([&a] { a.exit_code = Lint(a.folder, a.config); });
     CLI::App* fresh = app.add_subcommand("new", "Make something to start from");
     fresh->require_subcommand(1);
-    CLI::App* channel = fresh->add_subcommand("channel", "A commented channel file");
+    CLI::App* channel = fresh->add_subcommand("channel", "A commented channel file and its test");
     channel->add_option("name", a.name, "Lower-case letters, digits, dashes")->required();
     channel->add_option("--channels", a.channels, "Folder of channels");
     channel->callback([&a] { a.exit_code = NewChannel(a.name, a.channels); });
+}
+
+constexpr const char* kTestHelp =
+    R"(A test is a message and what must come out of it, beside what it tests:
+  channels/ward-7.test.yaml      tests channels/ward-7.yaml: its time zone, authorities, overlays
+  mappings/tests/adt/mine.yaml   tests the maps
+
+  note: A register without a visit.
+  message: |
+    MSH|^~\&|EHR|MAIN|CS|MAIN|20260102030405||ADT^A04|1|P|2.5.1
+    PID|1||100^^^MAIN^MR||Roe^Jane||19800102|F
+  expect:
+    Patient.name.family: Roe
+    Patient.identifier[0].value: "100"
+    Encounter: absent
+
+Several tests in one file are a list. All keys: mappings/README.md, "Tests beside the maps".
+`carestream new channel NAME` writes a channel with its test.
+Exit code: 0 all passed, 1 some did not, 2 none could be run.)";
+
+void AddTest(CLI::App& app, Arguments& a) {
+    CLI::App* test =
+        app.add_subcommand("test", "Run the tests written beside mappings and channels");
+    test->add_option("folder", a.test.folder,
+                     "Folder with channels/ or mappings/; default: those of the house");
+    test->add_option("--filter", a.test.filter, "Only tests with this text in file name or note");
+    test->add_flag("--json", a.test.json, "One JSON object a test, for scripts");
+    AddConfig(*test, a.test.config);
+    test->footer(kTestHelp);
+    test->callback([&a] { a.exit_code = Test(a.test); });
 }
 
 void AddSend(CLI::App& app, Arguments& a) {
@@ -208,6 +240,7 @@ int main(int argc, char** argv) {
     arguments.admin.state = StateFolder();
     AddMap(app, arguments);
     AddFiles(app, arguments);
+    AddTest(app, arguments);
     AddSend(app, arguments);
     AddStatus(app, arguments);
     AddMessages(app, arguments);
