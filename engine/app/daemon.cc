@@ -47,14 +47,7 @@ std::vector<Error> Check(const fs::path& config_file) {
     if (!definitions) return One(definitions.error());
     const auto dictionary = hl7::Dictionary::Load(settings.schemas / "hl7");
     if (!dictionary) return One(dictionary.error());
-    channel::GenerationInputs inputs{settings.channels,
-                                     settings.mappings,
-                                     *definitions,
-                                     *dictionary,
-                                     SourceTypes(),
-                                     settings.tenants,
-                                     config::References::OfProcess(settings.channels),
-                                     {}};
+    const channel::GenerationInputs inputs = InputsOf(settings, *definitions, *dictionary);
     channel::Loaded loaded = channel::LoadGeneration(inputs, 0);
     if (!loaded.errors.empty()) return loaded.errors;
     net::Executor executor(1);
@@ -78,14 +71,7 @@ Daemon::~Daemon() {
 }
 
 channel::GenerationInputs Daemon::Inputs() const {
-    channel::GenerationInputs inputs{settings_.channels,
-                                     settings_.mappings,
-                                     definitions_,
-                                     dictionary_,
-                                     SourceTypes(),
-                                     settings_.tenants,
-                                     config::References::OfProcess(settings_.channels),
-                                     {}};
+    channel::GenerationInputs inputs = InputsOf(settings_, definitions_, dictionary_);
     if (store_ != nullptr) {
         inputs.id_key = [this](const std::string& tenant) { return store_->keys().id_key(tenant); };
     }

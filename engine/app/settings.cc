@@ -4,6 +4,7 @@
 
 #include "adapters/mllp/source.h"
 #include "base/home.h"
+#include "base/text.h"
 #include "config/units.h"
 
 namespace carestream::app {
@@ -131,6 +132,26 @@ Field LimitsField() {
             }};
 }
 
+std::vector<Field> ContentFields() {
+    return {
+        {.key = "channels",
+         .type = Type::kPath,
+         .description = "Folder of the channels: one YAML file each.",
+         .default_text = "../channels"},
+        {.key = "mappings",
+         .type = Type::kPath,
+         .description = "Folder of the mappings; empty = the shipped ones."},
+        {.key = "tenants",
+         .type = Type::kInteger,
+         .description =
+             "Names and numbers of those whose data is kept apart. A number is never given to "
+             "another tenant.",
+         .map = true,
+         .default_text = "{main: 1}",
+         .example = "{main: 1, north: 2}"},
+    };
+}
+
 void Complain(std::vector<Error>& errors, const Position& position, std::string message) {
     errors.push_back(Error{Code::kInvalid, std::move(message), {}, position, 0, false});
 }
@@ -154,6 +175,17 @@ std::map<std::string, store::Tenant> ReadTenants(const config::Values& values,
     return tenants;
 }
 
+ContentSettings ContentOf(const config::Values& values, const fs::path& folder,
+                          const fs::path& home, std::vector<Error>& errors) {
+    ContentSettings content;
+    content.channels = (folder / values.String("channels")).lexically_normal();
+    content.mappings = values.String("mappings").empty()
+                           ? home / "mappings"
+                           : (folder / values.String("mappings")).lexically_normal();
+    content.tenants = ReadTenants(values, errors);
+    return content;
+}
+
 void ReadFhir(const config::Values& fhir, Settings& settings, std::vector<Error>& errors) {
     if (const auto address = net::ParseAddress(fhir.String("listen"))) {
         settings.fhir_listen = *address;
@@ -170,8 +202,11 @@ void ReadFhir(const config::Values& fhir, Settings& settings, std::vector<Error>
     }
     settings.fhir_tenant = fhir.String("tenant");
     if (!settings.tenants.contains(settings.fhir_tenant)) {
+        std::vector<std::string_view> names;
+        for (const auto& [name, number] : settings.tenants) names.push_back(name);
         Complain(errors, fhir.PositionOf("tenant"),
-                 "unknown tenant '" + settings.fhir_tenant + "'");
+                 "unknown tenant '" + settings.fhir_tenant + "'" +
+                     DidYouMean(settings.fhir_tenant, names));
     }
     settings.fhir_public_url = fhir.String("public_url");
     settings.fhir_trust_forwarded = fhir.Boolean("trust_forwarded");
@@ -211,8 +246,21 @@ std::vector<channel::SourceType> SourceTypes() {
     return {adapters::mllp::SourceType()};
 }
 
+channel::GenerationInputs InputsOf(const ContentSettings& settings,
+                                   std::shared_ptr<const fhir::Definitions> definitions,
+                                   std::shared_ptr<const hl7::Dictionary> dictionary) {
+    return {settings.channels,
+            settings.mappings,
+            std::move(definitions),
+            std::move(dictionary),
+            SourceTypes(),
+            settings.tenants,
+            config::References::OfProcess(settings.channels),
+            {}};
+}
+
 config::Spec DaemonSpec() {
-    return {
+    config::Spec spec{
         .name = "carestream",
         .title = "The daemon (`conf/carestream.yaml`)",
         .description =
@@ -235,23 +283,10 @@ config::Spec DaemonSpec() {
                          .type = Type::kAddress,
                          .description = "Where to listen.",
                          .default_text = "\"${env:CARESTREAM_ADMIN:-127.0.0.1:8081}\""}}},
-            {.key = "channels",
-             .type = Type::kPath,
-             .description = "Folder of the channels: one YAML file each.",
-             .default_text = "../channels"},
-            {.key = "mappings",
-             .type = Type::kPath,
-             .description = "Folder of the mappings; empty = the shipped ones."},
-            {.key = "tenants",
-             .type = Type::kInteger,
-             .description =
-                 "Names and numbers of those whose data is kept apart. A number is never given "
-                 "to another tenant.",
-             .map = true,
-             .default_text = "{main: 1}",
-             .example = "{main: 1, north: 2}"},
-            LimitsField(),
         }};
+    for (Field& field : ContentFields()) spec.fields.push_back(std::move(field));
+    spec.fields.push_back(LimitsField());
+    return spec;
 }
 
 ReadSettings ReadSettingsFile(const fs::path& file, const fs::path& home) {
@@ -270,12 +305,8 @@ ReadSettings ReadSettingsFile(const fs::path& file, const fs::path& home) {
     settings.state = values.String("state").empty()
                          ? DefaultStateFolder(home)
                          : fs::absolute(fs::path(values.String("state")));
-    settings.channels = (folder / values.String("channels")).lexically_normal();
-    settings.mappings = values.String("mappings").empty()
-                            ? home / "mappings"
-                            : (folder / values.String("mappings")).lexically_normal();
+    static_cast<ContentSettings&>(settings) = ContentOf(values, folder, home, read.errors);
     settings.schemas = home / "schemas";
-    settings.tenants = ReadTenants(values, read.errors);
     ReadStore(values.Object("store"), settings);
     ReadFhir(values.Object("fhir"), settings, read.errors);
     const config::Values& admin = values.Object("admin");
@@ -287,6 +318,22 @@ ReadSettings ReadSettingsFile(const fs::path& file, const fs::path& home) {
                                   : config::VariableIn(admin.Written("listen"));
     ReadLimits(values.Object("limits"), settings);
     settings.values = values;
+    return read;
+}
+
+ReadContent ReadContentSettings(const fs::path& file, const fs::path& home) {
+    ReadContent read;
+    const auto yaml = config::Yaml::ParseFile(file);
+    if (!yaml) {
+        read.errors.push_back(yaml.error());
+        return read;
+    }
+    const fs::path folder = fs::absolute(file).parent_path();
+    config::Read parsed = config::ReadSpec(
+        {.name = "content", .title = {}, .description = {}, .fields = ContentFields()},
+        yaml->Only({"channels", "mappings", "tenants"}), config::References::OfProcess(folder));
+    read.errors = std::move(parsed.errors);
+    read.settings = ContentOf(parsed.values, folder, home, read.errors);
     return read;
 }
 

@@ -2,10 +2,12 @@
 // conf/carestream.yaml: what the daemon itself is told. The reference is generated: conf/README.md.
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "channel/dispatcher.h"
+#include "channel/generation.h"
 #include "channel/spi.h"
 #include "config/spec.h"
 #include "net/address.h"
@@ -14,12 +16,16 @@
 
 namespace carestream::app {
 
-struct Settings {
-    std::filesystem::path state;
+// What channels and mappings are loaded from.
+struct ContentSettings {
     std::filesystem::path channels;
     std::filesystem::path mappings;
-    std::filesystem::path schemas;
     std::map<std::string, store::Tenant> tenants;
+};
+
+struct Settings : ContentSettings {
+    std::filesystem::path state;
+    std::filesystem::path schemas;
     store::StoreOptions store;
     net::Address fhir_listen;
     std::string fhir_variable;  // environment variable that moves it, or ""
@@ -40,13 +46,28 @@ struct ReadSettings {
     std::vector<Error> errors;
 };
 
+struct ReadContent {
+    ContentSettings settings;
+    std::vector<Error> errors;
+};
+
 [[nodiscard]] config::Spec DaemonSpec();
 
 // Relative paths are relative to the file's folder; `home` holds mappings/ and schemas/.
 [[nodiscard]] ReadSettings ReadSettingsFile(const std::filesystem::path& file,
                                             const std::filesystem::path& home);
 
+// Its `channels`, `mappings` and `tenants` alone, for tools that map without a store: they may lack
+// the secrets and variables of the rest, so mistakes there are not looked for.
+[[nodiscard]] ReadContent ReadContentSettings(const std::filesystem::path& file,
+                                              const std::filesystem::path& home);
+
 // Every kind of source that this build offers.
 [[nodiscard]] std::vector<channel::SourceType> SourceTypes();
+
+// What a generation is loaded from, the same for daemon, --check and the CLI.
+[[nodiscard]] channel::GenerationInputs InputsOf(
+    const ContentSettings& settings, std::shared_ptr<const fhir::Definitions> definitions,
+    std::shared_ptr<const hl7::Dictionary> dictionary);
 
 }  // namespace carestream::app

@@ -236,6 +236,7 @@ ReadChannels ReadChannelFile(const fs::path& file, const std::string& display_na
     read.errors = std::move(parsed.errors);
     const config::Values& values = parsed.values;
     Settings settings = FromValues(values);
+    settings.file = file;
     if (!settings.name.empty() && !IsName(settings.name)) {
         Complain(read.errors, values.PositionOf("channel"),
                  "'channel': letters, digits, '-', '_' and '.' only, at most 64");
@@ -276,7 +277,7 @@ ReadChannels ReadChannelFolder(const fs::path& folder, const std::vector<SourceT
     std::vector<fs::path> files;
     for (const auto& entry : fs::directory_iterator(folder, error)) {
         const std::string name = entry.path().filename().string();
-        if (name.ends_with(".yaml") && !name.ends_with(".test.yaml") && name.front() != '.') {
+        if (name.ends_with(".yaml") && !name.ends_with(kTestEnding) && name.front() != '.') {
             files.push_back(entry.path());
         }
     }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "channel/spi.h"
@@ -16,7 +17,11 @@ namespace carestream::channel {
 enum class AckAfter { kCommit, kProcessing };
 enum class OnStoreDown { kClose, kReject, kError };
 
+// NAME.test.yaml holds the tests of NAME.yaml and is no channel.
+inline constexpr std::string_view kTestEnding = ".test.yaml";
+
 struct Settings {
+    std::filesystem::path file;
     std::string name;
     std::string tenant;
     store::Tenant tenant_number = 0;

@@ -4,6 +4,7 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "base/file.h"
@@ -126,6 +127,14 @@ const Yaml* Yaml::Find(std::string_view key) const {
         if (entry.key == key) return &entry.value;
     }
     return nullptr;
+}
+
+Yaml Yaml::Only(std::initializer_list<std::string_view> keys) const {
+    Yaml part = *this;
+    std::erase_if(part.entries_, [&keys](const YamlEntry& entry) {
+        return std::find(keys.begin(), keys.end(), entry.key) == keys.end();
+    });
+    return part;
 }
 
 Result<Yaml> Yaml::Parse(std::string_view text, const std::string& file_name) {

@@ -3,6 +3,7 @@
 // answer "file:line:column: what is wrong, what was meant".
 #include <cstddef>
 #include <filesystem>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,8 @@ public:
     [[nodiscard]] const std::vector<YamlEntry>& entries() const { return entries_; }
     [[nodiscard]] const std::vector<Yaml>& items() const { return items_; }
     [[nodiscard]] const Yaml* Find(std::string_view key) const;
+    // This map with these members only: for a reader that needs a part and does not judge the rest.
+    [[nodiscard]] Yaml Only(std::initializer_list<std::string_view> keys) const;
     [[nodiscard]] const Position& position() const { return position_; }
 
 private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -59,26 +60,101 @@ std::string TextOf(const fhir::Node& node) {
     return node.IsObject() || node.IsArray() ? fhir::ToJson(node) : node.text();
 }
 
+// On one line, whatever stands in it.
+std::string Quoted(std::string_view text) {
+    std::string quoted = "'";
+    for (const char c : text) quoted += c == '\n' ? std::string("\\n") : std::string(1, c);
+    return quoted + "'";
+}
+
+std::string Joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+    return text.empty() ? "nothing" : text;
+}
+
+std::string Described(const Mapped& mapped) {
+    const char* const names[] = {"mapped", "no-map", "unusable"};
+    std::string text = names[static_cast<std::size_t>(mapped.status)];
+    if (!mapped.path.empty()) text += ", " + mapped.path;
+    if (!mapped.reason.empty()) text += ", " + mapped.reason;
+    return text;
+}
+
 class Test {
 public:
-    Test(const Program& program, const config::Yaml& yaml, Problems& problems)
-        : program_(program), yaml_(yaml), problems_(problems) {}
+    Test(const TestSubject& subject, const config::Yaml& yaml) : subject_(subject), yaml_(yaml) {}
 
-    void Run() {
-        const std::size_t before = problems_.size();
+    TestCase Run() {
+        TestCase done{yaml_.position(), {}, {}};
+        const auto message = Read(done);
+        if (message) Check(subject_.map(*message, sender_));
+        for (Error& error : problems_.Take()) failures_.push_back({std::move(error), {}, {}});
+        std::stable_sort(failures_.begin(), failures_.end(),
+                         [](const TestFailure& a, const TestFailure& b) {
+                             return std::pair(a.error.position.line, a.error.position.column) <
+                                    std::pair(b.error.position.line, b.error.position.column);
+                         });
+        done.failures = std::move(failures_);
+        return done;
+    }
+
+private:
+    // The message; nullopt after mistakes of the test.
+    std::optional<hl7::Message> Read(TestCase& done) {
         problems_.CheckKeys(
             yaml_, "a test",
             {"note", "channel", "message", "status", "expect", "cleared", "modes", "unmapped"});
+        done.note = problems_.Text(yaml_, "note").value_or("");
         const auto text = problems_.Text(yaml_, "message");
         if (!text) problems_.Add(yaml_.position(), "a test needs `message`");
-        const MapContext context = Context();
-        if (problems_.size() != before) return;
+        for (const char* key : {"expect", "cleared", "modes", "unmapped"}) CheckMap(key);
+        ReadSender();
+        if (problems_.size() != 0) return std::nullopt;
         auto message = hl7::Message::Parse(*text);
-        if (!message) {
-            problems_.Add(yaml_.Find("message")->position(), message.error().ToString());
+        if (message) return std::move(*message);
+        problems_.Add(yaml_.Find("message")->position(), message.error().ToString());
+        return std::nullopt;
+    }
+
+    void CheckMap(const char* key) {
+        const config::Yaml* value = yaml_.Find(key);
+        if (value == nullptr || value->IsMap() || value->IsNull()) return;
+        problems_.Add(value->position(), std::string("'") + key + "' must be a map");
+    }
+
+    void ReadSender() {
+        sender_.channel = "test";
+        const config::Yaml* channel = yaml_.Find("channel");
+        if (subject_.sender) {
+            sender_ = *subject_.sender;
+            if (channel != nullptr) {
+                problems_.Add(channel->position(),
+                              "'channel' says nothing here: the channel beside this file is taken");
+            }
             return;
         }
-        const Mapped mapped = program_.Map(*message, context);
+        if (channel == nullptr) return;
+        problems_.CheckKeys(*channel, "channel",
+                            {"tenant", "time_zone", "assigning_authority", "authority_for"});
+        if (const auto text = problems_.Text(*channel, "tenant")) sender_.tenant = *text;
+        if (const auto text = problems_.Text(*channel, "assigning_authority")) {
+            sender_.assigning_authority = *text;
+        }
+        if (const auto text = problems_.Text(*channel, "time_zone")) {
+            sender_.time_zone = *text;
+            if (!IsTimeZone(*text)) {
+                problems_.Add(channel->Find("time_zone")->position(), "unknown time zone");
+            }
+        }
+        if (const config::Yaml* types = channel->Find("authority_for"); types != nullptr) {
+            for (const auto& [type, at] : problems_.Texts(*types, "authority_for")) {
+                sender_.authority_for.push_back(type);
+            }
+        }
+    }
+
+    void Check(const Mapped& mapped) {
         CheckStatus(mapped);
         CheckExpected(mapped);
         CheckCleared(mapped);
@@ -86,68 +162,44 @@ public:
         CheckUnmapped(mapped);
     }
 
-private:
-    MapContext Context() {
-        MapContext context;
-        context.channel = "test";
-        const config::Yaml* channel = yaml_.Find("channel");
-        if (channel == nullptr) return context;
-        problems_.CheckKeys(*channel, "channel",
-                            {"tenant", "time_zone", "assigning_authority", "authority_for"});
-        if (const auto text = problems_.Text(*channel, "tenant")) context.tenant = *text;
-        if (const auto text = problems_.Text(*channel, "assigning_authority")) {
-            context.assigning_authority = *text;
-        }
-        if (const auto text = problems_.Text(*channel, "time_zone")) {
-            context.time_zone = *text;
-            if (!IsTimeZone(*text)) {
-                problems_.Add(channel->Find("time_zone")->position(), "unknown time zone");
-            }
-        }
-        if (const config::Yaml* types = channel->Find("authority_for"); types != nullptr) {
-            for (const auto& [type, at] : problems_.Texts(*types, "authority_for")) {
-                context.authority_for.push_back(type);
-            }
-        }
-        return context;
+    void Differ(const Position& position, std::string path, std::string expected, std::string got) {
+        std::string words = "expected " + Quoted(expected) + ", got " + Quoted(got);
+        failures_.push_back({{Code::kInvalid, std::move(words), std::move(path), position},
+                             std::move(expected),
+                             std::move(got)});
     }
 
     void CheckStatus(const Mapped& mapped) {
         const std::string wanted = problems_.Text(yaml_, "status").value_or("mapped");
-        const char* const names[] = {"mapped", "no-map", "unusable"};
-        const std::string found = names[static_cast<std::size_t>(mapped.status)];
-        if (wanted == found) return;
+        const std::string found = Described(mapped);
+        if (found.substr(0, found.find(',')) == wanted) return;
         const config::Yaml* place = yaml_.Find("status");
-        const std::string why =
-            mapped.reason.empty() ? "" : ": " + mapped.path + ": " + mapped.reason;
-        problems_.Add((place == nullptr ? yaml_ : *place).position(),
-                      "expected status " + wanted + ", it is " + found + why);
+        Differ((place == nullptr ? yaml_ : *place).position(), "status", wanted, found);
     }
 
     void CheckExpected(const Mapped& mapped) {
         const config::Yaml* expected = yaml_.Find("expect");
         if (expected == nullptr) return;
         for (const config::YamlEntry& entry : expected->entries()) {
-            const fhir::Node* node = FindNode(mapped, entry.key);
             if (!entry.value.IsScalar()) {
                 problems_.Add(entry.value.position(), "an expected value is a text");
                 continue;
             }
-            std::string wanted = entry.value.text();
-            if (wanted == "absent" && !entry.value.quoted()) {
-                if (node == nullptr) continue;
-                problems_.Add(entry.position, entry.key + ": expected absent, it is there");
-                continue;
-            }
-            if (wanted.starts_with("@")) {
-                const fhir::Change* change = FindChange(mapped, std::string_view(wanted).substr(1));
-                if (change != nullptr) wanted = change->type + "/" + change->provisional_id;
-            }
+            const fhir::Node* node = FindNode(mapped, entry.key);
+            const std::string wanted = Wanted(mapped, entry.value.text());
             const std::string found = node == nullptr ? "absent" : TextOf(*node);
-            if (node != nullptr && (wanted == "present" || found == wanted)) continue;
-            problems_.Add(entry.position,
-                          entry.key + ": expected '" + wanted + "', found '" + found + "'");
+            const bool absent = wanted == "absent" && !entry.value.quoted();
+            const bool good =
+                node == nullptr ? absent : !absent && (wanted == "present" || found == wanted);
+            if (!good) Differ(entry.position, entry.key, wanted, found);
         }
+    }
+
+    // "@Patient" stands for the reference to the first Patient of the message.
+    static std::string Wanted(const Mapped& mapped, const std::string& text) {
+        if (!text.starts_with("@")) return text;
+        const fhir::Change* change = FindChange(mapped, std::string_view(text).substr(1));
+        return change == nullptr ? text : change->type + "/" + change->provisional_id;
     }
 
     // cleared: {Patient: [birthDate]}
@@ -161,11 +213,8 @@ private:
                 wanted.push_back(text);
             }
             if (change != nullptr && change->cleared == wanted) continue;
-            std::string found;
-            if (change != nullptr) {
-                for (const std::string& element : change->cleared) found += " " + element;
-            }
-            problems_.Add(entry.position, entry.key + ": these are cleared:" + found);
+            Differ(entry.position, entry.key + " cleared", Joined(wanted),
+                   change == nullptr ? "no such resource" : Joined(change->cleared));
         }
     }
 
@@ -179,7 +228,7 @@ private:
             const std::string found =
                 change == nullptr ? "absent" : names[static_cast<std::size_t>(change->mode)];
             if (found == entry.value.text()) continue;
-            problems_.Add(entry.position, entry.key + ": the mode is " + found);
+            Differ(entry.position, entry.key + " mode", entry.value.text(), found);
         }
     }
 
@@ -189,51 +238,60 @@ private:
         for (const Unmapped& leaf : mapped.report.unmapped) {
             const config::Yaml* wanted = unmapped->Find(leaf.path);
             if (wanted == nullptr) {
-                problems_.Add(unmapped->position(), leaf.path + " is unmapped too: " + leaf.reason);
+                Differ(unmapped->position(), leaf.path, "mapped", "unmapped: " + leaf.reason);
             } else if (wanted->text() != leaf.reason) {
-                problems_.Add(wanted->position(),
-                              leaf.path + ": the reason is '" + leaf.reason + "'");
+                Differ(wanted->position(), leaf.path, "unmapped: " + wanted->text(),
+                       "unmapped: " + leaf.reason);
             }
         }
         for (const config::YamlEntry& entry : unmapped->entries()) {
             const bool there =
                 std::any_of(mapped.report.unmapped.begin(), mapped.report.unmapped.end(),
                             [&](const Unmapped& leaf) { return leaf.path == entry.key; });
-            if (!there) problems_.Add(entry.position, entry.key + " is mapped, or not valued");
+            if (there) continue;
+            Differ(entry.position, entry.key, "unmapped: " + entry.value.text(),
+                   "mapped, or not valued");
         }
     }
 
-    const Program& program_;
+    const TestSubject& subject_;
     const config::Yaml& yaml_;
-    Problems& problems_;
+    MapContext sender_;
+    Problems problems_;
+    std::vector<TestFailure> failures_;
 };
 
 }  // namespace
 
-TestReport RunTests(const Program& program, const fs::path& path) {
+std::vector<TestCase> RunTests(const TestSubject& subject, const fs::path& file) {
+    const auto yaml = config::Yaml::ParseFile(file);
+    if (!yaml) {
+        Position place = yaml.error().position;
+        if (place.file.empty()) place.file = file.string();
+        return {TestCase{std::move(place), {}, {{yaml.error(), {}, {}}}}};
+    }
+    if (!yaml->IsSequence()) return {Test(subject, *yaml).Run()};
+    std::vector<TestCase> cases;
+    for (const config::Yaml& item : yaml->items()) cases.push_back(Test(subject, item).Run());
+    return cases;
+}
+
+std::vector<TestCase> RunTests(const Program& program, const fs::path& folder) {
+    const TestSubject subject{[&program](const hl7::Message& message, const MapContext& context) {
+                                  return program.Map(message, context);
+                              },
+                              std::nullopt};
     std::vector<fs::path> files;
-    if (fs::is_directory(path)) {
-        for (const auto& entry : fs::recursive_directory_iterator(path)) {
-            if (entry.path().extension() == ".yaml") files.push_back(entry.path());
-        }
-        std::sort(files.begin(), files.end());
-    } else {
-        files.push_back(path);
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+        if (entry.path().extension() == ".yaml") files.push_back(entry.path());
     }
-    TestReport report;
+    std::sort(files.begin(), files.end());
+    std::vector<TestCase> all;
     for (const fs::path& file : files) {
-        Problems problems;
-        const auto yaml = config::Yaml::ParseFile(file);
-        if (!yaml) {
-            problems.Add(yaml.error());
-        } else {
-            Test(program, *yaml, problems).Run();
-        }
-        std::vector<Error> failures = problems.Take();
-        (failures.empty() ? report.passed : report.failed) += 1;
-        std::move(failures.begin(), failures.end(), std::back_inserter(report.failures));
+        std::vector<TestCase> cases = RunTests(subject, file);
+        std::move(cases.begin(), cases.end(), std::back_inserter(all));
     }
-    return report;
+    return all;
 }
 
 }  // namespace carestream::mapping

@@ -1,8 +1,9 @@
 #pragma once
-// Runs the tests written beside the maps (mappings/tests/**/*.yaml; the form is in
-// mappings/README.md).
-#include <cstddef>
+// Runs the tests written beside maps and channels; the form is in mappings/README.md. Channels'
+// own: channel/test_runner.h.
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,15 +12,32 @@
 
 namespace carestream::mapping {
 
-struct TestReport {
-    std::size_t passed = 0;
-    std::size_t failed = 0;
-    // Of failed tests and of files that are no tests; each with the place of the expectation. They
-    // may show values of the test's own, synthetic message.
-    std::vector<Error> failures;
+// One thing that is not as the test says, or a mistake of the test itself (then `error` alone). May
+// show values: they are of the test's own, synthetic message.
+struct TestFailure {
+    Error error;  // the place, the path and what is wrong, in words
+    std::string expected;
+    std::string got;
 };
 
-// One file, or every *.yaml below a folder, in the order of names.
-[[nodiscard]] TestReport RunTests(const Program& program, const std::filesystem::path& path);
+struct TestCase {
+    Position position;
+    std::string note;
+    std::vector<TestFailure> failures;  // in file order; empty: passed
+};
+
+// Whose tests they are.
+struct TestSubject {
+    std::function<Mapped(const hl7::Message&, const MapContext&)> map;
+    std::optional<MapContext> sender;  // absent: each test may say it under `channel`
+};
+
+// One file: a test, or a list of tests.
+[[nodiscard]] std::vector<TestCase> RunTests(const TestSubject& subject,
+                                             const std::filesystem::path& file);
+
+// Every *.yaml below a folder, in the order of names.
+[[nodiscard]] std::vector<TestCase> RunTests(const Program& program,
+                                             const std::filesystem::path& folder);
 
 }  // namespace carestream::mapping

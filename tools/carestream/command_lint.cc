@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 
+#include "app/settings.h"
 #include "base/home.h"
 #include "channel/generation.h"
 #include "channels.h"
@@ -15,56 +17,101 @@ namespace carestream::cli {
 namespace {
 
 bool IsChannelName(const std::string& name) {
-    return !name.empty() && name.size() <= 64 &&
-           std::all_of(name.begin(), name.end(), [](char c) {
-               return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-           });
+    return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+    });
 }
 
 std::string ChannelText(const std::string& name) {
-    return "# Check it with `carestream lint`, take it into service with `carestream reload`.\n"
-           "# All keys with their defaults: conf/README.md\n"
-           "channel: " + name + "\n"
-           "tenant: main\n"
-           "source:\n"
-           "  mllp:\n"
-           "    listen: 127.0.0.1:2576             # an own port; loopback until you open it\n"
-           "    allow: [127.0.0.0/8]               # networks that may connect\n"
-           "time_zone: America/New_York            # for time stamps that come without an offset\n"
-           "assigning_authority: MAIN              # for identifiers that name none\n"
-           "authority_for: [Patient, Encounter]    # leave out what another feed owns\n"
-           "ack_after: commit                      # AA as soon as the message is durable\n"
-           "processing_ids: [P]                    # add T for a test feed\n"
-           "mapping:\n"
-           "  messages: [ADT]                      # ADT, ORU, SIU or single events: ADT^A01\n";
+    return "# Check it with `carestream lint` and `carestream test`, take it into service with\n"
+           "# `carestream reload`. All keys with their defaults: conf/README.md\n"
+           "channel: " +
+           name + R"(
+tenant: main
+source:
+  mllp:
+    listen: 127.0.0.1:2576             # an own port; loopback until you open it
+    allow: [127.0.0.0/8]               # networks that may connect
+time_zone: America/New_York            # for time stamps that come without an offset
+assigning_authority: MAIN              # for identifiers that name none
+authority_for: [Patient, Encounter]    # leave out what another feed owns
+ack_after: commit                      # AA as soon as the message is durable
+processing_ids: [P]                    # add T for a test feed
+mapping:
+  messages: [ADT]                      # ADT, ORU, SIU or single events: ADT^A01
+)";
+}
+
+std::string TestText(const std::string& name) {
+    return "# What " + name +
+           R"(.yaml makes of a message; `carestream test` runs it. Put messages of your sender
+# here, with invented patients. The form: mappings/README.md, "Tests beside the maps".
+- note: "An admission: times get the channel's zone, identifiers without an authority get its own."
+  message: |
+    MSH|^~\&|EHR|MAIN|CS|MAIN|20260102030405||ADT^A01^ADT_A01|T1|P|2.5.1
+    EVN|A01|20260102030400
+    PID|1||100^^^^MR||Roe^Jane||19800102|F
+    PV1|1|I|4W^412^A||||||||||||||||V9^^^^VN|||||||||||||||||||||||||202601020300
+  expect:
+    Patient.identifier.system: urn:carestream:authority:MAIN
+    Patient.identifier.value: "100"
+    Patient.name.family: Roe
+    Patient.birthDate: 1980-01-02
+    Encounter.subject.reference: "@Patient"
+    Encounter.period.start: "2026-01-02T03:00:00-05:00"
+  modes: {Patient: upsert, Encounter: upsert}    # find: this feed has no authority for it
+
+- note: Without an identifier the patient cannot be found again; the message becomes a dead letter.
+  message: |
+    MSH|^~\&|EHR|MAIN|CS|MAIN|20260102030405||ADT^A08^ADT_A01|T2|P|2.5.1
+    PID|1||^^^^MR||Roe^Jane
+  status: unusable
+)";
+}
+
+Result<void> WriteNew(const std::filesystem::path& file, const std::string& text) {
+    std::ofstream stream(file);
+    stream << text;
+    if (!stream.flush()) return Fail(Code::kDenied, "cannot be written", file.string());
+    std::cout << "wrote " << file.string() << '\n';
+    return {};
+}
+
+// Appends every mistake of channels and mappings; the number of channels.
+std::size_t LintContent(const channel::GenerationInputs& inputs, std::vector<Error>& errors) {
+    channel::Loaded loaded = channel::LoadGeneration(inputs, 1);
+    const std::size_t channels = loaded.generation ? loaded.generation->channels.size() : 0;
+    std::vector<Error> found = std::move(loaded.errors);
+    // Without a channel nothing has looked at the mappings.
+    if (found.empty() && channels == 0) {
+        found = mapping::Program::Compile(inputs.mappings, inputs.definitions, inputs.dictionary)
+                    .errors;
+    }
+    std::move(found.begin(), found.end(), std::back_inserter(errors));
+    return channels;
 }
 
 }  // namespace
 
-int Lint(const std::filesystem::path& folder) {
-    auto content = LoadContent();
-    if (!content) {
-        PrintError(content.error());
+int Lint(const std::filesystem::path& folder, const std::filesystem::path& config) {
+    const auto places = PlacesIn(folder, config);
+    const auto content = LoadContent();
+    if (!places || !content) {
+        PrintError(places ? content.error() : places.error());
         return 2;
     }
-    std::filesystem::path channels;
-    std::filesystem::path mappings;
-    if (!folder.empty()) {
-        if (std::filesystem::is_directory(folder / "channels")) channels = folder / "channels";
-        if (std::filesystem::is_directory(folder / "mappings")) mappings = folder / "mappings";
-        if (channels.empty() && mappings.empty()) {
-            PrintError(folder.string() + ": holds neither channels/ nor mappings/");
-            return 2;
-        }
-    }
-    const auto loaded = channel::LoadGeneration(GenerationInputsOf(*content, channels, mappings), 1);
-    for (const Error& error : loaded.errors) std::cout << error.ToString() << '\n';
-    if (!loaded.errors.empty()) {
-        std::cout << Paint(Style::kRed, std::to_string(loaded.errors.size()) + " mistakes") << '\n';
+    const std::filesystem::path file = ConfigOf(*content, *places);
+    std::vector<Error> errors = app::ReadSettingsFile(file, content->home).errors;
+    const ReadInputs read = ReadInputsOf(*content, *places);
+    // Channels are not judged by tenants that are wrong.
+    const std::size_t channels = read.errors.empty() ? LintContent(read.inputs, errors) : 0;
+    for (const Error& error : errors) std::cout << error.ToString() << '\n';
+    if (!errors.empty()) {
+        std::cout << Paint(Style::kRed, Counted(errors.size(), "mistake")) << '\n';
         return 1;
     }
-    std::cout << Paint(Style::kGreen, "no mistakes") << " in " << loaded.generation->channels.size()
-              << " channels and their mappings\n";
+    std::cout << Paint(Style::kGreen, "no mistakes") << " in " << file.string() << ", "
+              << Counted(channels, "channel") << " and the mappings\n";
     return 0;
 }
 
@@ -83,17 +130,20 @@ int NewChannel(const std::string& name, const std::filesystem::path& channels) {
         folder = *home / "channels";
     }
     const std::filesystem::path file = folder / (name + ".yaml");
-    if (std::filesystem::exists(file)) {
-        PrintError(file.string() + ": exists already");
+    const std::filesystem::path test = folder / (name + std::string(channel::kTestEnding));
+    for (const auto& there : {file, test}) {
+        if (!std::filesystem::exists(there)) continue;
+        PrintError(there.string() + ": exists already");
         return 2;
     }
-    std::ofstream stream(file);
-    stream << ChannelText(name);
-    if (!stream.flush()) {
-        PrintError(file.string() + ": cannot be written");
+    auto written = WriteNew(file, ChannelText(name));
+    if (written) written = WriteNew(test, TestText(name));
+    if (!written) {
+        PrintError(written.error());
         return 2;
     }
-    std::cout << "wrote " << file.string() << "\nnext: edit it, then `carestream lint` and `carestream reload`\n";
+    std::cout
+        << "next: edit them, then `carestream lint`, `carestream test`, `carestream reload`\n";
     return 0;
 }
 

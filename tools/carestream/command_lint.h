@@ -5,10 +5,10 @@
 
 namespace carestream::cli {
 
-// `folder` holds channels/ and mappings/ (or one of them); "" = the house. 0 = no mistakes.
-[[nodiscard]] int Lint(const std::filesystem::path& folder);
+// `folder` and `config` as PlacesIn takes them. 0 = no mistakes.
+[[nodiscard]] int Lint(const std::filesystem::path& folder, const std::filesystem::path& config);
 
-// Writes channels/<name>.yaml, commented; refuses to overwrite.
+// Writes channels/<name>.yaml, commented, and its test beside it; refuses to overwrite.
 [[nodiscard]] int NewChannel(const std::string& name, const std::filesystem::path& channels);
 
 }  // namespace carestream::cli

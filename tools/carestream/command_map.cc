@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "base/clock.h"
-#include "channels.h"
 #include "content.h"
 #include "fhir/json.h"
 #include "hl7/batch.h"
@@ -35,9 +34,15 @@ std::unique_ptr<Run> Prepare(const MapOptions& options) {
         PrintError(content.error());
         return nullptr;
     }
-    const auto inputs = GenerationInputsOf(*content, options.channels, options.mappings);
+    const ReadInputs read = ReadInputsOf(*content, options.places);
+    if (!read.errors.empty()) {
+        PrintAll(read.errors);
+        return nullptr;
+    }
+    const channel::GenerationInputs& inputs = read.inputs;
     if (options.channel.empty()) {
-        auto compiled = mapping::Program::Compile(inputs.mappings, inputs.definitions, inputs.dictionary);
+        auto compiled =
+            mapping::Program::Compile(inputs.mappings, inputs.definitions, inputs.dictionary);
         if (!compiled.program) {
             PrintAll(compiled.errors);
             return nullptr;
@@ -79,7 +84,8 @@ bool MapOne(const MapOptions& options, const Run& run, const std::string& file, 
     const mapping::Mapped mapped = run.program->Map(*message, run.context);
     if (options.report_json) std::cerr << mapping::ToJson(mapped.report) << '\n';
     if (mapped.status == mapping::MapStatus::kNoMap) {
-        return Complain(file, number, "MSH-9", "no message file covers this event; see mappings/messages");
+        return Complain(file, number, "MSH-9",
+                        "no message file covers this event; see mappings/messages");
     }
     if (mapped.status == mapping::MapStatus::kUnusable) {
         return Complain(file, number, mapped.path, mapped.reason);

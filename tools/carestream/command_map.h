@@ -1,16 +1,16 @@
 #pragma once
 // carestream map: messages in, one FHIR Bundle each out. No server.
-#include <filesystem>
 #include <string>
 #include <vector>
+
+#include "channels.h"
 
 namespace carestream::cli {
 
 struct MapOptions {
     std::vector<std::string> files;
-    std::string channel;             // "" = neutral: UTC, authority for everything
-    std::filesystem::path channels;  // "" = the house's
-    std::filesystem::path mappings;  // "" = the house's
+    std::string channel;  // "" = neutral: UTC, authority for everything
+    Places places;
     bool ndjson = false;
     bool report_json = false;
 };

@@ -7,6 +7,7 @@
 #include "command_lint.h"
 #include "command_map.h"
 #include "command_send.h"
+#include "command_test.h"
 
 namespace {
 
@@ -17,8 +18,10 @@ struct Arguments {
     AdminOptions admin;
     MapOptions map;
     SendCommand send;
+    TestOptions test;
     DeadLetterOptions dead;
     std::filesystem::path folder;
+    std::filesystem::path config;
     std::filesystem::path channels;
     std::string name;
     std::string value_control, value_patient, value_visit, value_order;
@@ -29,14 +32,26 @@ struct Arguments {
     int exit_code = 0;
 };
 
+// The daemon's file: which tenants there are and where channels and mappings lie.
+void AddConfig(CLI::App& command, std::filesystem::path& config) {
+    command.add_option(
+        "--config", config,
+        "The daemon's configuration: tenants, folders; default: conf/carestream.yaml");
+}
+
 void AddMap(CLI::App& app, Arguments& a) {
-    CLI::App* map = app.add_subcommand("map", "Map HL7 messages to FHIR Bundles; needs no server and stores nothing");
-    map->add_option("files", a.map.files, "Files with one or more messages; - reads stdin")->required();
-    map->add_option("--channel", a.map.channel, "Map as this channel would: time zone, authorities, overlays");
-    map->add_option("--channels", a.map.channels, "Folder of channels");
-    map->add_option("--mappings", a.map.mappings, "Folder of mappings");
+    CLI::App* map = app.add_subcommand(
+        "map", "Map HL7 messages to FHIR Bundles; needs no server and stores nothing");
+    map->add_option("files", a.map.files, "Files with one or more messages; - reads stdin")
+        ->required();
+    map->add_option("--channel", a.map.channel,
+                    "Map as this channel would: time zone, authorities, overlays");
+    map->add_option("--channels", a.map.places.channels, "Folder of channels");
+    map->add_option("--mappings", a.map.places.mappings, "Folder of mappings");
+    AddConfig(*map, a.map.places.config);
     map->add_flag("--ndjson", a.map.ndjson, "One Bundle a line");
-    map->add_option("--report", a.report, "json: one line a message on stderr, what became of every HL7 value")
+    map->add_option("--report", a.report,
+                    "json: one line a message on stderr, what became of every HL7 value")
         ->check(CLI::IsMember({"json"}));
     map->callback([&a] {
         a.map.report_json = a.report == "json";
@@ -45,24 +60,60 @@ void AddMap(CLI::App& app, Arguments& a) {
 }
 
 void AddFiles(CLI::App& app, Arguments& a) {
-    CLI::App* lint = app.add_subcommand("lint", "Check all channels and mappings; names file, line and remedy");
-    lint->add_option("folder", a.folder, "Folder with channels/ and mappings/; default: the house");
-    lint->callback([&a] { a.exit_code = Lint(a.folder); });
+    CLI::App* lint = app.add_subcommand(
+        "lint", "Check configuration, channels and mappings; names file, line and remedy");
+    lint->add_option("folder", a.folder,
+                     "Folder with channels/, mappings/, conf/; default: the house");
+    AddConfig(*lint, a.config);
+    lint->callback([&a] { a.exit_code = Lint(a.folder, a.config); });
     CLI::App* fresh = app.add_subcommand("new", "Make something to start from");
     fresh->require_subcommand(1);
-    CLI::App* channel = fresh->add_subcommand("channel", "A commented channel file");
+    CLI::App* channel = fresh->add_subcommand("channel", "A commented channel file and its test");
     channel->add_option("name", a.name, "Lower-case letters, digits, dashes")->required();
     channel->add_option("--channels", a.channels, "Folder of channels");
     channel->callback([&a] { a.exit_code = NewChannel(a.name, a.channels); });
+}
+
+constexpr const char* kTestHelp =
+    R"(A test is a message and what must come out of it, beside what it tests:
+  channels/ward-7.test.yaml      tests channels/ward-7.yaml: its time zone, authorities, overlays
+  mappings/tests/adt/mine.yaml   tests the maps
+
+  note: A register without a visit.
+  message: |
+    MSH|^~\&|EHR|MAIN|CS|MAIN|20260102030405||ADT^A04|1|P|2.5.1
+    PID|1||100^^^MAIN^MR||Roe^Jane||19800102|F
+  expect:
+    Patient.name.family: Roe
+    Patient.identifier[0].value: "100"
+    Encounter: absent
+
+Several tests in one file are a list. All keys: mappings/README.md, "Tests beside the maps".
+`carestream new channel NAME` writes a channel with its test.
+Exit code: 0 all passed, 1 some did not, 2 none could be run.)";
+
+void AddTest(CLI::App& app, Arguments& a) {
+    CLI::App* test =
+        app.add_subcommand("test", "Run the tests written beside mappings and channels");
+    test->add_option("folder", a.test.folder,
+                     "Folder with channels/ or mappings/; default: those of the house");
+    test->add_option("--filter", a.test.filter, "Only tests with this text in file name or note");
+    test->add_flag("--json", a.test.json, "One JSON object a test, for scripts");
+    AddConfig(*test, a.test.config);
+    test->footer(kTestHelp);
+    test->callback([&a] { a.exit_code = Test(a.test); });
 }
 
 void AddSend(CLI::App& app, Arguments& a) {
     CLI::App* send = app.add_subcommand("send", "Send messages over MLLP and measure the answers");
     send->add_option("--to", a.send.to, "HOST:PORT")->required();
     send->add_option("paths", a.send.paths, "Files, or folders with *.hl7")->required();
-    send->add_option("--connections", a.send.connections, "Links, each strictly serial")->check(CLI::Range(1, 4096));
-    send->add_option("--rate", a.send.rate, "Messages per second over all links; 0 = as fast as answers come");
-    send->add_option("--repeat", a.send.repeat, "How often each message is sent, with fresh control ids");
+    send->add_option("--connections", a.send.connections, "Links, each strictly serial")
+        ->check(CLI::Range(1, 4096));
+    send->add_option("--rate", a.send.rate,
+                     "Messages per second over all links; 0 = as fast as answers come");
+    send->add_option("--repeat", a.send.repeat,
+                     "How often each message is sent, with fresh control ids");
     send->add_option("--seconds", a.send.seconds_max, "Stop after so many seconds");
     send->add_flag("--quiet", a.send.quiet, "Print only bad news");
     send->add_flag("--json", a.send.json, "Report as JSON");
@@ -74,15 +125,18 @@ void AddSend(CLI::App& app, Arguments& a) {
 }
 
 void AddAdminFlags(CLI::App& command, Arguments& a) {
-    command.add_option("--state", a.admin.state, "State folder of the daemon")->envname("CARESTREAM_STATE");
+    command.add_option("--state", a.admin.state, "State folder of the daemon")
+        ->envname("CARESTREAM_STATE");
     command.add_flag("--json", a.admin.json, "JSON for scripts");
 }
 
 void AddStatus(CLI::App& app, Arguments& a) {
-    CLI::App* status = app.add_subcommand("status", "Is all well? The first line says what is wrong and what to do");
+    CLI::App* status = app.add_subcommand(
+        "status", "Is all well? The first line says what is wrong and what to do");
     AddAdminFlags(*status, a);
     status->callback([&a] { a.exit_code = Status(a.admin); });
-    CLI::App* reload = app.add_subcommand("reload", "Read all YAML again and swap it, whole or not at all");
+    CLI::App* reload =
+        app.add_subcommand("reload", "Read all YAML again and swap it, whole or not at all");
     AddAdminFlags(*reload, a);
     reload->callback([&a] { a.exit_code = Reload(a.admin); });
     CLI::App* channels = app.add_subcommand("channels", "The channels in force");
@@ -103,12 +157,21 @@ void AddMessages(CLI::App& app, Arguments& a) {
     find->add_option("--limit", a.limit, "At most so many");
     AddAdminFlags(*find, a);
     find->callback([&a] {
-        const bool control = !a.value_control.empty(), patient = !a.value_patient.empty(), visit = !a.value_visit.empty();
-        a.exit_code = FindMessages(a.admin, control ? "control" : patient ? "patient" : visit ? "visit" : "order",
-                                   control ? a.value_control : patient ? a.value_patient : visit ? a.value_visit : a.value_order,
+        const bool control = !a.value_control.empty(), patient = !a.value_patient.empty(),
+                   visit = !a.value_visit.empty();
+        a.exit_code = FindMessages(a.admin,
+                                   control   ? "control"
+                                   : patient ? "patient"
+                                   : visit   ? "visit"
+                                             : "order",
+                                   control   ? a.value_control
+                                   : patient ? a.value_patient
+                                   : visit   ? a.value_visit
+                                             : a.value_order,
                                    a.limit);
     });
-    CLI::App* show = messages->add_subcommand("show", "One message: ACK, resources, losses, text (the view is audited)");
+    CLI::App* show = messages->add_subcommand(
+        "show", "One message: ACK, resources, losses, text (the view is audited)");
     show->add_option("seq", a.seq, "Its number, as `find` prints it")->required();
     AddAdminFlags(*show, a);
     show->callback([&a] { a.exit_code = ShowMessage(a.admin, a.seq); });
@@ -151,14 +214,19 @@ void AddDeadLetters(CLI::App& app, Arguments& a) {
 }
 
 void AddBackup(CLI::App& app, Arguments& a) {
-    CLI::App* backup = app.add_subcommand("backup", "Copy the running store; keys stay where they are");
+    CLI::App* backup =
+        app.add_subcommand("backup", "Copy the running store; keys stay where they are");
     backup->add_option("folder", a.folder, "Must not exist yet")->required();
-    backup->add_flag("--with-keys", a.with_keys, "Copy the keys too: then the copy must be guarded like they are");
-    backup->add_option("--state", a.admin.state, "State folder of the daemon")->envname("CARESTREAM_STATE");
+    backup->add_flag("--with-keys", a.with_keys,
+                     "Copy the keys too: then the copy must be guarded like they are");
+    backup->add_option("--state", a.admin.state, "State folder of the daemon")
+        ->envname("CARESTREAM_STATE");
     backup->callback([&a] { a.exit_code = Backup(a.admin.state, a.folder, a.with_keys); });
-    CLI::App* restore = app.add_subcommand("restore", "Make a state folder from a backup; no daemon may run on it");
+    CLI::App* restore =
+        app.add_subcommand("restore", "Make a state folder from a backup; no daemon may run on it");
     restore->add_option("folder", a.folder, "The backup")->required();
-    restore->add_option("--state", a.admin.state, "State folder to fill")->envname("CARESTREAM_STATE");
+    restore->add_option("--state", a.admin.state, "State folder to fill")
+        ->envname("CARESTREAM_STATE");
     restore->callback([&a] { a.exit_code = Restore(a.admin.state, a.folder); });
 }
 
@@ -172,6 +240,7 @@ int main(int argc, char** argv) {
     arguments.admin.state = StateFolder();
     AddMap(app, arguments);
     AddFiles(app, arguments);
+    AddTest(app, arguments);
     AddSend(app, arguments);
     AddStatus(app, arguments);
     AddMessages(app, arguments);

@@ -76,6 +76,7 @@ TEST_F(DaemonSettingsTest, RefusesWhatWouldBeDangerousOrWrong) {
     EXPECT_NE(first("tenants: {main: 1, a: 1}").find("same number"), std::string::npos);
     EXPECT_NE(first("tenants: {main: 0}").find("1 to 32767"), std::string::npos);
     EXPECT_NE(first("fhir: {tenant: other}").find("unknown tenant 'other'"), std::string::npos);
+    EXPECT_NE(first("fhir: {tenant: man}").find("did you mean 'main'?"), std::string::npos);
     EXPECT_NE(first("fhir: {tls: {key: x}}").find("needs both"), std::string::npos);
     EXPECT_NE(first("stor: {}").find("did you mean 'store'?"), std::string::npos);
     EXPECT_NE(ReadSettingsFile(folder_ / "absent.yaml", "/")
@@ -83,6 +84,27 @@ TEST_F(DaemonSettingsTest, RefusesWhatWouldBeDangerousOrWrong) {
                   .ToString()
                   .find("cannot be read"),
               std::string::npos);
+}
+
+TEST_F(DaemonSettingsTest, ContentIsReadWithoutTheRest) {
+    std::ofstream(folder_ / "c.yaml")
+        << "store: {postgres: \"${file:/nowhere/password}\"}\nstor: {}\n"
+           "channels: ch\nmappings: ../maps\ntenants: {main: 1, north: 2}\n";
+    ReadContent read = ReadContentSettings(folder_ / "c.yaml", "/house");
+    ASSERT_TRUE(read.errors.empty()) << read.errors[0].ToString();
+    EXPECT_EQ(read.settings.channels, folder_ / "ch");
+    EXPECT_EQ(read.settings.mappings, folder_.parent_path() / "maps");
+    EXPECT_EQ(read.settings.tenants,
+              (std::map<std::string, store::Tenant>{{"main", 1}, {"north", 2}}));
+
+    std::ofstream(folder_ / "c.yaml") << "tenants: {main: 1, a: 1}\n";
+    read = ReadContentSettings(folder_ / "c.yaml", "/house");
+    ASSERT_EQ(read.errors.size(), 1u);
+    EXPECT_NE(read.errors[0].ToString().find("c.yaml:1:10: tenants 'a' and 'main'"),
+              std::string::npos)
+        << read.errors[0].ToString();
+    EXPECT_EQ(read.settings.mappings, "/house/mappings");
+    EXPECT_EQ(ReadContentSettings(folder_ / "absent.yaml", "/").errors.size(), 1u);
 }
 
 }  // namespace

@@ -33,5 +33,14 @@ TEST(Yaml, RefusesWithThePlace) {
     EXPECT_FALSE(Yaml::Parse(std::string(200, '['), "f.yaml"));
 }
 
+TEST(Yaml, APartKeepsItsPlaces) {
+    const auto yaml = Yaml::Parse("a: 1\nb: 2\nc: {d: 3}\n", "f.yaml");
+    ASSERT_TRUE(yaml);
+    const Yaml part = yaml->Only({"c", "b", "other"});
+    EXPECT_EQ(part.entries().size(), 2u);
+    EXPECT_EQ(part.Find("a"), nullptr);
+    EXPECT_EQ(part.Find("c")->Find("d")->position(), (Position{"f.yaml", 3, 8}));
+}
+
 }  // namespace
 }  // namespace carestream::config

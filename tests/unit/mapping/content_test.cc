@@ -45,6 +45,14 @@ std::string ReadFile(const fs::path& file) {
     return text.str();
 }
 
+std::string FailureLines(const std::vector<TestCase>& cases) {
+    std::string text;
+    for (const TestCase& test : cases) {
+        for (const TestFailure& failure : test.failures) text += failure.error.ToString() + "\n";
+    }
+    return text;
+}
+
 std::string Written(const Mapped& mapped) {
     std::string text = mapped.path + mapped.reason + ToJson(mapped.report);
     for (const fhir::Change& change : mapped.changes.changes) {
@@ -55,10 +63,9 @@ std::string Written(const Mapped& mapped) {
 }
 
 TEST(Content, ItsOwnTestsHold) {
-    const TestReport report =
-        RunTests(Shipped(), fs::path(CARESTREAM_SOURCE_DIR) / "mappings/tests");
-    EXPECT_EQ(report.failed, 0u) << Lines(report.failures);
-    EXPECT_GT(report.passed, 10u);
+    const auto cases = RunTests(Shipped(), fs::path(CARESTREAM_SOURCE_DIR) / "mappings/tests");
+    EXPECT_EQ(FailureLines(cases), "");
+    EXPECT_GT(cases.size(), 10u);
 }
 
 TEST(Content, SamplesMap) {
@@ -168,23 +175,70 @@ TEST(Overlay, ChangesAMapWithoutTouchingIt) {
 }
 
 TEST(TestRunner, NamesWhatIsWrongAtItsPlace) {
-    const Content::Files files = {
+    const Content content(Content::Files{
         {"t.yaml",
          "message: |\n  MSH|^~\\&|E|M|||2026||ADT^A08|1|P|2.5\n  PID|1||7||Roe\n"
-         "expect:\n  Patient.name.family: Doe\n  Patient.gender: male\n"
-         "cleared: {Patient: [birthDate]}\n"
-         "unmapped:\n  PID-5.1: no rule\n"}};
-    const Content content(files);
-    const TestReport report = RunTests(Shipped(), content.folder());
-    EXPECT_EQ(report.failed, 1u);
-    const std::string lines = Lines(report.failures);
-    for (const char* part : {"t.yaml:5:3: Patient.name.family: expected 'Doe', found 'Roe'",
-                             "t.yaml:6:3: Patient.gender: expected 'male', found 'absent'",
-                             "t.yaml:7:11: Patient: these are cleared:",
-                             "t.yaml:9:3: PID-1.1 is unmapped too: no rule",
-                             "t.yaml:9:3: PID-5.1 is mapped, or not valued"}) {
+         "expect:\n  Patient.name.family: Doe\n  Patient.gender: male\n  Patient.name: absent\n"
+         "cleared: {Patient: [birthDate]}\nmodes: {Patient: delete}\n"
+         "unmapped:\n  PID-5.1: no rule\n  PID-1.1: other\n"}});
+    const auto cases = RunTests(Shipped(), content.folder());
+    ASSERT_EQ(cases.size(), 1u);
+    const std::string lines = FailureLines(cases);
+    for (const char* part :
+         {"t.yaml:5:3: Patient.name.family: expected 'Doe', got 'Roe'",
+          "t.yaml:6:3: Patient.gender: expected 'male', got 'absent'",
+          "t.yaml:7:3: Patient.name: expected 'absent', got '[{",
+          "t.yaml:8:11: Patient cleared: expected 'birthDate', got 'nothing'",
+          "t.yaml:9:9: Patient mode: expected 'delete', got 'find'",
+          "t.yaml:11:3: MSH-11.1: expected 'mapped', got 'unmapped: no rule'",
+          "t.yaml:11:3: PID-5.1: expected 'unmapped: no rule', got 'mapped, or",
+          "t.yaml:12:12: PID-1.1: expected 'unmapped: other', got 'unmapped: no"}) {
         EXPECT_NE(lines.find(part), std::string::npos) << part << "\n" << lines;
     }
+    EXPECT_EQ(cases[0].failures[0].expected, "Doe");
+    EXPECT_EQ(cases[0].failures[0].got, "Roe");
+}
+
+TEST(TestRunner, AFileMayHoldSeveralTestsAndMistakesAreFailures) {
+    const std::string message = "message: \"MSH|^~\\\\&|E|M|||2026||ADT^A99|1|P|2.5\"\n";
+    const Content content(Content::Files{
+        {"a.yaml", "- note: one\n  " + message + "  status: no-map\n- {note: two}\n"},
+        {"b.yaml", message + "expect: Patient\n"},
+        {"c.yaml", message},
+        {"d.yaml", "a: [\n"}});
+    const auto cases = RunTests(Shipped(), content.folder());
+    ASSERT_EQ(cases.size(), 5u);
+    EXPECT_EQ(cases[0].note, "one");
+    EXPECT_TRUE(cases[0].failures.empty()) << FailureLines(cases);
+    EXPECT_EQ(cases[1].position.line, 4);
+    const std::string lines = FailureLines(cases);
+    for (const char* part :
+         {"a.yaml:4:3: a test needs `message`", "b.yaml:2:9: 'expect' must be a map",
+          "c.yaml:1:1: status: expected 'mapped', got 'no-map", "d.yaml:"}) {
+        EXPECT_NE(lines.find(part), std::string::npos) << part << "\n" << lines;
+    }
+}
+
+// What a channel gives: its sender for all tests of a file, and its own way to map.
+TEST(TestRunner, TheSubjectMayNameTheSender) {
+    const std::string message = "message: \"MSH|^~\\\\&|E|M|||2026||ADT^A08|1|P|2.5\\rPID|1||7\"\n";
+    const Content content(
+        Content::Files{{"t.yaml", "- " + message + "  status: unusable\n" +
+                                      "- channel: {time_zone: UTC}\n  " + message}});
+    TestSubject subject;
+    subject.sender = TestContext();
+    subject.map = [](const hl7::Message&, const MapContext& context) {
+        Mapped mapped;
+        mapped.status = MapStatus::kUnusable;
+        EXPECT_EQ(context.time_zone, "America/New_York");
+        return mapped;
+    };
+    const auto cases = RunTests(subject, content.folder() / "t.yaml");
+    ASSERT_EQ(cases.size(), 2u);
+    EXPECT_TRUE(cases[0].failures.empty()) << FailureLines(cases);
+    EXPECT_NE(FailureLines(cases).find("t.yaml:3:12: 'channel' says nothing here"),
+              std::string::npos)
+        << FailureLines(cases);
 }
 
 }  // namespace

@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""Goal: what operators do with YAML before it goes into service: lint, map --channel, new channel, test.
+Method: the CLI over folders made for each test; no daemon runs."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from daemon import HOME, binary_folder  # noqa: E402
+
+CHANNEL = """channel: {name}
+tenant: {tenant}
+source: {{mllp: {{listen: "127.0.0.1:2599"}}}}
+time_zone: America/New_York
+assigning_authority: NORTH
+authority_for: [Patient, Encounter]
+mapping: {{messages: [ADT]}}
+"""
+
+
+class Offline(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="carestream-offline-")
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        (self.folder / "channels").mkdir()
+
+    def write(self, name, text):
+        file = self.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+    def cli(self, *arguments, code=0):
+        """stdout and stderr of a command that must end with `code`."""
+        environment = {k: v for k, v in os.environ.items() if k != "CARESTREAM_STATE"}
+        done = subprocess.run([binary_folder() / "carestream", *map(str, arguments)], env=environment,
+                              capture_output=True, text=True, timeout=120, cwd=self.folder)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stdout, done.stderr
+
+
+class Tenants(Offline):
+    def setUp(self):
+        super().setUp()
+        self.conf = self.write("conf/carestream.yaml", "tenants: {main: 1, north: 2}\n")
+        self.channel = self.write("channels/n.yaml", CHANNEL.format(name="n", tenant="north"))
+
+    def test_lint_takes_the_tenants_of_the_configuration(self):
+        self.assertIn("no mistakes", self.cli("lint", self.folder)[0])
+        self.assertIn("no mistakes", self.cli("lint", self.folder, "--config", self.conf)[0])
+
+    def test_an_unknown_tenant_is_named_with_its_place_and_the_nearest(self):
+        self.channel.write_text(CHANNEL.format(name="n", tenant="nort"))
+        out, _ = self.cli("lint", self.folder, code=1)
+        self.assertIn(f"{self.channel}:2:9: unknown tenant 'nort', did you mean 'north'?", out)
+        other = self.write("other.yaml", "tenants: {south: 3}\n")
+        self.channel.write_text(CHANNEL.format(name="n", tenant="north"))
+        out, _ = self.cli("lint", self.folder, "--config", other, code=1)
+        self.assertIn(f"{self.channel}:2:9: unknown tenant 'north'", out)
+
+    def test_lint_checks_the_configuration_itself(self):
+        self.conf.write_text("tenants: {main: 1, north: 1}\nstor: {}\nchannels: ../channels\n")
+        out, _ = self.cli("lint", self.folder, code=1)
+        self.assertIn(f"{self.conf}:1:10: tenants 'main' and 'north' have the same number", out)
+        self.assertIn(f"{self.conf}:2:1: unknown key 'stor', did you mean 'store'?", out)
+        self.assertNotIn("n.yaml", out, "channels are not judged by tenants that are wrong")
+        out, _ = self.cli("lint", self.folder, "--config", "absent.yaml", code=1)
+        self.assertIn("absent.yaml: cannot be read", out)
+
+    def test_map_reads_the_same_tenants(self):
+        # The rest of the configuration may need secrets that only the daemon may read.
+        self.conf.write_text('store: {postgres: "${file:/nowhere/password}"}\ntenants: {north: 2}\n')
+        sample = HOME / "tests/samples/01-adt-a01-admit.hl7"
+        out, _ = self.cli("map", sample, "--config", self.conf, "--channel", "n")
+        self.assertIn('"resourceType": "Patient"', out)
+        self.conf.write_text("tenants: {south: 2}\n")
+        _, err = self.cli("map", sample, "--config", self.conf, "--channel", "n", code=2)
+        self.assertIn("n.yaml:2:9: unknown tenant 'north'", err)
+
+    def test_mappings_without_a_channel_are_judged(self):
+        self.channel.unlink()
+        self.write("mappings/segments/PID.Patient.yaml", "map: PID -> Patien\n")
+        out, _ = self.cli("lint", self.folder, code=1)
+        self.assertIn("segments/PID.Patient.yaml:1:6: unknown FHIR type 'Patien'", out)
+
+    def test_the_house_is_without_mistakes(self):
+        self.assertIn("no mistakes", self.cli("lint")[0])
+
+
+class Tests(Offline):
+    def make_channel(self):
+        out, _ = self.cli("new", "channel", "ward-7", "--channels", self.folder / "channels")
+        self.assertIn("ward-7.test.yaml", out)
+
+    def test_the_house_passes(self):
+        out, _ = self.cli("test")
+        self.assertRegex(out, r"^\d\d passed, 0 failed\n$")
+        lines = [json.loads(line) for line in self.cli("test", "--json")[0].splitlines()]
+        self.assertTrue(all(line["passed"] for line in lines))
+        files = {Path(line["file"]).name for line in lines}
+        self.assertLessEqual({"a01_admit.yaml", "demo.test.yaml"}, files)
+
+    def test_a_new_channel_brings_its_test(self):
+        self.make_channel()
+        self.assertIn("1 channel ", self.cli("lint", self.folder)[0])
+        self.assertEqual(self.cli("test", self.folder)[0], "2 passed, 0 failed\n")
+        _, err = self.cli("new", "channel", "ward-7", "--channels", self.folder / "channels", code=2)
+        self.assertIn("ward-7.yaml: exists already", err)
+        (self.folder / "channels/ward-7.yaml").unlink()
+        _, err = self.cli("new", "channel", "ward-7", "--channels", self.folder / "channels", code=2)
+        self.assertIn("ward-7.test.yaml: exists already", err)
+
+    def test_the_channels_settings_are_tested(self):
+        self.make_channel()
+        channel = self.folder / "channels/ward-7.yaml"
+        channel.write_text(channel.read_text().replace("America/New_York", "Asia/Tokyo"))
+        test = channel.with_suffix(".test.yaml")
+        line = next(n for n, text in enumerate(test.read_text().splitlines(), 1) if "period.start" in text)
+        out, _ = self.cli("test", self.folder, code=1)
+        self.assertEqual(out, f"{test}:{line}:5: Encounter.period.start: expected "
+                              "'2026-01-02T03:00:00-05:00', got '2026-01-02T03:00:00+09:00'\n"
+                              "1 passed, 1 failed\n")
+        failed, passed = map(json.loads, self.cli("test", self.folder, "--json", code=1)[0].splitlines())
+        self.assertEqual((failed["passed"], passed["passed"]), (False, True))
+        self.assertEqual(failed["failures"][0], {
+            "line": line, "path": "Encounter.period.start", "expected": "2026-01-02T03:00:00-05:00",
+            "got": "2026-01-02T03:00:00+09:00",
+            "message": "expected '2026-01-02T03:00:00-05:00', got '2026-01-02T03:00:00+09:00'"})
+
+    def test_overlays_of_the_channel_count(self):
+        self.make_channel()
+        self.write("mappings/README", "")
+        subprocess.run(["cp", "-r", *(HOME / "mappings").iterdir(), self.folder / "mappings"], check=True)
+        self.write("mappings/overlays/w/segments/PID.Patient.yaml",
+                   "extends: PID -> Patient\nremove: [birthDate]\n")
+        channel = self.folder / "channels/ward-7.yaml"
+        channel.write_text(channel.read_text() + "  overlays: [w]\n")
+        out, _ = self.cli("test", self.folder, code=1)
+        self.assertIn("Patient.birthDate: expected '1980-01-02', got 'absent'", out)
+        self.assertRegex(out, r"\d\d passed, 1 failed\n$")
+
+    def test_filter_and_what_cannot_run(self):
+        self.make_channel()
+        self.assertEqual(self.cli("test", self.folder, "--filter", "admission")[0], "1 passed, 0 failed\n")
+        _, err = self.cli("test", self.folder, "--filter", "nothing like it", code=2)
+        self.assertIn("no test has 'nothing like it'", err)
+        (self.folder / "channels/ward-7.test.yaml").unlink()
+        self.assertIn("no test found", self.cli("test", self.folder, code=2)[1])
+        channel = self.folder / "channels/ward-7.yaml"
+        channel.write_text(channel.read_text().replace("tenant: main", "tenant: man"))
+        _, err = self.cli("test", self.folder, code=2)
+        self.assertIn("ward-7.yaml:4:9: unknown tenant 'man', did you mean 'main'?", err)
+        self.assertIn("holds neither", self.cli("test", self.folder / "channels", code=2)[1])
+
+    def test_help_teaches(self):
+        out, _ = self.cli("test", "--help")
+        for part in ("expect:", "channels/ward-7.test.yaml", "--filter", "mappings/README.md"):
+            self.assertIn(part, out)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
