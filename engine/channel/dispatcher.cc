@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/assert.h"
+#include "base/priority.h"
 
 namespace carestream::channel {
 
@@ -398,7 +399,10 @@ void Dispatcher::Start() {
     const unsigned workers =
         core_->limits.workers > 0 ? static_cast<unsigned>(core_->limits.workers) : cores;
     for (unsigned i = 0; i < workers; ++i) {
-        core_->threads.emplace_back([core = core_.get()] { core->Work(); });
+        core_->threads.emplace_back([core = core_.get()] {
+            GiveWay(0);
+            core->Work();
+        });
     }
     core_->threads.emplace_back([core = core_.get()] { core->Feed(); });
 }

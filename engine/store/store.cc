@@ -113,6 +113,7 @@ Result<void> StoreImpl::Open(const StoreOptions& options,
     writer.feed_batch_max = options.feed_batch_max;
     writer.queue_max = options.queue_max;
     writer.lock_wait_ms = lock_wait_ms;
+    writer.own_server = server_ != nullptr;
     CARESTREAM_ASSIGN(made_writer, MakeWriter(parts, writer));
     writer_ = std::move(made_writer);
     ReaderOptions reader;

@@ -44,13 +44,39 @@ Result<void> BatchRunner::Run(pg::Connection& connection, const std::vector<Writ
     in_doubt_ = false;
     event_seq_ = 0;
     WorkingSet set(context_.definitions(), context_.codec());
-    CARESTREAM_TRY(Load(connection, jobs, set));
+    CARESTREAM_TRY(Load(connection, jobs, set, true));
+    CARESTREAM_ASSIGN(plan, Plan(connection, jobs, set));
+    changed_ = plan.changed;
+    return Finish(connection, plan);
+}
+
+Result<BatchPlan> BatchRunner::Prepare(pg::Connection& connection,
+                                       const std::vector<WriteJob*>& jobs, WorkingSet& set) {
+    CARESTREAM_TRY(Load(connection, jobs, set, false));
+    CARESTREAM_ASSIGN(plan, Plan(connection, jobs, set));
+    set.NextBatch();
+    return plan;
+}
+
+Result<void> BatchRunner::Commit(pg::Connection& connection, const BatchPlan& plan) {
+    in_doubt_ = false;
+    event_seq_ = 0;
+    CARESTREAM_TRY(BeginBatch(connection));
+    return Finish(connection, plan);
+}
+
+Result<BatchPlan> BatchRunner::Plan(pg::Connection& connection, const std::vector<WriteJob*>& jobs,
+                                    WorkingSet& set) {
     CARESTREAM_TRY(Apply(connection, jobs, set));
     CARESTREAM_ASSIGN(index, Index(connection, set));
-    CARESTREAM_TRY(WriteBatch(connection, context_, set, index, Outcomes(jobs)));
-    Remember(set);
+    return MakePlan(context_, set, index, Outcomes(jobs));
+}
+
+Result<void> BatchRunner::Finish(pg::Connection& connection, const BatchPlan& plan) {
+    CARESTREAM_TRY(RunPlan(connection, plan));
+    doubt_ = plan.sample;
     in_doubt_ = true;
-    Result<std::int64_t> committed = CommitBatch(connection, set);
+    Result<std::int64_t> committed = CommitPlan(connection, plan);
     // A server that answers with an error has not committed.
     if (!committed && connection.Usable()) in_doubt_ = false;
     if (!committed) return Fail(std::move(committed).error());
@@ -60,7 +86,7 @@ Result<void> BatchRunner::Run(pg::Connection& connection, const std::vector<Writ
 }
 
 Result<void> BatchRunner::Load(pg::Connection& connection, const std::vector<WriteJob*>& jobs,
-                               WorkingSet& set) {
+                               WorkingSet& set, bool lock) {
     Wanted wanted;
     for (const WriteJob* job : jobs) {
         if (job->feed) WantFeed(*job->feed, context_, wanted);
@@ -79,9 +105,11 @@ Result<void> BatchRunner::Load(pg::Connection& connection, const std::vector<Wri
         CARESTREAM_TRY(FindVisitResources(connection, *job->feed, context_, set));
     }
     std::unordered_set<Entry*> marked;
-    std::vector<Entry*> locked;
+    std::vector<Entry*> wanted_rows;
     const auto mark = [&](Entry& entry) {
-        if (entry.row_stored && marked.insert(&entry).second) locked.push_back(&entry);
+        if (entry.row_stored && !entry.loaded && marked.insert(&entry).second) {
+            wanted_rows.push_back(&entry);
+        }
     };
     for (const WriteJob* job : jobs) {
         if (job->feed) LockFeed(*job->feed, context_, set, mark);
@@ -93,7 +121,8 @@ Result<void> BatchRunner::Load(pg::Connection& connection, const std::vector<Wri
             if (Entry* entry = set.FindPk(pk)) mark(*entry);
         }
     }
-    return LockAndLoad(connection, std::move(locked), set);
+    if (lock) CARESTREAM_TRY(BeginBatch(connection));
+    return LoadRows(connection, std::move(wanted_rows), set, lock);
 }
 
 Result<bool> BatchRunner::Exists(pg::Connection& connection, WriteJob& job) {
@@ -222,17 +251,6 @@ std::vector<Outcome> BatchRunner::Outcomes(const std::vector<WriteJob*>& jobs) c
     return outcomes;
 }
 
-void BatchRunner::Remember(const WorkingSet& set) {
-    doubt_pk_ = 0;
-    for (const Entry& entry : set.entries()) {
-        if (entry.versions.empty()) continue;
-        doubt_pk_ = entry.pk;
-        doubt_version_ = entry.versions.front().version;
-        doubt_updated_ = entry.versions.front().updated;
-        return;
-    }
-}
-
 Result<bool> BatchRunner::DidCommit(pg::Connection& connection,
                                     const std::vector<WriteJob*>& jobs) {
     std::vector<const FeedWrite*> writes;
@@ -243,11 +261,11 @@ Result<bool> BatchRunner::DidCommit(pg::Connection& connection,
     if (!writes.empty()) {
         CARESTREAM_ASSIGN(done, DoneMessages(connection, writes));
         committed = done.size() == writes.size();
-    } else if (doubt_pk_ != 0) {
-        CARESTREAM_ASSIGN(there, HasVersion(connection, doubt_pk_, doubt_version_, doubt_updated_));
+    } else if (doubt_.pk != 0) {
+        CARESTREAM_ASSIGN(there, HasVersion(connection, doubt_));
         committed = there;
     }
-    if (committed && doubt_pk_ != 0) {
+    if (committed && doubt_.pk != 0) {
         CARESTREAM_ASSIGN(head, EventHead(connection));
         event_seq_ = head;
     }

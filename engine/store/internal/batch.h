@@ -25,26 +25,40 @@ struct WriteJob {
     Result<RestResult> rest_result;
 };
 
-// Runs batches on one session. Confined to one thread.
+// Prepares and runs batches. One call at a time; Prepare may overlap the Commit of the plan before.
 class BatchRunner {
 public:
     explicit BatchRunner(WriteContext& context)
         : context_(context), searcher_(context.parts(), context.shared_codec()) {}
 
+    // All of it on one session, in one transaction, the rows locked before they are read.
     // Everything or nothing. Error, retryable: run the batch again. Error, not retryable: one of
     // the jobs is at fault (its data, not its conditions: those are in its result).
     [[nodiscard]] Result<void> Run(pg::Connection& connection, const std::vector<WriteJob*>& jobs);
+
+    // The same in two halves. Prepare reads without locks, outside of the transaction that Commit
+    // will be, and takes what `set` knows instead of asking; afterwards `set` is ready for the next
+    // batch. Commit fails (retryable) when another writer changed what Prepare saw: `set` is then
+    // worthless. Results of the jobs hold once Commit succeeded.
+    [[nodiscard]] Result<BatchPlan> Prepare(pg::Connection& connection,
+                                            const std::vector<WriteJob*>& jobs, WorkingSet& set);
+    [[nodiscard]] Result<void> Commit(pg::Connection& connection, const BatchPlan& plan);
 
     // The session was lost while it committed: did it? Afterwards false until the next Run.
     [[nodiscard]] bool in_doubt() const { return in_doubt_; }
     [[nodiscard]] Result<bool> DidCommit(pg::Connection& connection,
                                          const std::vector<WriteJob*>& jobs);
-    // Of the last committed Run; 0 = no event.
+    // Of the last committed batch; 0 = no event.
     [[nodiscard]] std::int64_t event_seq() const { return event_seq_; }
+    // Resources that the last committed Run changed, by pk.
+    [[nodiscard]] const std::vector<std::int64_t>& changed() const { return changed_; }
 
 private:
     [[nodiscard]] Result<void> Load(pg::Connection& connection, const std::vector<WriteJob*>& jobs,
-                                    WorkingSet& set);
+                                    WorkingSet& set, bool lock);
+    [[nodiscard]] Result<BatchPlan> Plan(pg::Connection& connection,
+                                         const std::vector<WriteJob*>& jobs, WorkingSet& set);
+    [[nodiscard]] Result<void> Finish(pg::Connection& connection, const BatchPlan& plan);
     [[nodiscard]] Result<void> Apply(pg::Connection& connection, const std::vector<WriteJob*>& jobs,
                                      WorkingSet& set);
     // If-None-Exist: true when the job is answered without a write.
@@ -54,16 +68,12 @@ private:
     [[nodiscard]] Result<void> FindSubjects(pg::Connection& connection, WorkingSet& set,
                                             const std::vector<Wanted::Id>& patients);
     [[nodiscard]] std::vector<Outcome> Outcomes(const std::vector<WriteJob*>& jobs) const;
-    void Remember(const WorkingSet& set);
-
     WriteContext& context_;
     Searcher searcher_;
     bool in_doubt_ = false;
     std::int64_t event_seq_ = 0;
-    // A version of the batch in doubt: there, or nothing of the batch is.
-    std::int64_t doubt_pk_ = 0;
-    std::int32_t doubt_version_ = 0;
-    Micros doubt_updated_ = 0;
+    BatchPlan::Sample doubt_;  // of the batch in doubt
+    std::vector<std::int64_t> changed_;
 };
 
 }  // namespace carestream::store

@@ -33,7 +33,6 @@ const pg::Statement kByPk{
     "left join link l on l.tenant = r.tenant and l.loser = r.pk"};
 const pg::Statement kNumbers{"w_numbers",
                              "select nextval('resource_pk') from generate_series(1, $1::int4)"};
-const pg::Statement kBegin{"w_begin", "begin"};
 const pg::Statement kLock{
     "w_lock",
     "select r.pk from unnest($1::int8[]) q(pk) join resource r on r.pk = q.pk "
@@ -105,6 +104,8 @@ Result<void> ResolveWanted(pg::Connection& connection, Wanted& wanted, WriteCont
     std::sort(wanted.identities.begin(), wanted.identities.end());
     wanted.identities.erase(std::unique(wanted.identities.begin(), wanted.identities.end()),
                             wanted.identities.end());
+    std::erase_if(wanted.identities,
+                  [&](const IdentityName& name) { return set.FindIdentity(name) != nullptr; });
     pg::Array tenants(pg::Type::kInt2);
     pg::Array types(pg::Type::kInt2);
     pg::Array tokens(pg::Type::kUuid);
@@ -139,9 +140,12 @@ Result<void> ResolveWanted(pg::Connection& connection, Wanted& wanted, WriteCont
 }
 
 Result<void> FindIds(pg::Connection& connection, std::vector<Wanted::Id> ids, WorkingSet& set) {
-    if (ids.empty()) return {};
     std::sort(ids.begin(), ids.end());
     ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+    std::erase_if(ids, [&](const Wanted::Id& id) {
+        return set.FindId(id.tenant, id.type, id.id) != nullptr;
+    });
+    if (ids.empty()) return {};
     const IdArrays arrays(ids);
     CARESTREAM_ASSIGN(rows, connection.Run(kById, arrays.Params()));
     std::vector<std::int64_t> survivors;
@@ -159,19 +163,20 @@ Result<void> FindPks(pg::Connection& connection, const std::vector<std::int64_t>
     return {};
 }
 
-Result<void> LockAndLoad(pg::Connection& connection, std::vector<Entry*> entries, WorkingSet& set) {
-    CARESTREAM_TRY(connection.Queue(kBegin));
+Result<void> LoadRows(pg::Connection& connection, std::vector<Entry*> entries, WorkingSet& set,
+                      bool lock) {
     if (entries.empty()) {
-        CARESTREAM_TRY(connection.Sync());
+        if (lock) CARESTREAM_TRY(connection.Sync());  // what began the transaction
         return {};
     }
     pg::Array pks(pg::Type::kInt8);
     for (const Entry* entry : entries) pks.AddInt8(entry->pk);
-    CARESTREAM_TRY(connection.Queue(kLock, pg::Params().List(pks)));
-    // A statement of its own: it reads what the locks protect, not what was there before the wait.
+    // The body is read by a statement of its own: it sees what the locks protect, not what was
+    // there before the wait.
+    if (lock) CARESTREAM_TRY(connection.Queue(kLock, pg::Params().List(pks)));
     CARESTREAM_TRY(connection.Queue(kLoad, pg::Params().List(pks)));
     CARESTREAM_ASSIGN(results, connection.Sync());
-    pg::Rows& rows = results[2];
+    const pg::Rows& rows = results.back();
     for (int row = 0; row < rows.size(); ++row) {
         Entry* entry = set.FindPk(rows.Int8(row, 0));
         CARESTREAM_ASSERT(entry != nullptr);
@@ -184,7 +189,6 @@ Result<void> LockAndLoad(pg::Connection& connection, std::vector<Entry*> entries
         entry->sealed_body = rows.Bytes(row, 7);
         entry->loaded = true;
     }
-    set.rows.push_back(std::move(rows));
     const bool all = std::all_of(entries.begin(), entries.end(),
                                  [](const Entry* entry) { return entry->loaded; });
     if (!all) return FailRetryable("a row to be locked is gone");

@@ -9,15 +9,16 @@
 
 namespace carestream::store {
 
-// Looks up identities, ids and links, and takes numbers for new resources. One round trip for each
-// of the two and per link of a chain. Before the locks, so what it finds may be outdated when they
-// are held; the write fails then (WriteBatch) and the batch runs again.
+// Looks up identities, ids and links that `set` does not know yet, and takes numbers for new
+// resources. One round trip for each of the two and per link of a chain. Before the locks, so what
+// it finds may be outdated when they are held; the write fails then (WriteBatch) and the batch runs
+// again.
 [[nodiscard]] Result<void> ResolveWanted(pg::Connection& connection, Wanted& wanted,
                                          WriteContext& context, WorkingSet& set);
 
-// Begins the transaction, locks these rows in order of pk and reads them with their bodies.
-[[nodiscard]] Result<void> LockAndLoad(pg::Connection& connection, std::vector<Entry*> entries,
-                                       WorkingSet& set);
+// Reads these rows with their bodies; with `lock` in the open transaction, locked in order of pk.
+[[nodiscard]] Result<void> LoadRows(pg::Connection& connection, std::vector<Entry*> entries,
+                                    WorkingSet& set, bool lock);
 
 // Rows of these numbers, likewise.
 [[nodiscard]] Result<void> FindPks(pg::Connection& connection, const std::vector<std::int64_t>& pks,

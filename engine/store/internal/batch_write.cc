@@ -37,8 +37,9 @@ const Statement kSetResource{
     "update resource r set version = q.version, deleted = q.deleted, subject = q.subject, "
     "updated = q.updated, main_date = q.main_date, merge = q.merge "
     "from unnest($1::int8[], $2::int4[], $3::bool[], $4::int8[], $5::timestamptz[], "
-    "$6::timestamptz[], $7::bytea[]) q(pk, version, deleted, subject, updated, main_date, merge) "
-    "where r.pk = q.pk"};
+    "$6::timestamptz[], $7::bytea[], $8::int4[]) "
+    "q(pk, version, deleted, subject, updated, main_date, merge, version_before) "
+    "where r.pk = q.pk and r.version = q.version_before"};
 const Statement kAddVersion{
     "w_add_version",
     "insert into version (resource, version, updated, body) "
@@ -94,11 +95,11 @@ const Statement kAddMessageKey{
     "unnest($1::int2[], $2::int8[], $3::int8[], $4::timestamptz[])"};
 const Statement kAddEvents{
     "w_add_events",
-    "with head as (update event_head set seq = seq + $1::int8 returning seq), "
+    "with head as (update event_head set seq = seq + cardinality($1::int8[]) returning seq), "
     "made as (insert into event (seq, resource, message, updated, version, tenant, type, kind) "
-    "select head.seq - $1::int8 + q.n, q.resource, q.message, q.updated, q.version, q.tenant, "
-    "q.type, q.kind from head, unnest($2::int8[], $3::int8[], $4::timestamptz[], $5::int4[], "
-    "$6::int2[], $7::int2[], $8::int2[]) with ordinality "
+    "select head.seq - cardinality($1::int8[]) + q.n, q.resource, q.message, q.updated, q.version, "
+    "q.tenant, q.type, q.kind from head, unnest($1::int8[], $2::int8[], $3::timestamptz[], "
+    "$4::int4[], $5::int2[], $6::int2[], $7::int2[]) with ordinality "
     "q(resource, message, updated, version, tenant, type, kind, n)) select seq from head"};
 const Statement kCommit{"w_commit", "commit"};
 const Statement kDone{"w_done",
@@ -109,85 +110,79 @@ const Statement kHasVersion{"w_has_version",
                             "select 1 from version where resource = $1::int8 and "
                             "version = $2::int4 and updated = $3::timestamptz"};
 
-// One WriteBatch: queues statements and remembers what their row counts must be.
-class BatchWriter {
-public:
-    BatchWriter(pg::Connection& connection, WriteContext& context, WorkingSet& set)
-        : connection_(connection), context_(context), set_(set) {}
+const Statement kBegin{"w_begin", "begin"};
 
-    Result<void> Run(const std::vector<IndexChange>& index, const std::vector<Outcome>& outcomes) {
-        // What costs the server most comes first: it works on it while bodies are sealed here.
-        CARESTREAM_TRY(Tokens(index));
-        CARESTREAM_TRY(Dates(index));
-        CARESTREAM_TRY(Numbers(index));
-        CARESTREAM_TRY(Identities());
-        CARESTREAM_TRY(Resources());
-        CARESTREAM_TRY(Versions());
-        CARESTREAM_TRY(Links());
-        CARESTREAM_TRY(Conflicts());
-        CARESTREAM_TRY(Outcomes(outcomes));
-        CARESTREAM_TRY(MessageKeys(outcomes));
-        if (expected_.empty()) return {};
-        CARESTREAM_ASSIGN(results, connection_.Sync());
-        for (std::size_t i = 0; i < results.size(); ++i) {
-            if (expected_[i] >= 0 && results[i].affected() != expected_[i]) {
-                return FailRetryable("another writer was first", Code::kConflict);
-            }
-        }
-        return {};
+class Planner {
+public:
+    Planner(WriteContext& context, WorkingSet& set) : context_(context), set_(set) {}
+
+    BatchPlan Run(const std::vector<IndexChange>& index, const std::vector<Outcome>& outcomes) {
+        Tokens(index);
+        Dates(index);
+        Numbers(index);
+        Identities();
+        Resources();
+        Versions();
+        Links();
+        Conflicts();
+        Outcomes(outcomes);
+        MessageKeys(outcomes);
+        Events();
+        return std::move(plan_);
     }
 
 private:
     static constexpr std::int64_t kAny = -1;
 
-    Result<void> Queue(const Statement& statement, const Params& params, std::int64_t expected) {
-        CARESTREAM_TRY(connection_.Queue(statement, params));
-        expected_.push_back(expected);
-        return {};
+    template <typename... Arrays>
+    static BatchPlan::Step MakeStep(const Statement& statement, std::int64_t rows_expected,
+                                    Arrays&&... arrays) {
+        BatchPlan::Step step{&statement, {}, rows_expected};
+        step.arrays.reserve(sizeof...(arrays));
+        (step.arrays.push_back(std::forward<Arrays>(arrays)), ...);
+        return step;
     }
 
-    Result<void> Identities() {
+    template <typename... Arrays>
+    void Add(const Statement& statement, std::int64_t rows_expected, Array&& first,
+             Arrays&&... rest) {
+        if (first.empty()) return;
+        plan_.steps.push_back(
+            MakeStep(statement, rows_expected, std::move(first), std::forward<Arrays>(rest)...));
+    }
+
+    void Identities() {
         // One order for all writers: their inserts wait for each other and never in a circle.
         const auto by_name = [](const NewIdentity& a, const NewIdentity& b) {
             return a.name < b.name;
         };
         std::sort(set_.gone_identities.begin(), set_.gone_identities.end(), by_name);
         std::sort(set_.new_identities.begin(), set_.new_identities.end(), by_name);
-        CARESTREAM_TRY(IdentityRows(
-            kDropIdentity, set_.gone_identities, [](const NewIdentity&) { return true; }, false));
-        CARESTREAM_TRY(IdentityRows(
+        IdentityRows(
+            kDropIdentity, set_.gone_identities, [](const NewIdentity&) { return true; }, false);
+        IdentityRows(
             kAddIdentity, set_.new_identities, [](const NewIdentity& row) { return row.exclusive; },
-            true));
-        return IdentityRows(
+            true);
+        IdentityRows(
             kAddIdentity, set_.new_identities,
             [](const NewIdentity& row) { return !row.exclusive; }, false);
     }
 
-    // What a message names but does not make (a Provenance of a no-op) has no identity either.
-    [[nodiscard]] bool HasRow(std::int64_t pk) {
-        const Entry* entry = set_.FindPk(pk);
-        return entry != nullptr &&
-               (entry->row_stored || entry->reserved || !entry->versions.empty());
-    }
-
     template <typename Wanted>
-    Result<void> IdentityRows(const Statement& statement, const std::vector<NewIdentity>& list,
-                              Wanted wanted, bool all) {
-        Array tenants(Type::kInt2);
-        Array types(Type::kInt2);
-        Array tokens(Type::kUuid);
-        Array resources(Type::kInt8);
+    void IdentityRows(const Statement& statement, const std::vector<NewIdentity>& list,
+                      Wanted wanted, bool all) {
+        Array tenants(Type::kInt2), types(Type::kInt2), tokens(Type::kUuid), resources(Type::kInt8);
         for (const NewIdentity& row : list) {
-            if (row.pk == 0 || !HasRow(row.pk) || !wanted(row)) continue;
+            // What a message names but does not make (a Provenance of a no-op) has none.
+            if (row.pk == 0 || !set_.HasRow(row.pk) || !wanted(row)) continue;
             tenants.AddInt2(row.name.tenant);
             types.AddInt2(row.name.type);
             tokens.AddUuid(row.name.token);
             resources.AddInt8(row.pk);
         }
-        if (tokens.empty()) return {};
-        Params params;
-        params.List(tenants).List(types).List(tokens).List(resources);
-        return Queue(statement, params, all ? static_cast<std::int64_t>(tokens.size()) : kAny);
+        const std::int64_t expected = all ? static_cast<std::int64_t>(tokens.size()) : kAny;
+        Add(statement, expected, std::move(tenants), std::move(types), std::move(tokens),
+            std::move(resources));
     }
 
     void AddMerge(const Entry& entry, Array& merges) {
@@ -200,22 +195,22 @@ private:
                                         entry.updated, PackStamps(entry.newest, entry.stamps)));
     }
 
-    Result<void> Resources() {
+    void Resources() {
         std::vector<const Entry*> fresh;
         std::vector<const Entry*> known;
         for (const Entry& entry : set_.entries()) {
             const bool changes = !entry.versions.empty() || entry.stamps_changed;
+            if (!entry.versions.empty()) plan_.changed.push_back(entry.pk);
             if (entry.row_stored && changes) known.push_back(&entry);
             if (!entry.row_stored && (!entry.versions.empty() || entry.reserved)) {
                 fresh.push_back(&entry);
             }
         }
-        CARESTREAM_TRY(AddResources(std::move(fresh)));
-        return SetResources(known);
+        AddResources(std::move(fresh));
+        SetResources(std::move(known));
     }
 
-    Result<void> AddResources(std::vector<const Entry*> fresh) {
-        if (fresh.empty()) return {};
+    void AddResources(std::vector<const Entry*> fresh) {
         std::sort(fresh.begin(), fresh.end(), [](const Entry* a, const Entry* b) {
             return std::tie(a->tenant, a->type_number, a->id) <
                    std::tie(b->tenant, b->type_number, b->id);
@@ -235,14 +230,17 @@ private:
             dates.AddTimestamp(entry->main_date);
             AddMerge(*entry, merges);
         }
-        Params params;
-        params.List(pks).List(tenants).List(types).List(ids).List(versions).List(deleted);
-        params.List(subjects).List(updated).List(dates).List(merges);
-        return Queue(kAddResource, params, static_cast<std::int64_t>(fresh.size()));
+        Add(kAddResource, static_cast<std::int64_t>(fresh.size()), std::move(pks),
+            std::move(tenants), std::move(types), std::move(ids), std::move(versions),
+            std::move(deleted), std::move(subjects), std::move(updated), std::move(dates),
+            std::move(merges));
     }
 
-    Result<void> SetResources(const std::vector<const Entry*>& known) {
-        if (known.empty()) return {};
+    void SetResources(std::vector<const Entry*> known) {
+        // The rows are locked in this order, by all writers.
+        std::sort(known.begin(), known.end(),
+                  [](const Entry* a, const Entry* b) { return a->pk < b->pk; });
+        Array before(Type::kInt4);
         Array pks(Type::kInt8), versions(Type::kInt4), deleted(Type::kBool), subjects(Type::kInt8),
             updated(Type::kTimestamptz), dates(Type::kTimestamptz), merges(Type::kBytea);
         for (const Entry* entry : known) {
@@ -254,14 +252,14 @@ private:
             updated.AddTimestamp(entry->updated);
             dates.AddTimestamp(entry->main_date);
             AddMerge(*entry, merges);
+            before.AddInt4(entry->version - static_cast<std::int32_t>(entry->versions.size()));
         }
-        Params params;
-        params.List(pks).List(versions).List(deleted).List(subjects).List(updated).List(dates);
-        params.List(merges);
-        return Queue(kSetResource, params, static_cast<std::int64_t>(known.size()));
+        Add(kSetResource, static_cast<std::int64_t>(known.size()), std::move(pks),
+            std::move(versions), std::move(deleted), std::move(subjects), std::move(updated),
+            std::move(dates), std::move(merges), std::move(before));
     }
 
-    Result<void> Versions() {
+    void Versions() {
         Array resources(Type::kInt8), versions(Type::kInt4), updated(Type::kTimestamptz),
             bodies(Type::kBytea);
         for (const Entry& entry : set_.entries()) {
@@ -278,19 +276,17 @@ private:
                 }
             }
         }
-        if (resources.empty()) return {};
-        Params params;
-        params.List(resources).List(versions).List(updated).List(bodies);
-        return Queue(kAddVersion, params, kAny);
+        Add(kAddVersion, kAny, std::move(resources), std::move(versions), std::move(updated),
+            std::move(bodies));
     }
 
-    Result<void> Tokens(const std::vector<IndexChange>& index) {
-        CARESTREAM_TRY(TokenRows(kDropToken, index, &IndexDifference::removed));
-        return TokenRows(kAddToken, index, &IndexDifference::added);
+    void Tokens(const std::vector<IndexChange>& index) {
+        TokenRows(kDropToken, index, &IndexDifference::removed);
+        TokenRows(kAddToken, index, &IndexDifference::added);
     }
 
-    Result<void> TokenRows(const Statement& statement, const std::vector<IndexChange>& index,
-                           IndexRows IndexDifference::*side) {
+    void TokenRows(const Statement& statement, const std::vector<IndexChange>& index,
+                   IndexRows IndexDifference::*side) {
         // In the index's order: neighbours in the batch meet the same pages.
         std::vector<std::tuple<Tenant, std::int64_t, std::int64_t, std::int64_t>> all;
         for (const IndexChange& change : index) {
@@ -299,7 +295,6 @@ private:
                 all.emplace_back(change.entry->tenant, hash, rows.subject, change.entry->pk);
             }
         }
-        if (all.empty()) return {};
         std::sort(all.begin(), all.end());
         Array tenants(Type::kInt2), hashes(Type::kInt8), subjects(Type::kInt8),
             resources(Type::kInt8);
@@ -309,18 +304,17 @@ private:
             subjects.AddInt8(subject);
             resources.AddInt8(resource);
         }
-        Params params;
-        params.List(tenants).List(hashes).List(subjects).List(resources);
-        return Queue(statement, params, kAny);
+        Add(statement, kAny, std::move(tenants), std::move(hashes), std::move(subjects),
+            std::move(resources));
     }
 
-    Result<void> Dates(const std::vector<IndexChange>& index) {
-        CARESTREAM_TRY(DateRows(kDropDate, index, &IndexDifference::removed));
-        return DateRows(kAddDate, index, &IndexDifference::added);
+    void Dates(const std::vector<IndexChange>& index) {
+        DateRows(kDropDate, index, &IndexDifference::removed);
+        DateRows(kAddDate, index, &IndexDifference::added);
     }
 
-    Result<void> DateRows(const Statement& statement, const std::vector<IndexChange>& index,
-                          IndexRows IndexDifference::*side) {
+    void DateRows(const Statement& statement, const std::vector<IndexChange>& index,
+                  IndexRows IndexDifference::*side) {
         Array tenants(Type::kInt2), parameters(Type::kInt4), lows(Type::kTimestamptz),
             highs(Type::kTimestamptz), resources(Type::kInt8);
         for (const IndexChange& change : index) {
@@ -332,19 +326,17 @@ private:
                 resources.AddInt8(change.entry->pk);
             }
         }
-        if (lows.empty()) return {};
-        Params params;
-        params.List(tenants).List(parameters).List(lows).List(highs).List(resources);
-        return Queue(statement, params, kAny);
+        Add(statement, kAny, std::move(tenants), std::move(parameters), std::move(lows),
+            std::move(highs), std::move(resources));
     }
 
-    Result<void> Numbers(const std::vector<IndexChange>& index) {
-        CARESTREAM_TRY(NumberRows(kDropNumber, index, &IndexDifference::removed));
-        return NumberRows(kAddNumber, index, &IndexDifference::added);
+    void Numbers(const std::vector<IndexChange>& index) {
+        NumberRows(kDropNumber, index, &IndexDifference::removed);
+        NumberRows(kAddNumber, index, &IndexDifference::added);
     }
 
-    Result<void> NumberRows(const Statement& statement, const std::vector<IndexChange>& index,
-                            IndexRows IndexDifference::*side) {
+    void NumberRows(const Statement& statement, const std::vector<IndexChange>& index,
+                    IndexRows IndexDifference::*side) {
         Array tenants(Type::kInt2), parameters(Type::kInt4), values(Type::kFloat8),
             resources(Type::kInt8);
         for (const IndexChange& change : index) {
@@ -355,13 +347,11 @@ private:
                 resources.AddInt8(change.entry->pk);
             }
         }
-        if (values.empty()) return {};
-        Params params;
-        params.List(tenants).List(parameters).List(values).List(resources);
-        return Queue(statement, params, kAny);
+        Add(statement, kAny, std::move(tenants), std::move(parameters), std::move(values),
+            std::move(resources));
     }
 
-    Result<void> Links() {
+    void Links() {
         // Of several changes of one loser the last holds; the others would meet in one statement.
         std::map<std::pair<Tenant, std::int64_t>, std::int64_t> last;
         for (const NewLink& link : set_.new_links) last[{link.tenant, link.loser}] = link.survivor;
@@ -377,19 +367,11 @@ private:
                 survivors.AddInt8(survivor);
             }
         }
-        if (!gone_losers.empty()) {
-            Params params;
-            params.List(gone_tenants).List(gone_losers);
-            CARESTREAM_TRY(Queue(kDropLink, params, kAny));
-        }
-        if (losers.empty()) return {};
-        Params params;
-        params.List(tenants).List(losers).List(survivors);
-        return Queue(kAddLink, params, kAny);
+        Add(kDropLink, kAny, std::move(gone_tenants), std::move(gone_losers));
+        Add(kAddLink, kAny, std::move(tenants), std::move(losers), std::move(survivors));
     }
 
-    Result<void> Conflicts() {
-        if (set_.new_conflicts.empty()) return {};
+    void Conflicts() {
         Array tenants(Type::kInt2), types(Type::kInt2), kept(Type::kInt8), others(Type::kInt8),
             seqs(Type::kInt8);
         for (const NewConflict& conflict : set_.new_conflicts) {
@@ -399,13 +381,11 @@ private:
             others.AddInt8(conflict.other);
             seqs.AddInt8(conflict.seq);
         }
-        Params params;
-        params.List(tenants).List(types).List(kept).List(others).List(seqs);
-        return Queue(kAddConflict, params, kAny);
+        Add(kAddConflict, kAny, std::move(tenants), std::move(types), std::move(kept),
+            std::move(others), std::move(seqs));
     }
 
-    Result<void> Outcomes(const std::vector<Outcome>& outcomes) {
-        if (outcomes.empty()) return {};
+    void Outcomes(const std::vector<Outcome>& outcomes) {
         Array seqs(Type::kInt8), received(Type::kTimestamptz), tenants(Type::kInt2),
             statuses(Type::kInt2), events(Type::kText), stages(Type::kText), paths(Type::kText),
             reasons(Type::kText), generations(Type::kInt8), maps(Type::kText),
@@ -434,14 +414,13 @@ private:
                     SealAck(context_.keys(), write.tenant, write.seq, write.received, write.ack));
             }
         }
-        Params params;
-        params.List(seqs).List(received).List(tenants).List(statuses).List(events).List(stages);
-        params.List(paths).List(reasons).List(generations).List(maps).List(map_versions);
-        params.List(details).List(acks);
-        return Queue(kAddOutcome, params, static_cast<std::int64_t>(outcomes.size()));
+        Add(kAddOutcome, static_cast<std::int64_t>(outcomes.size()), std::move(seqs),
+            std::move(received), std::move(tenants), std::move(statuses), std::move(events),
+            std::move(stages), std::move(paths), std::move(reasons), std::move(generations),
+            std::move(maps), std::move(map_versions), std::move(details), std::move(acks));
     }
 
-    Result<void> MessageKeys(const std::vector<Outcome>& outcomes) {
+    void MessageKeys(const std::vector<Outcome>& outcomes) {
         Array tenants(Type::kInt2), tokens(Type::kInt8), seqs(Type::kInt8),
             received(Type::kTimestamptz);
         for (const Outcome& outcome : outcomes) {
@@ -460,53 +439,76 @@ private:
                 received.AddTimestamp(write.received);
             }
         }
-        if (tokens.empty()) return {};
-        Params params;
-        params.List(tenants).List(tokens).List(seqs).List(received);
-        return Queue(kAddMessageKey, params, kAny);
+        Add(kAddMessageKey, kAny, std::move(tenants), std::move(tokens), std::move(seqs),
+            std::move(received));
     }
 
-    pg::Connection& connection_;
+    void Events() {
+        // In the order in which they were made, not resource by resource.
+        std::vector<std::pair<const NewVersion*, const Entry*>> all;
+        for (const Entry& entry : set_.entries()) {
+            for (const NewVersion& made : entry.versions) all.emplace_back(&made, &entry);
+        }
+        if (all.empty()) return;
+        std::sort(all.begin(), all.end(),
+                  [](const auto& a, const auto& b) { return a.first->ordinal < b.first->ordinal; });
+        Array resources(Type::kInt8), messages(Type::kInt8), updated(Type::kTimestamptz),
+            versions(Type::kInt4), tenants(Type::kInt2), types(Type::kInt2), kinds(Type::kInt2);
+        for (const auto& [made, entry] : all) {
+            resources.AddInt8(entry->pk);
+            messages.AddInt8(made->message);
+            updated.AddTimestamp(made->updated);
+            versions.AddInt4(made->version);
+            tenants.AddInt2(entry->tenant);
+            types.AddInt2(entry->type_number);
+            kinds.AddInt2(static_cast<std::int16_t>(made->kind));
+        }
+        const auto& [first, of] = all.front();
+        plan_.sample = {of->pk, first->version, first->updated};
+        plan_.events = MakeStep(kAddEvents, kAny, std::move(resources), std::move(messages),
+                                std::move(updated), std::move(versions), std::move(tenants),
+                                std::move(types), std::move(kinds));
+    }
+
     WriteContext& context_;
     WorkingSet& set_;
-    std::vector<std::int64_t> expected_;
+    BatchPlan plan_;
 };
+
+Result<void> QueueStep(pg::Connection& connection, const BatchPlan::Step& step) {
+    Params params;
+    for (const Array& array : step.arrays) params.List(array);
+    return connection.Queue(*step.statement, params);
+}
 
 }  // namespace
 
-Result<void> WriteBatch(pg::Connection& connection, WriteContext& context, WorkingSet& set,
-                        const std::vector<IndexChange>& index,
-                        const std::vector<Outcome>& outcomes) {
-    return BatchWriter(connection, context, set).Run(index, outcomes);
+BatchPlan MakePlan(WriteContext& context, WorkingSet& set, const std::vector<IndexChange>& index,
+                   const std::vector<Outcome>& outcomes) {
+    return Planner(context, set).Run(index, outcomes);
 }
 
-Result<std::int64_t> CommitBatch(pg::Connection& connection, WorkingSet& set) {
-    Array resources(Type::kInt8), messages(Type::kInt8), updated(Type::kTimestamptz),
-        versions(Type::kInt4), tenants(Type::kInt2), types(Type::kInt2), kinds(Type::kInt2);
-    // In the order in which they were made, not resource by resource.
-    std::vector<std::pair<const NewVersion*, const Entry*>> all;
-    for (const Entry& entry : set.entries()) {
-        for (const NewVersion& made : entry.versions) all.emplace_back(&made, &entry);
+Result<void> BeginBatch(pg::Connection& connection) {
+    return connection.Queue(kBegin);
+}
+
+Result<void> RunPlan(pg::Connection& connection, const BatchPlan& plan) {
+    for (const BatchPlan::Step& step : plan.steps) CARESTREAM_TRY(QueueStep(connection, step));
+    CARESTREAM_ASSIGN(results, connection.Sync());
+    // BeginBatch may have queued before the steps.
+    const std::size_t first = results.size() - plan.steps.size();
+    for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+        const std::int64_t expected = plan.steps[i].rows_expected;
+        if (expected >= 0 && results[first + i].affected() != expected) {
+            return FailRetryable("another writer was first", Code::kConflict);
+        }
     }
-    std::sort(all.begin(), all.end(),
-              [](const auto& a, const auto& b) { return a.first->ordinal < b.first->ordinal; });
-    for (const auto& [made, entry] : all) {
-        resources.AddInt8(entry->pk);
-        messages.AddInt8(made->message);
-        updated.AddTimestamp(made->updated);
-        versions.AddInt4(made->version);
-        tenants.AddInt2(entry->tenant);
-        types.AddInt2(entry->type_number);
-        kinds.AddInt2(static_cast<std::int16_t>(made->kind));
-    }
-    const bool any = !resources.empty();
-    if (any) {
-        Params params;
-        params.Int8(static_cast<std::int64_t>(resources.size()));
-        params.List(resources).List(messages).List(updated).List(versions).List(tenants);
-        params.List(types).List(kinds);
-        CARESTREAM_TRY(connection.Queue(kAddEvents, params));
-    }
+    return {};
+}
+
+Result<std::int64_t> CommitPlan(pg::Connection& connection, const BatchPlan& plan) {
+    const bool any = plan.events.statement != nullptr;
+    if (any) CARESTREAM_TRY(QueueStep(connection, plan.events));
     CARESTREAM_TRY(connection.Queue(kCommit));
     CARESTREAM_ASSIGN(results, connection.Sync());
     return any ? results[0].Int8(0, 0) : 0;
@@ -532,10 +534,9 @@ Result<std::int64_t> EventHead(pg::Connection& connection) {
     return rows.Int8(0, 0);
 }
 
-Result<bool> HasVersion(pg::Connection& connection, std::int64_t pk, std::int32_t version,
-                        Micros updated) {
+Result<bool> HasVersion(pg::Connection& connection, const BatchPlan::Sample& sample) {
     Params params;
-    params.Int8(pk).Int4(version).Timestamp(updated);
+    params.Int8(sample.pk).Int4(sample.version).Timestamp(sample.updated);
     CARESTREAM_ASSIGN(rows, connection.Run(kHasVersion, params));
     return !rows.empty();
 }

@@ -28,14 +28,39 @@ struct IndexChange {
     IndexDifference difference;
 };
 
-// Runs in the transaction of LockAndLoad. Retryable errors also when another writer took an
-// identity or an id meanwhile: the batch must be resolved again.
-[[nodiscard]] Result<void> WriteBatch(pg::Connection& connection, WriteContext& context,
-                                      WorkingSet& set, const std::vector<IndexChange>& index,
-                                      const std::vector<Outcome>& outcomes);
+// A batch as statements: nothing of the working set is looked at any more.
+struct BatchPlan {
+    struct Step {
+        const pg::Statement* statement = nullptr;
+        std::vector<pg::Array> arrays;   // its parameters
+        std::int64_t rows_expected = 0;  // negative: any number
+    };
+    // A version of the batch: it is there, or nothing of the batch is.
+    struct Sample {
+        std::int64_t pk = 0;  // 0: the batch makes no version
+        std::int32_t version = 0;
+        Micros updated = 0;
+    };
+    std::vector<Step> steps;
+    Step events;  // without a statement: no event
+    Sample sample;
+    std::vector<std::int64_t> changed;  // resources that get a version, by pk
+};
+
+[[nodiscard]] BatchPlan MakePlan(WriteContext& context, WorkingSet& set,
+                                 const std::vector<IndexChange>& index,
+                                 const std::vector<Outcome>& outcomes);
+
+// Queues the beginning of a transaction.
+[[nodiscard]] Result<void> BeginBatch(pg::Connection& connection);
+
+// Runs in the transaction that was begun and does not end it. Retryable errors also when another
+// writer took an identity or an id meanwhile, or changed a row that the plan changes: the batch
+// must be resolved again.
+[[nodiscard]] Result<void> RunPlan(pg::Connection& connection, const BatchPlan& plan);
 
 // Events and COMMIT, one round trip. Gives the highest event number, 0 when there is no event.
-[[nodiscard]] Result<std::int64_t> CommitBatch(pg::Connection& connection, WorkingSet& set);
+[[nodiscard]] Result<std::int64_t> CommitPlan(pg::Connection& connection, const BatchPlan& plan);
 
 // Which of these messages have an outcome.
 [[nodiscard]] Result<std::vector<std::int64_t>> DoneMessages(
@@ -43,7 +68,6 @@ struct IndexChange {
 // Highest event number so far.
 [[nodiscard]] Result<std::int64_t> EventHead(pg::Connection& connection);
 // Is this version of this time stored?
-[[nodiscard]] Result<bool> HasVersion(pg::Connection& connection, std::int64_t pk,
-                                      std::int32_t version, Micros updated);
+[[nodiscard]] Result<bool> HasVersion(pg::Connection& connection, const BatchPlan::Sample& sample);
 
 }  // namespace carestream::store

@@ -307,6 +307,10 @@ int Connection::server_version() const {
     return PQserverVersion(connection_.get());
 }
 
+int Connection::backend() const {
+    return PQbackendPID(connection_.get());
+}
+
 std::string Connection::Literal(std::string_view text) const {
     char* quoted = PQescapeLiteral(connection_.get(), text.data(), text.size());
     CARESTREAM_ASSERT(quoted != nullptr);

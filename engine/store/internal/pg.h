@@ -81,6 +81,7 @@ public:
     [[nodiscard]] const std::string& sqlstate() const { return sqlstate_; }
     [[nodiscard]] Canceller canceller() const;
     [[nodiscard]] int server_version() const;  // 150020
+    [[nodiscard]] int backend() const;         // process id of the session on the server's machine
     // Longest wait for one answer from now on.
     void set_wait_timeout_ms(int wait_timeout_ms) { wait_timeout_ms_ = wait_timeout_ms; }
 

@@ -13,6 +13,9 @@ namespace {
 constexpr std::size_t kStampBytes = 16;
 // Far beyond real chains of merges; guards against a circle that two writers made together.
 constexpr int kLinkSteps = 64;
+// What so many batches did not ask for is forgotten, where many are kept.
+constexpr std::int64_t kBatchesKept = 3;
+constexpr std::size_t kEntriesKept = 1024;
 
 void Put64(std::string& out, std::int64_t value) {
     for (int shift = 56; shift >= 0; shift -= 8) {
@@ -98,6 +101,7 @@ Entry& WorkingSet::AddNew(Tenant tenant, std::int16_t type, std::string_view id,
     entry.id = id;
     entry.pk = pk;
     entry.loaded = true;
+    entry.used = batch_;
     by_pk_[pk] = &entry;
     by_id_[IdKeyOf(tenant, type, id)] = &entry;
     return entry;
@@ -113,17 +117,23 @@ Entry& WorkingSet::AddRow(Tenant tenant, std::int16_t type, std::string_view id,
 
 Entry* WorkingSet::FindPk(std::int64_t pk) {
     const auto found = by_pk_.find(pk);
-    return found == by_pk_.end() ? nullptr : found->second;
+    if (found == by_pk_.end()) return nullptr;
+    found->second->used = batch_;
+    return found->second;
 }
 
 Entry* WorkingSet::FindId(Tenant tenant, std::int16_t type, std::string_view id) {
     const auto found = by_id_.find(IdKeyOf(tenant, type, id));
-    return found == by_id_.end() ? nullptr : found->second;
+    if (found == by_id_.end()) return nullptr;
+    found->second->used = batch_;
+    return found->second;
 }
 
 Entry* WorkingSet::FindIdentity(const IdentityName& name) {
     const auto found = identities_.find(name);
-    return found == identities_.end() ? nullptr : found->second;
+    if (found == identities_.end()) return nullptr;
+    found->second->used = batch_;
+    return found->second;
 }
 
 void WorkingSet::AddIdentity(const IdentityName& name, Entry& entry, bool exclusive) {
@@ -179,6 +189,8 @@ Result<void> WorkingSet::Open(Entry& entry) {
         entry.stamps = packed.substr(kStampBytes);
     }
     entry.opened = true;
+    entry.sealed_body.clear();
+    entry.sealed_stamps.clear();
     return {};
 }
 
@@ -258,6 +270,49 @@ void WorkingSet::MakeVersion(Entry& entry, std::int64_t message, Micros now) {
     made.kind = existed ? EventKind::kUpdated : EventKind::kCreated;
     WriteBody(*entry.node, entry.type, entry.id, entry.version, entry.updated, entry.body);
     made.json = entry.body;
+}
+
+bool WorkingSet::HasRow(std::int64_t pk) {
+    const Entry* entry = FindPk(pk);
+    return entry != nullptr && (entry->row_stored || entry->reserved || !entry->versions.empty());
+}
+
+void WorkingSet::NextBatch() {
+    for (Entry& entry : entries_) {
+        entry.row_stored = entry.row_stored || entry.reserved || !entry.versions.empty();
+        entry.reserved = false;
+        entry.stamps_changed = false;
+        entry.stored_body.clear();
+        entry.versions.clear();
+    }
+    Forget();
+    new_identities.clear();
+    gone_identities.clear();
+    new_links.clear();
+    new_conflicts.clear();
+    visit_resources.clear();
+    versions_made_ = 0;
+    ++batch_;
+    Begin();
+}
+
+bool WorkingSet::Forgettable(const Entry& entry) const {
+    if (!entry.row_stored) return true;
+    // A link needs both of its ends.
+    return links_.empty() && entries_.size() > kEntriesKept && entry.used + kBatchesKept < batch_;
+}
+
+void WorkingSet::Forget() {
+    std::erase_if(identities_, [&](const auto& named) { return Forgettable(*named.second); });
+    for (auto entry = entries_.begin(); entry != entries_.end();) {
+        if (!Forgettable(*entry)) {
+            ++entry;
+            continue;
+        }
+        by_pk_.erase(entry->pk);
+        by_id_.erase(IdKeyOf(entry->tenant, entry->type_number, entry->id));
+        entry = entries_.erase(entry);
+    }
 }
 
 std::vector<Entry*> WorkingSet::Finish(std::int64_t message, Micros now) {

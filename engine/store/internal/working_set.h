@@ -1,9 +1,10 @@
 #pragma once
-// What a batch of writes sees and changes, in memory, between the locks and the statements that
-// write it. Nothing here talks to the database.
+// What a batch of writes sees and changes, in memory, before the statements that write it. It may
+// serve several batches in a row: the next one then sees what the ones before made of a resource,
+// also while their statements are still under way. Nothing here talks to the database.
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,8 +50,8 @@ struct Entry {
     std::int64_t subject = 0;
     Micros main_date = kNoDate;
 
-    std::string_view sealed_body;  // as read; opened when first needed
-    std::string_view sealed_stamps;
+    std::string sealed_body;  // as read; opened when first needed
+    std::string sealed_stamps;
     bool opened = false;
     std::string body;                // JSON of the current version, "" when there is none
     fhir::Stamp newest;              // of all changes so far; of a deleted one: of its deletion
@@ -63,6 +64,7 @@ struct Entry {
     bool reserved = false;    // others name it: it gets a row even without a version
     bool stamps_changed = false;
     std::vector<NewVersion> versions;
+    std::int64_t used = 0;  // number of the batch that last asked for it
 
     [[nodiscard]] bool Exists() const { return version > 0 && !deleted; }
 };
@@ -111,8 +113,10 @@ public:
     Entry& AddNew(Tenant tenant, std::int16_t type, std::string_view id, std::int64_t pk);
     [[nodiscard]] Entry* FindPk(std::int64_t pk);
     [[nodiscard]] Entry* FindId(Tenant tenant, std::int16_t type, std::string_view id);
-    [[nodiscard]] std::deque<Entry>& entries() { return entries_; }
-    [[nodiscard]] const std::deque<Entry>& entries() const { return entries_; }
+    [[nodiscard]] std::list<Entry>& entries() { return entries_; }
+    [[nodiscard]] const std::list<Entry>& entries() const { return entries_; }
+    // Whether a row of this number is stored, or will be with this batch.
+    [[nodiscard]] bool HasRow(std::int64_t pk);
 
     // Identities as stored, and as this batch adds them.
     void SetIdentity(const IdentityName& name, Entry& entry) { identities_[name] = &entry; }
@@ -138,13 +142,16 @@ public:
     // Makes one version of each dirty entry; gives them in the order of their first Touch.
     std::vector<Entry*> Finish(std::int64_t message, Micros now);
 
+    // The batch is planned: what it wrote counts as stored for the next one. Forgets what it named
+    // without making it, and what no batch has asked for lately.
+    void NextBatch();
+
     std::vector<NewIdentity> new_identities;
     std::vector<NewIdentity> gone_identities;
     std::vector<NewLink> new_links;
     std::vector<NewConflict> new_conflicts;
     // Of visits that are moved: what refers to them.
     std::unordered_map<std::int64_t, std::vector<std::int64_t>> visit_resources;
-    std::vector<pg::Rows> rows;  // what sealed_body and sealed_stamps point into
 
 private:
     struct Saved {
@@ -164,10 +171,12 @@ private:
     };
     static std::string IdKeyOf(Tenant tenant, std::int16_t type, std::string_view id);
     void MakeVersion(Entry& entry, std::int64_t message, Micros now);
+    [[nodiscard]] bool Forgettable(const Entry& entry) const;
+    void Forget();
 
     const fhir::Definitions& definitions_;
     const BodyCodec& codec_;
-    std::deque<Entry> entries_;
+    std::list<Entry> entries_;
     std::unordered_map<std::int64_t, Entry*> by_pk_;
     std::unordered_map<std::string, Entry*> by_id_;
     std::unordered_map<IdentityName, Entry*, IdentityNameHash> identities_;
@@ -176,6 +185,7 @@ private:
     std::vector<std::pair<std::int64_t, std::int64_t>> saved_links_;  // loser, survivor before
     Marks marks_;
     std::size_t versions_made_ = 0;
+    std::int64_t batch_ = 1;
 };
 
 // The body as it is served: resourceType, id, meta with version and time, then the rest of `node`.

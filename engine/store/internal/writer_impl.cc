@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/priority.h"
 #include "store/internal/batch.h"
 #include "store/internal/lock.h"
 
@@ -47,12 +48,31 @@ void AnswerError(WriteJob& job, const Error& error) {
     Answer(job);
 }
 
+// What REST changed since the feed looked last. Thread-safe.
+class Changed {
+public:
+    void Add(const std::vector<std::int64_t>& pks) {
+        const std::lock_guard lock(mutex_);
+        pks_.insert(pks_.end(), pks.begin(), pks.end());
+    }
+    [[nodiscard]] std::vector<std::int64_t> Take() {
+        const std::lock_guard lock(mutex_);
+        return std::exchange(pks_, {});
+    }
+
+private:
+    std::mutex mutex_;
+    std::vector<std::int64_t> pks_;
+};
+
 // One queue, one thread, one session.
 class Lane {
 public:
     Lane(const ResourceParts& parts, const WriterOptions& options,
-         std::shared_ptr<const BodyCodec> codec, LockRole role, std::size_t batch_max)
-        : options_(options),
+         std::shared_ptr<const BodyCodec> codec, LockRole role, std::size_t batch_max,
+         Changed& changed)
+        : changed_(changed),
+          options_(options),
           connect_(parts.connect),
           role_(role),
           batch_max_(batch_max),
@@ -63,13 +83,16 @@ public:
         connect_.settings.insert(connect_.settings.end(), kSettings.begin(), kSettings.end());
     }
 
-    ~Lane() { Stop(); }
+    virtual ~Lane() { Stop(); }
     Lane(const Lane&) = delete;
     Lane& operator=(const Lane&) = delete;
 
     Result<void> Start() {
         CARESTREAM_TRY(Connect(options_.lock_wait_ms));
-        thread_ = std::thread([this] { Loop(); });
+        thread_ = std::thread([this] {
+            if (role_ == LockRole::kFeedWriter) GiveWay(0);
+            Loop();
+        });
         return {};
     }
 
@@ -99,23 +122,26 @@ public:
         if (thread_.joinable()) thread_.join();
     }
 
-private:
+protected:
     Result<void> Connect(int lock_wait_ms) {
         connection_.reset();
         CARESTREAM_ASSIGN(connection, pg::Connection::Connect(connect_));
         CARESTREAM_TRY(AcquireLock(connection, role_, lock_wait_ms));
+        if (role_ == LockRole::kFeedWriter && options_.own_server) GiveWay(connection.backend());
         connection_ = std::move(connection);
         return {};
     }
 
-    void Loop() {
+    virtual void Loop() {
         std::vector<WriteJob> batch;
-        while (Take(batch)) {
-            std::vector<WriteJob*> jobs;
-            jobs.reserve(batch.size());
-            for (WriteJob& job : batch) jobs.push_back(&job);
-            Process(jobs);
-        }
+        while (Take(batch)) Process(PointersTo(batch));
+    }
+
+    static std::vector<WriteJob*> PointersTo(std::vector<WriteJob>& batch) {
+        std::vector<WriteJob*> jobs;
+        jobs.reserve(batch.size());
+        for (WriteJob& job : batch) jobs.push_back(&job);
+        return jobs;
     }
 
     // Everything that has queued, at most batch_max_. False: stopped, nothing left.
@@ -133,6 +159,11 @@ private:
         return !batch.empty();
     }
 
+    [[nodiscard]] bool HasWork() {
+        const std::lock_guard lock(mutex_);
+        return !queue_.empty();
+    }
+
     // Answers every job, whatever happens.
     void Process(const std::vector<WriteJob*>& jobs) {
         std::chrono::milliseconds backoff = kBackoffMin;
@@ -140,11 +171,8 @@ private:
         for (;;) {
             Result<void> outcome = Attempt(jobs);
             if (outcome) {
-                if (runner_.event_seq() > 0 && context_.events().committed) {
-                    context_.events().committed(runner_.event_seq());
-                }
-                for (WriteJob* job : jobs) Answer(*job);
-                return;
+                if (role_ == LockRole::kRestWriter) changed_.Add(runner_.changed());
+                return AnswerAll(jobs);
             }
             const Error& error = outcome.error();
             if (!error.retryable) return Isolate(jobs, error);
@@ -159,6 +187,13 @@ private:
             }
             backoff = std::min(backoff * 2, kBackoffMax);
         }
+    }
+
+    void AnswerAll(const std::vector<WriteJob*>& jobs) {
+        if (runner_.event_seq() > 0 && context_.events().committed) {
+            context_.events().committed(runner_.event_seq());
+        }
+        for (WriteJob* job : jobs) Answer(*job);
     }
 
     Result<void> Attempt(const std::vector<WriteJob*>& jobs) {
@@ -202,6 +237,7 @@ private:
         if (context_.events().log) context_.events().log(level, id, text);
     }
 
+    Changed& changed_;
     const WriterOptions options_;
     pg::ConnectOptions connect_;
     const LockRole role_;
@@ -210,11 +246,141 @@ private:
     BatchRunner runner_;
     std::optional<pg::Connection> connection_;  // of the thread, once started
 
+private:
     std::mutex mutex_;
     std::condition_variable wake_;
     std::deque<WriteJob> queue_;  // guarded by mutex_
     bool stopping_ = false;       // guarded by mutex_
     std::thread thread_;
+};
+
+// Prepares a batch while the one before is written: a second thread owns the session for that time.
+// Whatever goes wrong on this way, the batches in question run again one after the other, as in any
+// lane.
+class FeedLane final : public Lane {
+public:
+    using Lane::Lane;
+    ~FeedLane() override { Stop(); }
+
+private:
+    // A batch under way to the database.
+    struct Flight {
+        std::vector<WriteJob> batch;
+        BatchPlan plan;
+    };
+
+    void Loop() override {
+        std::thread committer([this] {
+            GiveWay(0);
+            CommitLoop();
+        });
+        std::vector<WriteJob> batch;
+        while (Take(batch)) {
+            Advance(batch);
+            // Nobody else looks at how the flight ended.
+            if (!HasWork()) Land();
+        }
+        Land();
+        {
+            const std::lock_guard lock(flight_mutex_);
+            ending_ = true;
+            flight_wake_.notify_all();
+        }
+        committer.join();
+    }
+
+    void Advance(std::vector<WriteJob>& batch) {
+        const std::vector<WriteJob*> jobs = PointersTo(batch);
+        // What moves a visit looks for what refers to it: also in the batch before.
+        const bool looks = std::any_of(batch.begin(), batch.end(), [](const WriteJob& job) {
+            return !job.feed->changes.moves.empty();
+        });
+        if (looks || !Fresh()) {
+            Land();
+            set_.reset();
+        }
+        if (looks) return Process(jobs);
+        Result<BatchPlan> plan = Prepare(jobs);
+        if (!Land() || !plan) {
+            set_.reset();
+            return Process(jobs);
+        }
+        const std::lock_guard lock(flight_mutex_);
+        flight_.emplace(Flight{std::move(batch), std::move(*plan)});
+        flying_ = true;
+        flight_wake_.notify_all();
+    }
+
+    // False when REST changed what the set holds: the next batch must read it again, and not before
+    // the flight has landed.
+    bool Fresh() {
+        bool fresh = true;
+        for (const std::int64_t pk : changed_.Take()) {
+            if (set_ && set_->FindPk(pk) != nullptr) fresh = false;
+        }
+        return fresh;
+    }
+
+    Result<BatchPlan> Prepare(const std::vector<WriteJob*>& jobs) {
+        if (!reading_ || !reading_->Usable()) {
+            pg::ConnectOptions options = connect_;
+            options.application = "carestream feed reader";
+            CARESTREAM_ASSIGN(reading, pg::Connection::Connect(options));
+            if (options_.own_server) GiveWay(reading.backend());
+            reading_ = std::move(reading);
+        }
+        if (!set_) set_ = std::make_unique<WorkingSet>(context_.definitions(), context_.codec());
+        Result<BatchPlan> plan = runner_.Prepare(*reading_, jobs, *set_);
+        if (!plan) reading_.reset();
+        return plan;
+    }
+
+    // Waits until nothing is under way. False: the flight failed and went again, alone; what the
+    // set holds, and what was prepared from it, is void.
+    bool Land() {
+        std::unique_lock lock(flight_mutex_);
+        flight_wake_.wait(lock, [&] { return !flying_; });
+        if (!flight_) return true;
+        std::optional<Flight> failed = std::exchange(flight_, std::nullopt);
+        lock.unlock();
+        set_.reset();
+        Process(PointersTo(failed->batch));
+        return false;
+    }
+
+    void CommitLoop() {
+        std::unique_lock lock(flight_mutex_);
+        for (;;) {
+            flight_wake_.wait(lock, [&] { return flying_ || ending_; });
+            if (!flying_) return;
+            lock.unlock();
+            const bool committed = CommitFlight();
+            lock.lock();
+            if (committed) flight_.reset();
+            flying_ = false;
+            flight_wake_.notify_all();
+        }
+    }
+
+    bool CommitFlight() {
+        if (!connection_ || !connection_->Usable()) return false;
+        Result<void> outcome = runner_.Commit(*connection_, flight_->plan);
+        if (!outcome) {
+            connection_->Rollback();
+            return false;
+        }
+        AnswerAll(PointersTo(flight_->batch));
+        return true;
+    }
+
+    std::optional<pg::Connection> reading_;
+    std::unique_ptr<WorkingSet> set_;
+
+    std::mutex flight_mutex_;
+    std::condition_variable flight_wake_;
+    std::optional<Flight> flight_;  // the committer's while flying_, else the lane's
+    bool flying_ = false;           // guarded by flight_mutex_, like the next
+    bool ending_ = false;
 };
 
 class WriterImpl final : public Writer {
@@ -223,8 +389,8 @@ public:
                const std::shared_ptr<const BodyCodec>& codec)
         : parts_(std::move(parts)),
           feed_(parts_, options, codec, LockRole::kFeedWriter,
-                static_cast<std::size_t>(std::max(1, options.feed_batch_max))),
-          rest_(parts_, options, codec, LockRole::kRestWriter, 32) {}
+                static_cast<std::size_t>(std::max(1, options.feed_batch_max)), changed_),
+          rest_(parts_, options, codec, LockRole::kRestWriter, 32, changed_) {}
 
     Result<void> Start() {
         CARESTREAM_TRY(feed_.Start());
@@ -247,7 +413,8 @@ public:
 
 private:
     const ResourceParts parts_;
-    Lane feed_;
+    Changed changed_;
+    FeedLane feed_;
     Lane rest_;
 };
 

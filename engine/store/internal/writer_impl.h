@@ -31,6 +31,7 @@ struct WriterOptions {
     int feed_batch_max = 128;
     std::size_t queue_max = 4096;  // waiting feed messages; waiting REST writes
     int lock_wait_ms = 10'000;
+    bool own_server = false;  // embedded: its feed session gives way as the feed's thread does
 };
 
 // Connects both sessions and takes their advisory locks. Errors: kUnavailable, kConflict (another

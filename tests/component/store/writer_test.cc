@@ -232,6 +232,7 @@ TEST_F(WriterTest, WhatWasNotMadeLeavesNoIdentityBehind) {
 TEST_F(WriterTest, IdentityOfNothingHoldsUpItsOwnMessageOnly) {
     // As an older release could leave it behind.
     ASSERT_TRUE(Feed(Message({Patient("1", "")})).has_value());
+    StopWriter();  // it would remember
     ASSERT_TRUE(Connect().Execute("update identity set resource = 999999").has_value());
     auto stuck = Submit(Message({Patient("1", R"("gender":"male")")}));
     auto behind = Submit(Message({Patient("2", "")}));
@@ -242,6 +243,56 @@ TEST_F(WriterTest, IdentityOfNothingHoldsUpItsOwnMessageOnly) {
     const auto next = behind.get();
     ASSERT_TRUE(next.has_value());
     EXPECT_EQ(next->status, OutcomeStatus::kProcessed);
+}
+
+TEST_F(WriterTest, FeedSeesWhatRestChangedMeanwhile) {
+    ASSERT_TRUE(Feed(Message({Patient("1", R"("gender":"female")")})).has_value());
+    const std::string id = IdOf("Patient", "1");
+    // The identifier goes: the feed remembers where it led, and must not follow it there.
+    ASSERT_TRUE(
+        Update(R"({"resourceType":"Patient","id":")" + id + R"(","gender":"male"})").has_value());
+    const auto other = Create(
+        R"({"resourceType":"Patient","identifier":[{"system":"urn:test:mrn","value":"1"}]})");
+    ASSERT_TRUE(other.has_value());
+    ASSERT_TRUE(
+        Feed(Message({Patient("1", "", ChangeMode::kFindOrCreate), Encounter("V1", "1", "")}))
+            .has_value());
+    EXPECT_EQ(Stored("Encounter", IdOf("Encounter", "V1")).Find("subject")->TextOf("reference"),
+              "Patient/" + other->version.id);
+}
+
+TEST_F(WriterTest, FeedAndRestOnOneResourceLoseNothing) {
+    constexpr int kEach = 150;
+    ASSERT_TRUE(Feed(Message({Patient("1", "")})).has_value());
+    const std::string id = IdOf("Patient", "1");
+    std::vector<std::future<Result<store::FeedResult>>> feeds;
+    std::thread app([&] {
+        for (int i = 0; i < kEach; ++i) {
+            const auto made = Update(R"({"resourceType":"Patient","id":")" + id +
+                                     R"(","multipleBirthInteger":)" + std::to_string(i + 1) + "}");
+            EXPECT_TRUE(made.has_value());
+        }
+    });
+    for (int i = 0; i < kEach; ++i) {
+        auto write = Message({Patient("1", R"("birthDate":")" + std::to_string(1800 + i) + "\"")});
+        write.changes.order_time = test::kDay0 + 1'000'000'000'000 + i;
+        feeds.push_back(Submit(std::move(write)));
+        if (i % 10 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(3));
+    }
+    for (auto& one : feeds) {
+        const auto result = one.get();
+        ASSERT_TRUE(result.has_value());
+        EXPECT_EQ(result->resources.size(), 1u);
+    }
+    app.join();
+    // Every effective change is a version and an event, numbered without gaps.
+    EXPECT_EQ(Scalar("select count(*) from version"), std::to_string(2 * kEach + 1));
+    EXPECT_EQ(Scalar("select max(version) from version"), std::to_string(2 * kEach + 1));
+    EXPECT_EQ(Scalar("select seq from event_head"), std::to_string(2 * kEach + 1));
+    EXPECT_EQ(
+        Scalar("select count(*) from index_token t where not exists (select 1 from resource r "
+               "where r.pk = t.resource)"),
+        "0");
 }
 
 TEST_F(WriterTest, TextThatTheDatabaseRefusesStillGetsAnOutcome) {
