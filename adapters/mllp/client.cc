@@ -4,6 +4,7 @@
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cmath>
@@ -147,6 +148,8 @@ private:
         transport_->Write(asio::buffer(frame_),
                           [self = shared_from_this(), id = id_](ErrorCode error, std::size_t) {
                               if (id != self->id_) return;
+                              // With TLS the peer may have refused us: its alert is there to read.
+                              if (error && self->run_.tls != nullptr) return;
                               if (error) return self->Broken("send: " + error.message());
                               self->sent_at_ = Steady::now();
                           });
@@ -193,6 +196,11 @@ private:
     }
 
     void OnRead(ErrorCode error, std::size_t count) {
+        // In TLS 1.3 the peer checks our certificate after our side of the handshake is done: what
+        // it says then is all there is to learn.
+        if (error.category() == asio::error::get_ssl_category()) {
+            return Broken("TLS: " + error.message());
+        }
         if (error) return Broken("the link closed before the ACK");
         const bool fed = decoder_.Feed({buffer_, count}).has_value();
         const auto ack = decoder_.Next();

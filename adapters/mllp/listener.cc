@@ -255,7 +255,12 @@ Meters::Meters(telemetry::Metrics& metrics_, const std::string& channel_)
       accepted(metrics.counter("carestream_mllp_connections_total", "MLLP connections accepted.",
                                {{"channel", channel}})),
       junk_bytes(metrics.counter("carestream_mllp_junk_bytes_total",
-                                 "Bytes skipped between frames.", {{"channel", channel}})) {}
+                                 "Bytes skipped between frames and in frames that were cut short.",
+                                 {{"channel", channel}})),
+      aborted_frames(metrics.counter("carestream_mllp_aborted_frames_total",
+                                     "Frames that the beginning of the next one cut short: not "
+                                     "accepted, not answered.",
+                                     {{"channel", channel}})) {}
 
 void Meters::Refused(const std::string& reason) const {
     metrics

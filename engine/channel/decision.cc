@@ -20,6 +20,7 @@ constexpr std::array kCodes = {AckCode::kAA, AckCode::kAE, AckCode::kAR,
 void Refuse(Decision& decision, int error, std::string path, std::string reason,
             std::string_view why) {
     decision.accepted = false;
+    decision.answerable = IsLegible(decision.header->control_id);
     decision.why = why;
     decision.code = InMode(*decision.header, AckCode::kAR);
     decision.errors.push_back({ErrorLocation(path), error, 'E', reason});
@@ -58,6 +59,14 @@ bool ByCondition(std::string_view condition, bool success) {
 }
 
 }  // namespace
+
+bool IsLegible(std::string_view control_id) {
+    return !Trim(control_id).empty() &&
+           std::none_of(control_id.begin(), control_id.end(), [](char c) {
+               const auto byte = static_cast<unsigned char>(c);
+               return byte < ' ' || byte == 0x7F;
+           });
+}
 
 bool UsesAcceptAck(const Header& header) {
     return !header.accept_ack.empty() &&
@@ -117,6 +126,7 @@ Decision Decide(const Channel& channel, std::string_view payload) {
     decision.header = std::move(*header);
     const Header& seen = *decision.header;
     decision.accepted = true;
+    decision.answerable = true;
     decision.code = InMode(seen, AckCode::kAA);
     if (Trim(seen.message_code).empty()) {
         Refuse(decision, 101, "MSH-9.1", "the message type is missing", "no_type");

@@ -12,9 +12,12 @@
 namespace carestream::channel {
 
 struct Decision {
-    std::optional<hl7::Header> header;  // absent: no usable MSH, cannot be answered
+    std::optional<hl7::Header> header;  // absent: no usable MSH
     bool accepted = false;
-    // What goes out once the frame is committed; meaningless without a header.
+    // False: refused, and no refusal can name the frame, for want of a usable MSH or of a legible
+    // MSH-10. Its link closes instead.
+    bool answerable = false;
+    // What goes out once the frame is committed; meaningless if not answerable.
     hl7::AckCode code = hl7::AckCode::kAA;
     std::vector<hl7::AckError> errors;
     // Of a refused frame, for its dead letter and the metric (a short word).
@@ -25,6 +28,9 @@ struct Decision {
 };
 
 [[nodiscard]] Decision Decide(const Channel& channel, std::string_view payload);
+
+// MSH-10 that can be given back to people and systems: something to see and no control characters.
+[[nodiscard]] bool IsLegible(std::string_view control_id);
 
 // MSH-15 asks for accept acknowledgments (enhanced mode, 2.9.3). MSH-15 empty or NE with MSH-16
 // valued is the original mode in other words: one application acknowledgment, as MSH-16 says.

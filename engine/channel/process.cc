@@ -1,4 +1,5 @@
 // Process(): the pure part of the dispatcher.
+#include <algorithm>
 #include <exception>
 
 #include "channel/decision.h"
@@ -20,16 +21,34 @@ void DeadLetter(FeedWrite& write, std::string stage, std::string path, std::stri
     write.reason = std::move(reason);
 }
 
-std::string EventOf(std::string_view code, std::string_view event) {
-    std::string text(code);
-    if (!event.empty()) (text += '^') += event;
-    return text;
+// Tables 0076 and 0003: three letters or digits.
+bool IsCode(std::string_view text) {
+    return text.size() == 3 && std::all_of(text.begin(), text.end(), [](char c) {
+               return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+           });
+}
+
+// "ADT^A01", or "" if MSH-9 is none. The event is stored as readable text, and with shifted
+// delimiters MSH-9 may hold anything, a patient's name too.
+std::string EventOf(const hl7::Header& header) {
+    if (!IsCode(header.message_code)) return {};
+    if (header.trigger_event.empty()) return header.message_code;
+    if (!IsCode(header.trigger_event)) return {};
+    return header.message_code + '^' + header.trigger_event;
+}
+
+// The report is the only trace of what the parser repaired.
+void AddRepairs(const hl7::Message& message, mapping::LossReport& report) {
+    for (const hl7::Note& note : message.notes()) {
+        report.notes.push_back(note.path.empty() ? note.message : note.path + ": " + note.message);
+    }
 }
 
 void Map(FeedWrite& write, const hl7::Message& message, const Channel& channel, Micros received) {
     mapping::MapContext context = channel.context;
     context.received = received;
     mapping::Mapped mapped = channel.program->Map(message, context);
+    AddRepairs(message, mapped.report);
     write.loss_report = mapping::ToJson(mapped.report);
     write.map_name = std::move(mapped.map_name);
     write.map_version = std::move(mapped.map_version);
@@ -57,14 +76,18 @@ void ParseAndMap(FeedWrite& write, store::PendingMessage& pending, const Channel
     // Decided again, not only at receipt: a replayed frame may be one that was refused.
     Decision decision = Decide(channel, message->bytes());
     if (!decision.accepted) {
-        if (decision.header) {
-            write.event = EventOf(decision.header->message_code, decision.header->trigger_event);
-        }
+        if (decision.header) write.event = EventOf(*decision.header);
         DeadLetter(write, "receive", std::move(decision.path), std::move(decision.reason));
         return;
     }
     const auto& header = decision.header;
-    write.event = EventOf(header->message_code, header->trigger_event);
+    write.event = EventOf(*header);
+    if (write.event.empty()) {
+        DeadLetter(write, "parse", "MSH-9",
+                   "not a message code and an event of three letters or digits each (ADT^A01); "
+                   "correct the sender's MSH, then have it send again or replay");
+        return;
+    }
     if (!channel.Covers(header->message_code, header->trigger_event)) {
         write.status = OutcomeStatus::kKept;
         write.reason = "no map for the event in this channel";

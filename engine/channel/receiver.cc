@@ -47,6 +47,10 @@ struct Receiver::Meters {
           unmapped(metrics.counter("carestream_unmapped_events_total",
                                    "Messages kept without a map for their event.",
                                    {{"channel", channel}})),
+          unanswerable(metrics.counter("carestream_unanswerable_frames_total",
+                                       "Refused frames without usable MSH or legible MSH-10: their "
+                                       "links were closed.",
+                                       {{"channel", channel}})),
           ack_seconds(metrics.histogram("carestream_ack_seconds",
                                         "From the last byte of a frame to its ACK.",
                                         {{"channel", channel}})),
@@ -67,6 +71,7 @@ struct Receiver::Meters {
     telemetry::Counter& duplicates;
     telemetry::Counter& reused;
     telemetry::Counter& unmapped;
+    telemetry::Counter& unanswerable;
     telemetry::Histogram& ack_seconds;
     telemetry::Gauge& held;
     telemetry::Counter* acks[6] = {};  // by AckCode
@@ -122,14 +127,15 @@ void Receiver::Oversized(std::string_view head, std::shared_ptr<Exchange> exchan
     parts_.log.Warn("message.oversized", "a frame passes the channel's limit; the link is closed",
                     {{"channel", meters_->channel}});
     const auto header = hl7::ScanHeader(head);
-    if (header) {
-        const AckCode code = InMode(*header, AckCode::kAR);
-        const Micros now = parts_.clock.Now();
-        meters_->acks[static_cast<std::size_t>(code)]->Add();
-        exchange->Answer(
-            hl7::BuildAck(*header, code, "R" + std::to_string(now), now,
-                          {{"", 207, 'E', "the message is larger than this channel's limit"}}));
+    if (!header || !IsLegible(header->control_id)) {
+        return CloseUnanswered(*exchange, "oversized frame without legible MSH-10");
     }
+    const AckCode code = InMode(*header, AckCode::kAR);
+    const Micros now = parts_.clock.Now();
+    meters_->acks[static_cast<std::size_t>(code)]->Add();
+    exchange->Answer(
+        hl7::BuildAck(*header, code, "R" + std::to_string(now), now,
+                      {{"", 207, 'E', "the message is larger than this channel's limit"}}));
     exchange->Close("oversized frame");
 }
 
@@ -143,10 +149,10 @@ void Receiver::Submit(const ArrivalPtr& arrival) {
     entry.received = arrival->received;
     entry.duplicate_window = settings.duplicate_window;
     entry.answer_after_processing = settings.ack_after == AckAfter::kProcessing;
+    if (decision.answerable) entry.answer = hl7::ToString(decision.code);
     if (decision.header) {
         entry.source = SourceOf(*arrival->channel, *decision.header);
         entry.control_id = decision.header->control_id;
-        entry.answer = hl7::ToString(decision.code);
     } else {
         entry.source = settings.name;
     }
@@ -202,12 +208,13 @@ void Receiver::OnReceipt(const ArrivalPtr& arrival, Result<store::JournalReceipt
 
 void Receiver::Answer(const ArrivalPtr& arrival, const store::JournalReceipt& receipt) {
     const Decision& decision = arrival->decision;
-    if (!decision.header) {
-        parts_.log.Warn("message.no_header",
-                        "a frame without usable MSH is a dead letter now; its link is closed",
-                        {{"channel", meters_->channel}, {"seq", std::to_string(receipt.seq)}});
-        arrival->exchange->Close("no usable MSH");
-        return;
+    if (!decision.answerable) {
+        parts_.log.Warn(
+            "message.unanswerable",
+            "a refused frame without usable MSH or legible MSH-10 is a dead letter now; "
+            "its link is closed",
+            {{"channel", meters_->channel}, {"seq", std::to_string(receipt.seq)}});
+        return CloseUnanswered(*arrival->exchange, "no usable MSH or no legible MSH-10");
     }
     const AckCode code = receipt.answer.empty() ? decision.code : ParseAckCode(receipt.answer);
     Send(arrival, code,
@@ -325,11 +332,13 @@ void Receiver::Tick() {
 void Receiver::GiveUp(const ArrivalPtr& arrival) {
     const Settings& settings = arrival->channel->settings;
     CountRefused("store_down");
-    if (settings.on_store_down == OnStoreDown::kClose || !arrival->decision.header) {
+    const Decision& decision = arrival->decision;
+    if (settings.on_store_down == OnStoreDown::kClose || !decision.header ||
+        !IsLegible(decision.header->control_id)) {
         arrival->exchange->Close("the store cannot commit");
         return;
     }
-    const hl7::Header& header = *arrival->decision.header;
+    const hl7::Header& header = *decision.header;
     const AckCode code = InMode(
         header, settings.on_store_down == OnStoreDown::kReject ? AckCode::kAR : AckCode::kAE);
     const Micros now = parts_.clock.Now();
@@ -347,6 +356,11 @@ void Receiver::Stop() {
         held.swap(held_);
     }
     for (const auto& [number, arrival] : held) arrival->exchange->Close("the daemon stops");
+}
+
+void Receiver::CloseUnanswered(Exchange& exchange, std::string_view why) {
+    meters_->unanswerable.Add();
+    exchange.Close(why);
 }
 
 void Receiver::CountRefused(std::string_view why) {

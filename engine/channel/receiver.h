@@ -71,6 +71,8 @@ private:
                        const Processed& outcome);
     void GiveUp(const ArrivalPtr& arrival);
     void Send(const ArrivalPtr& arrival, hl7::AckCode code, std::string ack, bool follows = false);
+    // Ends the link of a frame that no acknowledgment can name.
+    void CloseUnanswered(Exchange& exchange, std::string_view why);
     void CountRefused(std::string_view why);
 
     const Parts parts_;

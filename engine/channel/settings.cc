@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/text.h"
+#include "net/address.h"
 
 namespace carestream::channel {
 
@@ -269,6 +270,39 @@ ReadChannels ReadChannelFile(const fs::path& file, const std::string& display_na
     return read;
 }
 
+namespace {
+
+bool IsAnyHost(const std::string& host) {
+    return host.empty() || host == "0.0.0.0" || host == "::" || host == "*";
+}
+
+// Can only one of them listen? Port 0 is any free port. A mistake in an address was reported
+// before.
+bool Collide(const Settings& a, const Settings& b) {
+    const auto first = net::ParseAddress(a.source.String("listen"));
+    const auto second = net::ParseAddress(b.source.String("listen"));
+    if (!first || !second) return false;
+    if (first->IsUnix() || second->IsUnix()) return *first == *second;
+    if (first->port == 0 || first->port != second->port) return false;
+    return first->host == second->host || IsAnyHost(first->host) || IsAnyHost(second->host);
+}
+
+void CheckAddresses(const std::vector<Settings>& channels, std::vector<Error>& errors) {
+    for (std::size_t i = 1; i < channels.size(); ++i) {
+        const config::Values& source = channels[i].source;
+        const auto other =
+            std::find_if(channels.begin(), channels.begin() + static_cast<std::ptrdiff_t>(i),
+                         [&](const Settings& earlier) { return Collide(earlier, channels[i]); });
+        if (other == channels.begin() + static_cast<std::ptrdiff_t>(i)) continue;
+        Complain(errors, source.PositionOf("listen"),
+                 "'" + source.String("listen") + "' is also taken by channel '" + other->name +
+                     "' in " + other->values.PositionOf("channel").file + " (" +
+                     other->source.String("listen") + "); every channel needs its own port");
+    }
+}
+
+}  // namespace
+
 ReadChannels ReadChannelFolder(const fs::path& folder, const std::vector<SourceType>& sources,
                                const std::map<std::string, store::Tenant>& tenants,
                                const config::References& references) {
@@ -304,6 +338,7 @@ ReadChannels ReadChannelFolder(const fs::path& folder, const std::vector<SourceT
             all.channels.push_back(std::move(settings));
         }
     }
+    CheckAddresses(all.channels, all.errors);
     return all;
 }
 

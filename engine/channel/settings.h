@@ -56,8 +56,8 @@ struct ReadChannels {
 };
 
 // Reads every *.yaml of the folder but *.test.yaml. Checks what can be seen without other parts:
-// keys and values, known tenant, existing time zone, names used once. An absent folder is an error,
-// an empty one is not.
+// keys and values, known tenant, existing time zone, names and `listen` addresses used once. An
+// absent folder is an error, an empty one is not.
 [[nodiscard]] ReadChannels ReadChannelFolder(const std::filesystem::path& folder,
                                              const std::vector<SourceType>& sources,
                                              const std::map<std::string, store::Tenant>& tenants,

@@ -230,8 +230,8 @@ Result<void> MessageEditor::Set(const Path& path, std::string_view text) {
         if (segments_[at].id == path.segment && ++seen == wanted) break;
     }
     if (at == segments_.size()) {
-        if (seen + 1 != wanted) {
-            return Fail(Code::kInvalid, "the segment before this occurrence is not there",
+        if (seen + 1 != wanted || path.segment == kUnknownSegment) {
+            return Fail(Code::kInvalid, "there is no such segment, nor can it be added",
                         path.ToString());
         }
         at = Append(path.segment);
@@ -243,9 +243,9 @@ Result<void> MessageEditor::Set(const Path& path, std::string_view text) {
 std::string MessageEditor::Encode() const {
     std::string bytes = head_;
     for (const Segment& segment : segments_) {
-        bytes += segment.id;
+        if (segment.known()) bytes += segment.id;
         for (const std::string& field : segment.fields) {
-            bytes += delimiters_.field;
+            if (segment.known() || &field != &segment.fields.front()) bytes += delimiters_.field;
             bytes += field;
         }
         bytes += segment.gap;

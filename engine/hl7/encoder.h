@@ -48,17 +48,18 @@ public:
     [[nodiscard]] Result<void> SetText(std::size_t segment, int field, int repetition,
                                        int component, int subcomponent, std::string_view text);
     // The same by path. "[*]" is refused; a segment that is not there is appended if its occurrence
-    // is the next one.
+    // is the next one and it is no unknown one.
     [[nodiscard]] Result<void> Set(const Path& path, std::string_view text);
 
     [[nodiscard]] std::string Encode() const;
 
 private:
     struct Segment {
-        std::string id;
+        std::string id;                   // or kUnknownSegment, which is not written
         std::vector<std::string> fields;  // without MSH-1, which is `delimiters_.field`
         std::string gap;                  // up to the next segment: its end, skipped lines
         [[nodiscard]] bool has_msh_1() const { return id == "MSH" || id == "BHS" || id == "FHS"; }
+        [[nodiscard]] bool known() const { return id != kUnknownSegment; }
     };
 
     [[nodiscard]] Result<std::string> ReplacePiece(std::string_view raw, int level,

@@ -12,6 +12,7 @@
 namespace carestream::hl7 {
 
 using internal::CountPieces;
+using internal::Head;
 using internal::IdKey;
 using internal::IdTable;
 using internal::Segment;
@@ -85,7 +86,9 @@ std::size_t Message::segment_count() const {
 
 std::string_view Message::SegmentId(std::size_t segment) const {
     if (segment >= index_->segments.size()) return {};
-    return std::string_view(index_->bytes).substr(index_->segments[segment].begin, 3);
+    const Segment& entry = index_->segments[segment];
+    if (entry.head == Head::kUnknown) return kUnknownSegment;
+    return std::string_view(index_->bytes).substr(entry.begin, 3);
 }
 
 std::string_view Message::SegmentBytes(std::size_t segment) const {
@@ -113,13 +116,13 @@ std::size_t Message::FindSegment(std::string_view id, int occurrence) const {
 }
 
 bool Message::DeclaresDelimiters(std::size_t segment) const {
-    return segment < index_->segments.size() && index_->segments[segment].has_msh_1;
+    return segment < index_->segments.size() && index_->segments[segment].head == Head::kIdDeclares;
 }
 
 int Message::FieldCount(std::size_t segment) const {
     if (segment >= index_->segments.size()) return 0;
     const Segment& entry = index_->segments[segment];
-    return static_cast<int>(entry.fields) + (entry.has_msh_1 && entry.fields != 0 ? 1 : 0);
+    return static_cast<int>(entry.fields) + (entry.head != Head::kId && entry.fields != 0 ? 1 : 0);
 }
 
 std::string_view Message::Field(std::size_t segment, int field) const {
@@ -127,13 +130,16 @@ std::string_view Message::Field(std::size_t segment, int field) const {
     const Segment& entry = index_->segments[segment];
     const std::string_view bytes = index_->bytes;
     auto at = static_cast<std::uint32_t>(field) - 1;
-    if (entry.has_msh_1) {
-        if (at == 0)
-            return entry.fields != 0 ? bytes.substr(entry.begin + 3, 1) : bytes.substr(0, 0);
+    const std::uint32_t* const cuts = index_->scan.fields.data() + entry.first_field;
+    if (entry.head != Head::kId) {
+        if (at == 0) {
+            if (entry.fields == 0) return bytes.substr(0, 0);
+            if (entry.head == Head::kIdDeclares) return bytes.substr(cuts[0], 1);
+            return bytes.substr(entry.begin, cuts[0] - entry.begin);
+        }
         --at;
     }
     if (at >= entry.fields) return {};
-    const std::uint32_t* const cuts = index_->scan.fields.data() + entry.first_field;
     const std::uint32_t begin = cuts[at] + 1;
     const std::uint32_t end = at + 1 < entry.fields ? cuts[at + 1] : entry.end;
     return bytes.substr(begin, end - begin);
@@ -142,14 +148,14 @@ std::string_view Message::Field(std::size_t segment, int field) const {
 int Message::RepetitionCount(std::size_t segment, int field) const {
     const std::string_view raw = Field(segment, field);
     if (raw.empty()) return 0;
-    if (field <= 2 && index_->segments[segment].has_msh_1) return 1;
+    if (field <= 2 && DeclaresDelimiters(segment)) return 1;
     return CountPieces(index_->Searchable(raw), index_->delimiters.repetition);
 }
 
 std::string_view Message::Repetition(std::size_t segment, int field, int repetition) const {
     const std::string_view raw = Field(segment, field);
     if (raw.empty()) return {};
-    if (field <= 2 && index_->segments[segment].has_msh_1) {
+    if (field <= 2 && DeclaresDelimiters(segment)) {
         return repetition == 1 ? raw : std::string_view{};
     }
     return index_->Piece(raw, index_->delimiters.repetition, repetition);
@@ -266,7 +272,7 @@ std::vector<std::string_view> Message::Repetitions(std::size_t segment, int fiel
     std::vector<std::string_view> pieces;
     const std::string_view raw = Field(segment, field);
     if (raw.empty()) return pieces;
-    if (field <= 2 && index_->segments[segment].has_msh_1) return {raw};
+    if (field <= 2 && DeclaresDelimiters(segment)) return {raw};
     const std::string_view text = index_->Searchable(raw);
     const char delimiter = index_->delimiters.repetition;
     for (std::size_t at = 0; at <= text.size();) {

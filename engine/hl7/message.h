@@ -41,6 +41,10 @@ struct Note {
     std::string message;  // "line feeds taken as segment ends", "undecodable bytes kept raw"
 };
 
+// The id of a line that has none ("ZPID1|1|x"): no map can name it. Its field 1 is what stands
+// where the id should be, the delimiter behind it begins field 2.
+inline constexpr std::string_view kUnknownSegment = "?id";
+
 // HL7 numbers (field, repetition, component, subcomponent) start at 1, segment indexes at 0. What
 // is not there reads as an empty view. MSH-1 is the field delimiter and MSH-2 the encoding
 // characters.
@@ -50,13 +54,23 @@ class Message {
 public:
     // Accepts, each with a note: LF and CRLF as segment ends, a missing last one, a leading byte
     // order mark, MLLP bytes and blank lines, blanks before a segment id, MSH-2 with fewer than
-    // four or with a doubled escape character. A line that does not begin with a segment id (a
-    // capital letter and two capital letters or digits, then the field delimiter or the line's end)
-    // goes on with the segment before it, line end included: so senders break long texts. After the
-    // MSH, which has no long texts, only a line that begins with '#' is left out. Errors (kInvalid,
-    // with `path` and `offset_bytes`): no MSH at the start, a batch envelope, UTF-16, unusable or
-    // equal delimiters, a line after the MSH without a segment id, a second MSH (see batch.h).
-    // kLimit as in `options`.
+    // four or with a doubled escape character.
+    //
+    // A line that does not begin with a segment id (a capital letter and two capital letters or
+    // digits, then the field delimiter or the line's end) is never a source of fields for the
+    // segment before it:
+    // - It looks like a segment, because a field delimiter stands within its first 8 bytes and no
+    //   other delimiter before that: it becomes a segment of its own with the id kUnknownSegment.
+    // - Else it is text: senders break long texts. It goes on with the last field of the segment
+    //   before it, line end included, but no further than to a field delimiter; from there on it is
+    //   an unknown segment as well.
+    // - Where no long text can stand (MSH, EVN, PID, MRG, PV1) it is refused. But a comment is left
+    //   out: a line that begins with '#', without a field delimiter unless it follows the MSH.
+    //
+    // Errors (kInvalid, with `path` and `offset_bytes`): no MSH at the start, a batch envelope,
+    // UTF-16, unusable or equal delimiters, a line that is refused as said above, a second MSH (see
+    // batch.h) - at the start of a line, also behind control characters, or behind an MLLP start
+    // byte. kLimit as in `options`.
     [[nodiscard]] static Result<Message> Parse(std::string bytes, const ParseOptions& options = {});
 
     Message(Message&&) noexcept;
@@ -68,7 +82,7 @@ public:
     [[nodiscard]] const std::vector<Note>& notes() const;
 
     [[nodiscard]] std::size_t segment_count() const;
-    [[nodiscard]] std::string_view SegmentId(std::size_t segment) const;
+    [[nodiscard]] std::string_view SegmentId(std::size_t segment) const;  // or kUnknownSegment
     [[nodiscard]] std::string_view SegmentBytes(std::size_t segment) const;
     // Occurrence of this segment id in the message, from 1: the n of "OBX[n]".
     [[nodiscard]] int Occurrence(std::size_t segment) const;

@@ -14,6 +14,7 @@ namespace {
 
 using internal::Charset;
 using internal::Coding;
+using internal::Head;
 using internal::IdTable;
 using internal::Segment;
 using internal::Trail;
@@ -28,6 +29,12 @@ bool IsIdRest(char c) {
 bool BeginsSegment(std::string_view line, char field) {
     return line.size() >= 3 && IsIdFirst(line[0]) && IsIdRest(line[1]) && IsIdRest(line[2]) &&
            (line.size() == 3 || line[3] == field);
+}
+
+// Segments without a field for long text: a broken line in them is damage, and what it damages is
+// whose data this is.
+bool HoldsText(std::string_view id) {
+    return id != "MSH" && id != "EVN" && id != "PID" && id != "MRG" && id != "PV1";
 }
 
 // Blanks, and what editors and transports leave at the end of files.
@@ -67,9 +74,26 @@ private:
     // False: refused, the reason is in `error_`. (A Result per line costs a tenth of the parse.)
     bool AddLine(std::size_t begin, std::size_t end, std::uint32_t first_field,
                  std::uint32_t end_field);
-    bool Continue(std::size_t begin, std::size_t end, std::uint32_t end_field);
+    bool Continue(std::size_t begin, std::size_t end, std::uint32_t first_field,
+                  std::uint32_t end_field);
     bool AddSegment(std::size_t begin, std::size_t end, std::uint32_t first_field,
                     std::uint32_t end_field);
+    bool AddUnknown(std::size_t begin, std::size_t end, std::uint32_t first_field,
+                    std::uint32_t end_field);
+    bool Add(std::uint32_t key, Head head, std::size_t begin, std::size_t end,
+             std::uint32_t first_field, std::uint32_t end_field);
+    bool RefuseLine(std::size_t begin);
+    bool RefuseSecondMsh(std::size_t begin) {
+        return Refuse({Code::kInvalid,
+                       "a second MSH begins here: several messages in one, split them first",
+                       "MSH[2]",
+                       {},
+                       begin,
+                       false});
+    }
+    bool RefuseStartBytes(std::size_t msh_begin);
+    [[nodiscard]] bool LooksLikeSegment(std::size_t begin, std::uint32_t first_field,
+                                        std::uint32_t end_field) const;
     bool Refuse(Error error) {
         error_ = std::move(error);
         return false;
@@ -98,6 +122,7 @@ private:
     Repair blank_lines_;
     Repair indented_;
     Repair continued_;
+    Repair unknown_;
     Repair comments_;
     Repair bare_ids_;
 };
@@ -120,6 +145,7 @@ Result<void> MessageParser::Run() {
     index_.notes = std::move(msh.notes);
     content_end_ = msh.content_end;
     if (content_end_ != bytes.size()) AddNote("", "MLLP end bytes behind the message skipped");
+    if (!RefuseStartBytes(msh.begin)) return Fail(std::move(error_));
     if (!Scan(msh.begin, msh.msh_2_end)) return Fail(std::move(error_));
     ChooseCharset(msh.begin);
     if (!index_.masked.empty() && !Scan(msh.begin, msh.msh_2_end)) return Fail(std::move(error_));
@@ -170,6 +196,18 @@ bool MessageParser::Scan(std::size_t msh_begin, std::size_t from) {
         values += c == d.repetition || c == d.component || c == d.subcomponent;
     }
     return values <= options_.values_max || RefuseValues();
+}
+
+// A transport that cut two messages wrongly leaves a start byte before the second.
+bool MessageParser::RefuseStartBytes(std::size_t msh_begin) {
+    constexpr char kStartBlock = 0x0B;
+    const std::string_view bytes = std::string_view(index_.bytes).substr(0, content_end_);
+    for (std::size_t at = bytes.find(kStartBlock, msh_begin); at != bytes.npos;
+         at = bytes.find(kStartBlock, at + 1)) {
+        const std::string_view next = bytes.substr(at + 1, 3);
+        if (next == "MSH" || next == "FHS" || next == "BHS") return RefuseSecondMsh(at);
+    }
+    return true;
 }
 
 // MSH-18 as the scan cut it: empty in most feeds.
@@ -230,14 +268,42 @@ bool MessageParser::AddLine(std::size_t begin, std::size_t end, std::uint32_t fi
         return true;
     }
     const std::size_t indent = std::min(line.find_first_not_of(" \t"), line.size());
+    if (internal::BeginsMsh(line, field)) return RefuseSecondMsh(begin);
     if (indent > 0 && BeginsSegment(line.substr(indent), field)) {
         indented_.Add(index_.segments.size());
         return AddSegment(begin + indent, end, first_field, end_field);
     }
-    return Continue(begin, end, end_field);
+    if (LooksLikeSegment(begin, first_field, end_field) && index_.segments.size() > 1) {
+        return AddUnknown(begin, end, first_field, end_field);
+    }
+    return Continue(begin, end, first_field, end_field);
 }
 
-bool MessageParser::Continue(std::size_t begin, std::size_t end, std::uint32_t end_field) {
+bool MessageParser::LooksLikeSegment(std::size_t begin, std::uint32_t first_field,
+                                     std::uint32_t end_field) const {
+    constexpr std::size_t kIdBytesMax = 7;
+    if (first_field == end_field) return false;
+    const std::size_t size = index_.scan.fields[first_field] - begin;
+    if (size > kIdBytesMax) return false;
+    const Delimiters& d = index_.delimiters;
+    return std::none_of(text().begin() + static_cast<std::ptrdiff_t>(begin),
+                        text().begin() + static_cast<std::ptrdiff_t>(begin + size), [&d](char c) {
+                            return c == d.component || c == d.repetition || c == d.subcomponent;
+                        });
+}
+
+bool MessageParser::RefuseLine(std::size_t begin) {
+    const std::string after = SegmentPath(index_.segments.size() - 1);
+    return Refuse({Code::kInvalid,
+                   "the line after the " + after + " does not begin with a segment id",
+                   after,
+                   {},
+                   begin,
+                   false});
+}
+
+bool MessageParser::Continue(std::size_t begin, std::size_t end, std::uint32_t first_field,
+                             std::uint32_t end_field) {
     // A line of three capitals before a line of text was text as well: it has no field to go on
     // with.
     while (index_.segments.size() > 1 && index_.segments.back().fields == 0) {
@@ -246,36 +312,41 @@ bool MessageParser::Continue(std::size_t begin, std::size_t end, std::uint32_t e
         --bare_ids_.count;
         index_.segments.pop_back();
     }
-    if (index_.segments.size() == 1) {
-        if (index_.bytes[begin] != '#') {
-            return Refuse({Code::kInvalid,
-                           "the line after the MSH does not begin with a segment id",
-                           "MSH",
-                           {},
-                           begin,
-                           false});
-        }
-        comments_.Add(0);
-        return true;
+    const std::size_t before = index_.segments.size() - 1;
+    Segment& last = index_.segments[before];
+    const bool known = last.head != Head::kUnknown;
+    if (known && !HoldsText(std::string_view(index_.bytes).substr(last.begin, 3))) {
+        const bool comment =
+            index_.bytes[begin] == '#' && (before == 0 || first_field == end_field);
+        if (comment) comments_.Add(before);
+        return comment || RefuseLine(begin);
     }
-    Segment& last = index_.segments.back();
-    last.end = static_cast<std::uint32_t>(end);
-    last.fields = end_field - last.first_field;
-    continued_.Add(index_.segments.size() - 1);
-    return true;
+    continued_.Add(before);
+    const std::size_t text_end =
+        first_field == end_field ? end : std::size_t{index_.scan.fields[first_field]};
+    last.end = static_cast<std::uint32_t>(text_end);
+    return text_end == end || AddUnknown(text_end, end, first_field, end_field);
 }
 
 bool MessageParser::AddSegment(std::size_t begin, std::size_t end, std::uint32_t first_field,
                                std::uint32_t end_field) {
     const std::uint32_t key = internal::IdKey(std::string_view(index_.bytes).substr(begin, 3));
-    if (key == internal::IdKey("MSH") && !index_.segments.empty()) {
-        return Refuse({Code::kInvalid,
-                       "a second MSH: several messages in one, split them first",
-                       "MSH[2]",
-                       {},
-                       begin,
-                       false});
-    }
+    if (key == internal::IdKey("MSH") && !index_.segments.empty()) return RefuseSecondMsh(begin);
+    if (first_field == end_field) bare_ids_.Add(index_.segments.size());
+    const bool declares = key == internal::IdKey("MSH") || key == internal::IdKey("BHS") ||
+                          key == internal::IdKey("FHS");
+    return Add(key, declares ? Head::kIdDeclares : Head::kId, begin, end, first_field, end_field);
+}
+
+bool MessageParser::AddUnknown(std::size_t begin, std::size_t end, std::uint32_t first_field,
+                               std::uint32_t end_field) {
+    unknown_.Add(index_.segments.size());
+    return Add(internal::IdKey(kUnknownSegment), Head::kUnknown, begin, end, first_field,
+               end_field);
+}
+
+bool MessageParser::Add(std::uint32_t key, Head head, std::size_t begin, std::size_t end,
+                        std::uint32_t first_field, std::uint32_t end_field) {
     if (index_.segments.size() >= options_.segments_max) {
         return Refuse({Code::kLimit,
                        "the message has more segments than segments_max",
@@ -284,15 +355,12 @@ bool MessageParser::AddSegment(std::size_t begin, std::size_t end, std::uint32_t
                        begin,
                        false});
     }
-    if (first_field == end_field) bare_ids_.Add(index_.segments.size());
     const bool repeats =
         !index_.segments.empty() && index_.ids.entry(index_.segments.back().id).key == key;
     const std::uint32_t id = repeats ? index_.segments.back().id : index_.ids.FindOrAdd(key);
-    const bool has_msh_1 = key == internal::IdKey("MSH") || key == internal::IdKey("BHS") ||
-                           key == internal::IdKey("FHS");
     index_.segments.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end),
                                first_field, end_field - first_field, id,
-                               ++index_.ids.entry(id).count, 0, has_msh_1});
+                               ++index_.ids.entry(id).count, 0, head});
     return true;
 }
 
@@ -313,7 +381,8 @@ void MessageParser::SortById() {
 std::string MessageParser::SegmentPath(std::size_t segment) const {
     if (segment >= index_.segments.size()) return {};
     const Segment& entry = index_.segments[segment];
-    std::string path = index_.bytes.substr(entry.begin, 3);
+    std::string path = entry.head == Head::kUnknown ? std::string(kUnknownSegment)
+                                                    : index_.bytes.substr(entry.begin, 3);
     if (index_.ids.entry(entry.id).count > 1) {
         path += '[' + std::to_string(entry.occurrence) + ']';
     }
@@ -329,7 +398,7 @@ std::string MessageParser::PlaceOf(std::size_t offset) const {
     const std::uint32_t* const first = index_.scan.fields.data() + segment.first_field;
     const auto number = std::lower_bound(first, first + segment.fields, offset) - first;
     return SegmentPath(static_cast<std::size_t>(after - 1 - index_.segments.begin())) + '-' +
-           std::to_string(number + (segment.has_msh_1 ? 1 : 0));
+           std::to_string(number + (segment.head != Head::kId ? 1 : 0));
 }
 
 void MessageParser::NoteAt(const Repair& repair, std::string message) {
@@ -346,7 +415,11 @@ void MessageParser::NoteLines() {
     NoteAt(
         continued_,
         "a line that does not begin with a segment id taken as part of this segment's last field");
-    if (comments_.count > 0) AddNote("MSH", "a line after the MSH that begins with # left out");
+    NoteAt(
+        unknown_,
+        "a line, or the rest of one, that holds fields and does not begin with a segment id: kept "
+        "apart as an unknown segment, never mapped");
+    NoteAt(comments_, "a line behind this segment that begins with # left out");
     NoteAt(bare_ids_, "a segment id without fields");
 }
 

@@ -49,6 +49,11 @@ private:
     }
 
     Result<void> ReadSegment(std::string& segment) {
+        if (text_.starts_with(kUnknownSegment)) {
+            at_ = kUnknownSegment.size();
+            segment = kUnknownSegment;
+            return {};
+        }
         for (; at_ < 3; ++at_) {
             const char c = at_ < text_.size() ? text_[at_] : '\0';
             const bool capital = c >= 'A' && c <= 'Z';

@@ -13,7 +13,7 @@ namespace carestream::hl7 {
 constexpr int kAny = -1;  // "[*]"
 
 struct Path {
-    std::string segment;         // "PID", "ZPI"
+    std::string segment;         // "PID", "ZPI", or kUnknownSegment
     int segment_occurrence = 0;  // from 1; 0 = not written; kAny = [*]
     int field = 0;               // 0 = the whole segment
     int repetition = 0;          // from 1; 0 = not written; kAny = [*]

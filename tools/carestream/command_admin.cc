@@ -90,6 +90,9 @@ void PrintLoss(const Node& loss) {
     const std::size_t count = unmapped == nullptr ? 0 : unmapped->items().size();
     std::cout << Paint(Style::kBold, "Loss") << "     " << count << " of " << Text(loss, "leaves")
               << " values not mapped\n";
+    if (const Node* notes = loss.Find("notes"); notes != nullptr) {
+        for (const Node& note : notes->items()) std::cout << "  note: " << note.text() << '\n';
+    }
     if (unmapped == nullptr) return;
     std::size_t shown = 0;
     for (const Node& item : unmapped->items()) {

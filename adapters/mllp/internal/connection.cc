@@ -115,6 +115,7 @@ void Connection::OnRead(ErrorCode error, std::size_t count) {
         Deliver(std::move(*payload));
     }
     CountJunk();
+    CountAborted();
     if (complete) frame_deadline_.reset();
     if (decoder_.frame_open() && !frame_deadline_) {
         frame_deadline_ = In(core_->options.frame_timeout_ms);
@@ -176,10 +177,27 @@ void Connection::CountJunk() {
     core_->meters.junk_bytes.Add(static_cast<double>(junk - junk_bytes_));
     junk_bytes_ = junk;
     if (const int held_back = core_->brake_junk.Pass(); held_back >= 0) {
-        core_->parts.log.Warn("mllp.junk", "bytes between frames were skipped",
+        core_->parts.log.Warn("mllp.junk", "bytes that belong to no complete frame were skipped",
                               {{"channel", core_->parts.channel},
                                {"peer", peer_},
                                {"bytes", std::to_string(junk)},
+                               {"held_back", std::to_string(held_back)}});
+    }
+}
+
+void Connection::CountAborted() {
+    const std::size_t aborted = decoder_.aborted_frames();
+    if (aborted == aborted_frames_) return;
+    core_->meters.aborted_frames.Add(static_cast<double>(aborted - aborted_frames_));
+    aborted_frames_ = aborted;
+    frame_deadline_.reset();  // it was the dropped frame's
+    if (const int held_back = core_->brake_aborted.Pass(); held_back >= 0) {
+        core_->parts.log.Warn("mllp.aborted",
+                              "a frame was cut short by the beginning of the next one; it was not "
+                              "accepted, its sender has to send it again",
+                              {{"channel", core_->parts.channel},
+                               {"peer", peer_},
+                               {"frames", std::to_string(aborted)},
                                {"held_back", std::to_string(held_back)}});
     }
 }

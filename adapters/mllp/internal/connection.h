@@ -50,6 +50,7 @@ private:
     void DeliverOversized();
     [[nodiscard]] std::shared_ptr<channel::Exchange> OpenSlot(std::size_t bytes);
     void CountJunk();
+    void CountAborted();
     void Account();
     [[nodiscard]] bool Saturated() const;
     void Answered(std::uint64_t number, std::string ack, bool close);
@@ -69,6 +70,7 @@ private:
     std::string read_buffer_;
     SteadyTime last_active_;
     std::size_t junk_bytes_ = 0;
+    std::size_t aborted_frames_ = 0;
 
     std::deque<Slot> slots_;
     std::uint64_t first_slot_ = 0;  // number of slots_.front()

@@ -41,6 +41,7 @@ struct Meters {
     telemetry::Gauge& connections;
     telemetry::Counter& accepted;
     telemetry::Counter& junk_bytes;
+    telemetry::Counter& aborted_frames;
 };
 
 // The connections that live on one thread; touched on that thread only.
@@ -67,6 +68,7 @@ struct ListenerCore {
     std::atomic<std::size_t> buffered_bytes = 0;
     LogBrake brake_refused;
     LogBrake brake_junk;
+    LogBrake brake_aborted;
     LogBrake brake_closed;
 };
 

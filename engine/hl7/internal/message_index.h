@@ -22,15 +22,23 @@ namespace internal {
                                                        static_cast<unsigned char>(id[2]));
 }
 
+// What stands before a segment's first field delimiter, and with that the number of the field
+// behind it.
+enum class Head : std::uint8_t {
+    kId,          // PID|1: the id, field 1 follows
+    kIdDeclares,  // MSH|^~\&|: the id, field 1 is the delimiter itself (MSH, FHS, BHS)
+    kUnknown,     // no id: what stands there is field 1
+};
+
 struct Segment {
-    std::uint32_t begin;        // offset of the id
+    std::uint32_t begin;        // offset of the id, or of the line that has none
     std::uint32_t end;          // behind the last field
     std::uint32_t first_field;  // index in scan.fields of the first delimiter
     std::uint32_t fields;       // number of delimiters
     std::uint32_t id;           // index in IdTable
     std::uint32_t occurrence;   // from 1
     std::uint32_t sorted;       // segment at this place of the order (id, occurrence)
-    bool has_msh_1;             // MSH, FHS, BHS: field 1 is the delimiter itself
+    Head head;
 };
 
 // The ids of one message. Few differ, so they are searched one by one; a hostile message with many

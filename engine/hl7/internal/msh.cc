@@ -157,6 +157,17 @@ Result<Msh> FindMsh(std::string_view bytes) {
     return msh;
 }
 
+bool BeginsMsh(std::string_view line, char field) {
+    while (!line.empty()) {
+        const auto first = static_cast<unsigned char>(line.front());
+        const bool mark = line.starts_with(kBom);
+        if (!mark && first > ' ' && first != 0x7F) break;
+        line.remove_prefix(mark ? kBom.size() : 1);
+    }
+    if (!line.starts_with("MSH")) return false;
+    return line.size() == 3 || line[3] == field || FindMsh(line).has_value();
+}
+
 std::size_t FindLineEnd(std::string_view text, std::size_t from) {
     while (from < text.size() && text[from] != '\r' && text[from] != '\n') ++from;
     return from;

@@ -24,6 +24,10 @@ struct Msh {
 // Errors (kInvalid): empty input, UTF-16, a batch envelope, no MSH, unusable delimiters.
 [[nodiscard]] Result<Msh> FindMsh(std::string_view bytes);
 
+// Does this line, which is none of a message's own, begin another message: an MSH, behind blanks,
+// control characters or a byte order mark, with `field` or with usable delimiters of its own?
+[[nodiscard]] bool BeginsMsh(std::string_view line, char field);
+
 // The n-th (from 1) piece of `text`, cut at `delimiter`; empty if there is none. A delimiter of 0
 // cuts nowhere.
 [[nodiscard]] std::string_view NthPiece(std::string_view text, char delimiter, int n);

@@ -53,6 +53,33 @@ TEST_F(FeedTest, TheSampleMessagesBecomeResources) {
     EXPECT_EQ(Outcomes(1), std::to_string(samples.size()));
 }
 
+TEST_F(FeedTest, AMessageIsNotGluedToOneThatWasCutShortBeforeIt) {
+    Start();
+    const std::string cut = Adt("A01", "D1", "M1", "First Street");
+    const std::string next = Adt("A01", "D2", "M2", "Second Street");
+    const auto acks = Send({cut.substr(0, cut.find("Probe")) + "\x0b" + next});
+    ASSERT_EQ(acks.size(), 1u);
+    EXPECT_NE(acks[0].find("\rMSA|AA|D2"), std::string::npos) << acks[0];
+    ASSERT_TRUE(AllProcessed());
+    EXPECT_EQ(Outcomes(1), "1");
+    EXPECT_EQ(Resources("Patient"), "1");
+    // Its sender sends the first one again.
+    EXPECT_EQ(CodeOf(Send({cut}).at(0)), "AA");
+    ASSERT_TRUE(AllProcessed());
+    EXPECT_EQ(Resources("Patient"), "2");
+}
+
+TEST_F(FeedTest, WhatIsNoEventIsADeadLetterAndHoldsNobodyUp) {
+    Start();
+    const auto acks = Send({Adt("A0\xe9", "D1", "M1", "S"), Adt("A01", "D2", "M2", "S")});
+    ASSERT_EQ(acks.size(), 2u);
+    EXPECT_EQ(CodeOf(acks[0]), "AA");
+    ASSERT_TRUE(AllProcessed());
+    EXPECT_EQ(Outcomes(1), "1");
+    EXPECT_EQ(Scalar("select event || '/' || stage || '/' || path from outcome where status = 3"),
+              "/parse/MSH-9");
+}
+
 TEST_F(FeedTest, ABurstIsProcessedInOrder) {
     Start();
     std::vector<std::string> messages;

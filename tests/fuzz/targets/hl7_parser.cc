@@ -35,15 +35,30 @@ void CheckLeaves(const Message& message) {
 // The pieces of a segment fill it without gaps: nothing that a sender wrote is out of reach.
 void CheckFields(const Message& message) {
     for (std::size_t segment = 0; segment < message.segment_count(); ++segment) {
-        std::size_t size = 3;
         const int fields = message.FieldCount(segment);
         const std::string_view id = message.SegmentId(segment);
+        const bool known = id != kUnknownSegment;
         const bool has_msh_1 = (id == "MSH" || id == "BHS" || id == "FHS") && fields > 0;
+        std::size_t size = known ? 3 : 0;
         for (int field = has_msh_1 ? 2 : 1; field <= fields; ++field) {
-            size += 1 + message.Field(segment, field).size();
+            size += (known || field > 1 ? 1 : 0) + message.Field(segment, field).size();
         }
         CARESTREAM_ASSERT(size == message.SegmentBytes(segment).size());
         CARESTREAM_ASSERT(message.FindSegment(id, message.Occurrence(segment)) == segment);
+    }
+}
+
+// A line that goes on with a segment adds text to it, never a field, and no segment holds the
+// beginning of another message.
+void CheckLines(const Message& message) {
+    const std::string second_msh = std::string("\rMSH") + message.delimiters().field;
+    for (std::size_t segment = 0; segment < message.segment_count(); ++segment) {
+        const std::string_view text = message.Searchable(message.SegmentBytes(segment));
+        const std::size_t line_end = text.find_first_of("\r\n");
+        CARESTREAM_ASSERT(line_end == text.npos ||
+                          text.find(message.delimiters().field, line_end) == text.npos);
+        CARESTREAM_ASSERT(text.find("\x0bMSH") == text.npos);
+        CARESTREAM_ASSERT(text.find(second_msh) == text.npos);
     }
 }
 
@@ -86,6 +101,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
         CARESTREAM_ASSERT(message->bytes() == bytes);
         CheckFields(*message);
+        CheckLines(*message);
         CheckLeaves(*message);
         CheckHeader(*message);
         CheckEdit(*message);

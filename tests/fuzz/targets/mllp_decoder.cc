@@ -1,5 +1,6 @@
-// Any stream: what comes out does not depend on how it was cut, and frames that we write are read.
-// The first byte gives the frame limit, the second the cut.
+// Any stream: what comes out does not depend on how it was cut, frames that we write are read, and
+// a message that follows a frame which was never ended comes out alone. The first byte gives the
+// frame limit, the second the cut.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -10,9 +11,13 @@
 
 namespace {
 
+using carestream::hl7::FrameMllp;
+using carestream::hl7::MllpDecoder;
+
 struct Outcome {
     std::vector<std::string> payloads;
     std::size_t junk = 0;
+    std::size_t aborted = 0;
     bool open = false;
     bool too_long = false;
     std::string head;
@@ -20,7 +25,7 @@ struct Outcome {
 };
 
 Outcome Run(std::string_view stream, std::size_t limit, std::size_t step) {
-    carestream::hl7::MllpDecoder decoder({.frame_bytes_max = limit});
+    MllpDecoder decoder({.frame_bytes_max = limit});
     Outcome outcome;
     while (!stream.empty() && !outcome.too_long) {
         const std::size_t size = std::min(step, stream.size());
@@ -32,6 +37,7 @@ Outcome Run(std::string_view stream, std::size_t limit, std::size_t step) {
         }
     }
     outcome.junk = decoder.junk_bytes();
+    outcome.aborted = decoder.aborted_frames();
     outcome.open = decoder.frame_open();
     outcome.head = decoder.oversized_head();
     return outcome;
@@ -46,10 +52,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Outcome whole = Run(stream, limit, stream.size() + 1);
     CARESTREAM_ASSERT(whole == Run(stream, limit, 1));
     CARESTREAM_ASSERT(whole == Run(stream, limit, 1 + data[1] % 32));
-    if (stream.find('\x1c') == stream.npos) {
-        const Outcome framed =
-            Run(carestream::hl7::FrameMllp(stream), stream.size() + 1, 1 + data[1] % 32);
-        CARESTREAM_ASSERT(framed.payloads == std::vector<std::string>{std::string(stream)});
-    }
+    if (stream.find('\x1c') != stream.npos || stream.find('\x0b') != stream.npos) return 0;
+    const std::size_t step = 1 + data[1] % 32;
+    const std::string frame = FrameMllp(stream);
+    const Outcome framed = Run(frame, stream.size() + 1, step);
+    CARESTREAM_ASSERT(framed.payloads == std::vector<std::string>{std::string(stream)});
+    const std::string message = "MSH" + std::string(stream);
+    const std::string resent = frame.substr(0, 1 + stream.size()) + FrameMllp(message);
+    const Outcome restarted = Run(resent, message.size(), step);
+    CARESTREAM_ASSERT(restarted.payloads == std::vector<std::string>{message});
+    CARESTREAM_ASSERT(restarted.aborted == (stream.empty() ? 0u : 1u));
+    CARESTREAM_ASSERT(restarted.junk == stream.size() + 1);
     return 0;
 }

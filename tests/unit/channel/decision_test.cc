@@ -54,6 +54,20 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"no_msh", "GARBAGE", false, AckCode::kAA, 0, "MSH"}),
     [](const auto& row) { return std::string(row.param.name); });
 
+// A refusal has to name the frame; else the link closes.
+TEST(Decision, ARefusalWithoutALegibleControlIdCannotBeSent) {
+    const auto channel = MakeChannel();
+    EXPECT_TRUE(Decide(*channel, Message("")).answerable);  // accepted
+    EXPECT_TRUE(Decide(*channel, Message("1", "")).answerable);
+    EXPECT_TRUE(Decide(*channel, Message("\xe9", "")).answerable);
+    for (const char* illegible : {"", " ", "\t", "1\x01", "\x7f"}) {
+        EXPECT_FALSE(Decide(*channel, Message(illegible, "")).answerable) << illegible;
+        EXPECT_FALSE(Decide(*channel, Message(illegible, "ADT^A01", "T")).answerable) << illegible;
+    }
+    EXPECT_FALSE(Decide(*channel, "MSH|^~\\&|A\r").answerable);
+    EXPECT_FALSE(Decide(*channel, "GARBAGE").answerable);
+}
+
 TEST(Decision, KeepsUnmappedEventsIfTold) {
     const auto channel = MakeChannel();
     const Decision decision = Decide(*channel, Message("1", "ADT^A99"));

@@ -54,7 +54,7 @@ TEST_F(DispatcherTest, KeepsTheOrderOfTheJournalWhileMappingInParallel) {
     Start();
     for (int i = 0; i < 60; ++i)
         Accept(Message(std::to_string(i), i % 7 == 0 ? "ADT^A01" : "ADT^A08") +
-               (i % 7 == 0 ? "SLOW" : ""));
+               (i % 7 == 0 ? "NTE|SLOW" : ""));
     ASSERT_TRUE(Eventually([&] { return writer_.seqs().size() == 60; }));
     EXPECT_EQ(writer_.seqs(), Numbers(60));
 }
@@ -86,7 +86,8 @@ TEST_F(DispatcherTest, ABurstBeyondTheWindowStaysInTheJournalAndIsReadFromThere)
 TEST_F(DispatcherTest, TheWindowIsBoundedInBytesToo) {
     Start({.messages_max = 1000, .bytes_max = 10'000, .workers = 2});
     writer_.hold_ = true;
-    for (int i = 0; i < 100; ++i) Accept(Message(std::to_string(i)) + std::string(2000, 'x'));
+    for (int i = 0; i < 100; ++i)
+        Accept(Message(std::to_string(i)) + "NTE|" + std::string(2000, 'x'));
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     EXPECT_LE(dispatcher_->Status().in_flight, 6u);
     writer_.hold_ = false;
@@ -196,6 +197,62 @@ TEST_F(DispatcherTest, StopLeavesTheRestInTheJournal) {
     writer_.hold_ = false;
     std::this_thread::sleep_for(std::chrono::milliseconds(30));
     EXPECT_LE(writer_.seqs().size(), 10u);
+}
+
+// MSH-9 goes to columns that are not sealed, and with shifted delimiters it may hold anything.
+TEST(Process, TakesAnEventOnlyIfItIsOne) {
+    struct Row {
+        const char* msh_9;
+        OutcomeStatus status;
+        const char* event;
+    };
+    const Row rows[] = {
+        {"ADT^A01^ADT_A01", OutcomeStatus::kProcessed, "ADT^A01"},
+        {"ADT^A99", OutcomeStatus::kKept, "ADT^A99"},
+        {"ACK", OutcomeStatus::kKept, "ACK"},
+        {"ADT^A0\xe9", OutcomeStatus::kDeadLetter, ""},
+        {"AD\xc3^A01", OutcomeStatus::kDeadLetter, ""},
+        {"ADT^A0\x01", OutcomeStatus::kDeadLetter, ""},
+        {"Doe^Jane^Q", OutcomeStatus::kDeadLetter, ""},
+        {"19700101", OutcomeStatus::kDeadLetter, ""},
+        {"ADT_A01", OutcomeStatus::kDeadLetter, ""},
+        {" ADT^A01", OutcomeStatus::kDeadLetter, ""},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.msh_9);
+        store::PendingMessage pending;
+        pending.channel = "test";
+        pending.raw = Message("1", row.msh_9);
+        const auto write = Process(std::move(pending), test::MakeChannel().get());
+        EXPECT_EQ(write.status, row.status);
+        EXPECT_EQ(write.event, row.event);
+        if (row.status != OutcomeStatus::kDeadLetter) continue;
+        EXPECT_EQ(write.stage, "parse");
+        EXPECT_EQ(write.path, "MSH-9");
+        EXPECT_THAT(write.reason, testing::HasSubstr("replay"));
+    }
+}
+
+TEST(Process, AnEventOfARefusedFrameIsNoDifferent) {
+    auto channel = test::MakeChannel();
+    channel->settings.keep_unmapped = false;
+    store::PendingMessage pending;
+    pending.channel = "test";
+    pending.raw = Message("1", "ADT^A0\xe9");
+    const auto write = Process(std::move(pending), channel.get());
+    EXPECT_EQ(write.stage, "receive");
+    EXPECT_EQ(write.event, "");
+}
+
+// They are the only trace of what the parser repaired.
+TEST(Process, TheLossReportNamesRepairs) {
+    store::PendingMessage pending;
+    pending.channel = "test";
+    pending.raw = Message("1") + "NTE|1||one\rtwo \"words\"\rPID2|x\r";
+    const auto write = Process(std::move(pending), test::MakeChannel().get());
+    EXPECT_EQ(write.status, OutcomeStatus::kProcessed);
+    EXPECT_THAT(write.loss_report, testing::HasSubstr("\"notes\":[\"NTE: a line that does not"));
+    EXPECT_THAT(write.loss_report, testing::HasSubstr("\"?id: a line, or the rest"));
 }
 
 TEST(FindKeys, OfAWholeMessage) {

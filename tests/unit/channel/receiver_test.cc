@@ -102,6 +102,28 @@ TEST_F(ReceiverTest, RefusedFramesAreDeadLettersWithTheirReason) {
         MetricSays("carestream_messages_refused_total{channel=\"test\",reason=\"no_header\"} 1"));
 }
 
+TEST_F(ReceiverTest, ARefusedFrameWithoutControlIdClosesTheLink) {
+    Start();
+    EXPECT_EQ(AckOf(Message("", "")), "closed");
+    EXPECT_EQ(AckOf("MSH|^~\\&|A\r"), "closed");
+    EXPECT_EQ(AckOf("no MSH here"), "closed");
+    const auto refused = journal_.refused();
+    ASSERT_EQ(refused.size(), 3u);
+    EXPECT_EQ(refused[0].answer, "");
+    EXPECT_EQ(refused[0].refused_path, "MSH-9.1");
+    EXPECT_TRUE(MetricSays("carestream_unanswerable_frames_total{channel=\"test\"} 3"));
+    EXPECT_TRUE(
+        MetricSays("carestream_messages_refused_total{channel=\"test\",reason=\"no_type\"} 2"));
+    EXPECT_FALSE(MetricSays("code=\"AR\"} 1"));
+    auto exchange = std::make_shared<TestExchange>();
+    receiver_->Oversized(Message(""), exchange);
+    EXPECT_FALSE(exchange->answered);
+    EXPECT_TRUE(exchange->closed);
+    EXPECT_TRUE(MetricSays("carestream_unanswerable_frames_total{channel=\"test\"} 4"));
+    // What is accepted is acknowledged all the same.
+    EXPECT_EQ(CodeOf(AckOf(Message(""))), "AA");
+}
+
 TEST_F(ReceiverTest, AcceptModeAnswersByMsh15) {
     Start();
     EXPECT_EQ(CodeOf(AckOf(Message("1", "ADT^A01", "P", "|||AL|NE"))), "CA");

@@ -111,7 +111,9 @@ TEST_F(SettingsTest, EventsMayBeNamedOneByOne) {
 
 TEST_F(SettingsTest, MistakesNameTheirPlace) {
     Write("a.yaml", kMinimal);
-    Write("b.yaml", kMinimal);
+    Write("b.yaml",
+          "channel: a\nsource: {mllp: {listen: \"127.0.0.1:2576\"}}\ntime_zone: UTC\n"
+          "mapping: {messages: [ADT]}\n");
     Write("c.yaml",
           "channel: \"no blanks\"\nsource: {mlp: {listen: \"1:2\"}}\ntime_zone: Mars/Olympus\n"
           "tenant: man\nmapping: {messages: [ADT_A01, \"\"], overlay: []}\n");
@@ -137,6 +139,29 @@ TEST_F(SettingsTest, MistakesNameTheirPlace) {
         }));
     fs::remove_all(folder_);
     EXPECT_EQ(Read().errors.size(), 1u);
+}
+
+TEST_F(SettingsTest, AnAddressBelongsToOneChannel) {
+    const auto write = [this](const std::string& name, const std::string& listen) {
+        Write(name + ".yaml", "channel: " + name + "\nsource: {mllp: {listen: \"" + listen +
+                                  "\"}}\ntime_zone: UTC\nmapping: {messages: [ADT]}\n");
+    };
+    write("a", "127.0.0.1:2575");
+    write("b", "127.0.0.1:2575");
+    write("c", "127.0.0.2:2575");
+    write("d", "127.0.0.1:2576");
+    write("e", "0.0.0.0:2576");
+    write("f", "127.0.0.1:0");
+    write("g", "127.0.0.1:0");
+    const auto also = [this](const char* file, const char* address) {
+        return std::string(" is also taken by channel '") + file + "' in " +
+               (folder_ / (std::string(file) + ".yaml")).string() + " (" + address +
+               "); every channel needs its own port";
+    };
+    EXPECT_EQ(Errors(Read()), (std::vector<std::string>{
+                                  "b.yaml:2:25: '127.0.0.1:2575'" + also("a", "127.0.0.1:2575"),
+                                  "e.yaml:2:25: '0.0.0.0:2576'" + also("d", "127.0.0.1:2576"),
+                              }));
 }
 
 }  // namespace

@@ -126,5 +126,19 @@ TEST(MessageEditor, EditsInTwoByteSets) {
     EXPECT_EQ(editor.Field(1, 3), "\xB3\x5C\xA5\x5E^\xB3\x5C");
 }
 
+TEST(MessageEditor, KeepsUnknownSegmentsAndChangesOnlyTheirFields) {
+    const string bytes = "MSH|^~\\&|A\rPID|1\rZPID1|1|x^y\rOBX|1|||c|a\rb words|F\rPV1|1\r";
+    const Result<Message> message = Message::Parse(bytes);
+    ASSERT_TRUE(message);
+    MessageEditor editor(*message);
+    EXPECT_EQ(editor.Encode(), bytes);
+    EXPECT_EQ(editor.SegmentId(2), kUnknownSegment);
+    EXPECT_EQ(editor.Field(2, 3), "x^y");
+    ASSERT_TRUE(editor.Set(ParsePath("?id[1]-3.2").value(), "z"));
+    ASSERT_TRUE(editor.Set(ParsePath("?id[2]-2").value(), "G"));
+    EXPECT_EQ(editor.Encode(), "MSH|^~\\&|A\rPID|1\rZPID1|1|x^z\rOBX|1|||c|a\rb words|G\rPV1|1\r");
+    EXPECT_FALSE(editor.Set(ParsePath("?id[3]-2").value(), "x"));
+}
+
 }  // namespace
 }  // namespace carestream::hl7

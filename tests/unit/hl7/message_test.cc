@@ -85,6 +85,24 @@ TEST(Message, NamesValuedLeavesByPath) {
                             "OBX[1]-1.1", "OBX[1]-3.1", "OBX[1]-3.2", "OBX[2]-1.1", "OBX[2]-3.1"));
 }
 
+TEST(Message, UnknownSegmentsAreLeavesToo) {
+    const Message m = MustParse(
+        "MSH|^~\\&|A\r"
+        "PID|||1\r"
+        "ZPID1|1|evil^name|20200101\r"
+        "OBX|1|||c|one\r"
+        "two words|F\r");
+    std::vector<string> paths;
+    for (const Leaf& leaf : Leaves(m)) paths.push_back(PathOf(m, leaf));
+    EXPECT_THAT(paths, ElementsAre("MSH-3.1", "PID-3.1", "?id[1]-1.1", "?id[1]-2.1", "?id[1]-3.1",
+                                   "?id[1]-3.2", "?id[1]-4.1", "OBX-1.1", "OBX-4.1", "OBX-5.1",
+                                   "?id[2]-2.1"));
+    EXPECT_EQ(m.SegmentId(2), kUnknownSegment);
+    EXPECT_EQ(m.FieldCount(2), 4);
+    EXPECT_EQ(m.OccurrenceCount("PID"), 1);
+    EXPECT_EQ(m.OccurrenceCount(kUnknownSegment), 2);
+}
+
 TEST(Message, LeavesOfAHugeFieldTakeLinearTime) {
     string bytes = "MSH|^~\\&|A\rPID|||";
     for (int i = 0; i < 200'000; ++i) bytes += "a~";
@@ -142,17 +160,48 @@ INSTANTIATE_TEST_SUITE_P(
         LenientCase{"z_segment", "MSH|^~\\&|A\rZ01|1|x\r", "Z01-2", "x", ""},
         LenientCase{"comment_after_msh", "MSH|^~\\&|A|B\r# hello |\rPID|1|x\r", "PID-2", "x",
                     "begins with #"},
+        LenientCase{"comment_in_pid", "MSH|^~\\&|A\rPID|1|x\r#COMMENT\rPV1|1|I\r", "PID-2", "x",
+                    "PID: a line behind this segment that begins with #"},
         LenientCase{"broken_text", "MSH|^~\\&|A\rOBX|1|TX|c||line one\nline two|||||F\r", "OBX-5",
                     "line one\nline two", "OBX: a line that does not begin"},
         LenientCase{"fields_after_broken_text",
-                    "MSH|^~\\&|A\rOBX|1|TX|c||line one\r\r\rline two|u||||F\r", "OBX-6", "u",
+                    "MSH|^~\\&|A\rOBX|1|TX|c||line one\r\r\rline two|u||||F\r", "OBX-5",
+                    "line one\r\r\rline two", "does not begin"},
+        LenientCase{"fields_after_broken_text_are_unknown",
+                    "MSH|^~\\&|A\rOBX|1|TX|c||line one\rline two|u||||F\rOBX|2|TX|c\r", "?id-6",
+                    "F", "?id: a line, or the rest of one"},
+        LenientCase{"fields_after_broken_text_are_not_the_segments",
+                    "MSH|^~\\&|A\rOBX|1|TX|c||line one\rline two|u||||F\r", "OBX-6", "",
+                    "unknown segment"},
+        LenientCase{"long_id", "MSH|^~\\&|A\rPID|1||66001\rZPID1|1|evil|2020\r", "PID-3", "66001",
+                    "?id: a line"},
+        LenientCase{"long_id_is_apart", "MSH|^~\\&|A\rPID|1||66001\rZPID1|1|evil|2020\r", "?id-3",
+                    "evil", "?id: a line"},
+        LenientCase{"long_id_is_no_field", "MSH|^~\\&|A\rPID|1||66001\rZPID1|1|evil|2020\r",
+                    "PID-4", "", "?id: a line"},
+        LenientCase{"what_stands_for_the_id", "MSH|^~\\&|A\rPID|1||66001\rPID2|x\rPV1|1|I\r",
+                    "?id-1", "PID2", "?id: a line"},
+        LenientCase{"not_another_pid", "MSH|^~\\&|A\rPID|1||66001\rPID2|x|y\r", "PID[2]-1", "",
+                    "?id: a line"},
+        LenientCase{"after_an_unknown_one", "MSH|^~\\&|A\rPID|1||6\rPID2|x\rPV1|1|I\r", "PV1-2",
+                    "I", "?id: a line"},
+        LenientCase{"several_unknown_ones", "MSH|^~\\&|A\rPID|1||6\rpid|x\rPID2|y\r", "?id[2]-2",
+                    "y", "(2 times, the first here)"},
+        LenientCase{"line_of_fields", "MSH|^~\\&|A\rNK1|1|A\r||E|F\r", "?id-3", "E", "?id: a line"},
+        LenientCase{"text_behind_unknown", "MSH|^~\\&|A\rNTE|1\rpid|x\rmore text here|z\r",
+                    "?id[1]-2", "x\rmore text here", "?id[1]: a line, or the rest"},
+        LenientCase{"value_is_no_id", "MSH|^~\\&|A\rOBX|1|TX|c||one\ra^b|u\r", "OBX-5", "one\ra^b",
                     "does not begin"},
+        LenientCase{"start_byte_in_text", "MSH|^~\\&|A\rNTE|1||a\x0bMSX|\r", "NTE-3", "a\x0bMSX",
+                    ""},
+        LenientCase{"msh_in_text", "MSH|^~\\&|A\rNTE|1||a\rMSH: what is it\r", "NTE-3",
+                    "a\rMSH: what is it", "does not begin"},
         LenientCase{"short_text_line", "MSH|^~\\&|A\rNTE|1||a\nb\nc\n", "NTE-3", "a\nb\nc",
                     "(2 times, the first here)"},
         LenientCase{"capitals_are_text_too", "MSH|^~\\&|A\rOBX|1|TX|c||see\rCXR\rof today|u\r",
                     "OBX-5", "see\rCXR\rof today", "OBX: a line that does not begin"},
-        LenientCase{"lower_case_is_text", "MSH|^~\\&|A\rNTE|1||a\rpid|x\r", "NTE-4", "x",
-                    "does not begin"},
+        LenientCase{"lower_case_is_text", "MSH|^~\\&|A\rNTE|1||a\rpid or not\r", "NTE-3",
+                    "a\rpid or not", "does not begin"},
         LenientCase{"nul_bytes_at_end", string("MSH|^~\\&|A\rPID|1|x\r\0\0", 22), "PID-2", "x",
                     "empty lines"}),
     [](const auto& row) { return string(row.param.name); });
@@ -196,7 +245,29 @@ INSTANTIATE_TEST_SUITE_P(
         RefusedCase{"high_byte", "MSH|^\xEF\xBF\xBD\\&|A\r", "MSH-2", "cannot be a delimiter", 5},
         RefusedCase{"long_msh_2", "MSH|^~\\&#%$!|A\r", "MSH-2", "more encoding", 4},
         RefusedCase{"line_after_msh", "MSH|^~\\&|A\rPI|1\r", "MSH", "segment id", 11},
-        RefusedCase{"text_after_bare_id", "MSH|^~\\&|A\rPID\rtext|1\r", "MSH", "segment id", 11},
+        RefusedCase{"text_after_bare_id", "MSH|^~\\&|A\rPID\rsome text|1\r", "MSH", "segment id",
+                    11},
+        RefusedCase{"text_in_pid", "MSH|^~\\&|A\rPID|1||6\rsome text\r", "PID", "segment id", 20},
+        RefusedCase{"value_in_pid", "MSH|^~\\&|A\rPID|1||6||Li-\rLu^Max||1970\r", "PID",
+                    "segment id", 25},
+        RefusedCase{"number_in_pid", "MSH|^~\\&|A\rPID|1||6||Apt\r#5^Springfield||1970\r", "PID",
+                    "segment id", 25},
+        RefusedCase{"text_in_second_pid", "MSH|^~\\&|A\rPID|1\rPID|2\rsome text\r", "PID[2]",
+                    "segment id", 23},
+        RefusedCase{"glued", "MSH|^~\\&|A\rPID|1||6\x0bMSH|^~\\&|A\r", "MSH[2]",
+                    "a second MSH begins here", 19},
+        RefusedCase{"glued_batch",
+                    "MSH|^~\\&|A\rPID|1||6\x0b"
+                    "FHS|^~\\&|A\r",
+                    "MSH[2]", "a second MSH begins here", 19},
+        RefusedCase{"glued_line", "MSH|^~\\&|A\rPID|1\r\x0bMSH|^~\\&|A\r", "MSH[2]",
+                    "a second MSH begins here", 17},
+        RefusedCase{"msh_behind_controls", "MSH|^~\\&|A\rNTE|1\r\x01 \x02MSH|^~\\&|A\r", "MSH[2]",
+                    "a second MSH begins here", 17},
+        RefusedCase{"msh_behind_a_mark", "MSH|^~\\&|A\rNTE|1\r\xEF\xBB\xBFMSH|^~\\&|A\r", "MSH[2]",
+                    "a second MSH begins here", 17},
+        RefusedCase{"msh_of_other_delimiters", "MSH|^~\\&|A\rNTE|1\rMSH$%~\\&$A\r", "MSH[2]",
+                    "a second MSH begins here", 17},
         RefusedCase{"second_msh", "MSH|^~\\&|A\rMSH|^~\\&|A\r", "MSH[2]", "second MSH", 11}),
     [](const auto& row) { return string(row.param.name); });
 

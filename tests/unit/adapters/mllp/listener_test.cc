@@ -160,8 +160,18 @@ protected:
         return metrics_.Expose().find(line) != std::string::npos;
     }
 
+    bool LogSays(const std::string& event) {
+        const std::lock_guard lock(log_mutex_);
+        return logged_.find(event) != std::string::npos;
+    }
+
+    std::mutex log_mutex_;
+    std::string logged_;
     net::Executor executor_{2};
-    telemetry::Log log_{telemetry::Level::kError, [](std::string_view) {}};
+    telemetry::Log log_{telemetry::Level::kWarn, [this](std::string_view line) {
+                            const std::lock_guard lock(log_mutex_);
+                            logged_ += line;
+                        }};
     telemetry::Metrics metrics_;
     channel::SourceParts parts_{"test", executor_, log_, metrics_};
     ListenerOptions options_;
@@ -366,6 +376,17 @@ TEST_F(ListenerTest, JunkAndEmptyFramesAreCounted) {
     peer.Send(hl7::FrameMllp("") + hl7::FrameMllp("n"));
     EXPECT_EQ(peer.Next(), "ACK n");
     EXPECT_TRUE(MetricSays("carestream_mllp_junk_bytes_total{channel=\"test\"} 21"));
+}
+
+TEST_F(ListenerTest, AFrameThatWasNeverEndedIsDroppedAndSaid) {
+    Start();
+    Peer peer(port());
+    ASSERT_TRUE(peer.Send("\x0bMSH|D1\rPID|1||66001\x0bMSH|D2\rPID|1||66002\x1c\r"));
+    EXPECT_EQ(peer.Next(), "ACK MSH|D2\rPID|1||66002");
+    EXPECT_EQ(sink_.count(), 1u);
+    EXPECT_TRUE(MetricSays("carestream_mllp_aborted_frames_total{channel=\"test\"} 1"));
+    EXPECT_TRUE(MetricSays("carestream_mllp_junk_bytes_total{channel=\"test\"} 20"));
+    EXPECT_TRUE(LogSays("mllp.aborted"));
 }
 
 TEST_F(ListenerTest, StopsAndStartsAgain) {
