@@ -124,9 +124,15 @@ void AddSend(CLI::App& app, Arguments& a) {
     send->callback([&a] { a.exit_code = Send(a.send); });
 }
 
+// Without CLI11's envname: the variable would be read for every command there is, after the command
+// line, and take the place of what was typed. StateFolder() has read it before.
+void AddState(CLI::App& command, Arguments& a, const std::string& what) {
+    command.add_option("--state", a.admin.state,
+                       what + "; default: $CARESTREAM_STATE, else the daemon's own default");
+}
+
 void AddAdminFlags(CLI::App& command, Arguments& a) {
-    command.add_option("--state", a.admin.state, "State folder of the daemon")
-        ->envname("CARESTREAM_STATE");
+    AddState(command, a, "State folder of the daemon");
     command.add_flag("--json", a.admin.json, "JSON for scripts");
 }
 
@@ -219,14 +225,12 @@ void AddBackup(CLI::App& app, Arguments& a) {
     backup->add_option("folder", a.folder, "Must not exist yet")->required();
     backup->add_flag("--with-keys", a.with_keys,
                      "Copy the keys too: then the copy must be guarded like they are");
-    backup->add_option("--state", a.admin.state, "State folder of the daemon")
-        ->envname("CARESTREAM_STATE");
+    AddState(*backup, a, "State folder of the daemon");
     backup->callback([&a] { a.exit_code = Backup(a.admin.state, a.folder, a.with_keys); });
     CLI::App* restore =
         app.add_subcommand("restore", "Make a state folder from a backup; no daemon may run on it");
     restore->add_option("folder", a.folder, "The backup")->required();
-    restore->add_option("--state", a.admin.state, "State folder to fill")
-        ->envname("CARESTREAM_STATE");
+    AddState(*restore, a, "State folder to fill");
     restore->callback([&a] { a.exit_code = Restore(a.admin.state, a.folder); });
 }
 
