@@ -11,7 +11,7 @@ namespace {
 struct Question {
     std::string url;      // of the search without parameters
     std::string self;     // canonical parameters, form-encoded
-    std::string unknown;  // OperationOutcome about ignored parameters, or ""
+    std::string ignored;  // OperationOutcome about ignored parameters, or ""
     std::uint64_t hash = 0;
     bool posted = false;  // parameters came in a body: they stay out of URLs
     int count = 0;
@@ -67,14 +67,16 @@ Result<Cursor> OpenPage(Exchange& exchange, bool& posted) {
     return cursor;
 }
 
-std::string UnknownOutcome(const std::vector<std::string>& unknown) {
+std::string IgnoredOutcome(const search::Query& query) {
     std::vector<OutcomeIssue> issues;
-    for (const auto& name : unknown) {
-        issues.push_back({"warning", "not-supported",
-                          "this parameter is not known and was ignored; Prefer: handling=strict "
-                          "refuses such searches",
+    const auto add = [&](std::string_view code, const std::string& what, const std::string& name) {
+        issues.push_back({"warning", code,
+                          "this parameter " + what +
+                              " and was ignored; Prefer: handling=strict refuses such searches",
                           name});
-    }
+    };
+    for (const auto& name : query.unknown) add("not-supported", "is not known", name);
+    for (const auto& name : query.empty) add("incomplete", "has no value", name);
     return OutcomeJson(issues);
 }
 
@@ -92,11 +94,13 @@ Result<store::SearchRequest> Ask(Exchange& exchange, Question& question) {
     CARESTREAM_ASSIGN(
         query, search::ParseQuery(exchange.definitions(), exchange.route.type, exchange.parameters,
                                   exchange.route.compartment_id, options.query_limits));
-    if (!query.unknown.empty()) {
+    if (!query.unknown.empty() || !query.empty.empty()) {
         if (exchange.preferences.strict) {
-            return Fail(Code::kInvalid, "this parameter is not known", query.unknown[0]);
+            return query.unknown.empty()
+                       ? Fail(Code::kInvalid, "this parameter has no value", query.empty[0])
+                       : Fail(Code::kInvalid, "this parameter is not known", query.unknown[0]);
         }
-        question.unknown = UnknownOutcome(query.unknown);
+        question.ignored = IgnoredOutcome(query);
     }
     question.self = EncodeForm(query.self);
     question.hash = Fnv64(question.self);
@@ -158,7 +162,7 @@ void SendPage(Exchange& exchange, const Question& question, Result<store::Search
     AddLinks(exchange, question, *page, bundle);
     for (auto& match : page->matches) bundle.SearchEntry(std::move(match), "match");
     for (auto& included : page->included) bundle.SearchEntry(std::move(included), "include");
-    if (!question.unknown.empty()) bundle.OutcomeEntry(question.unknown);
+    if (!question.ignored.empty()) bundle.OutcomeEntry(question.ignored);
     if (page->total_capped) {
         bundle.OutcomeEntry(OutcomeJson(
             {{"information", "incomplete",

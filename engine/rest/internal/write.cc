@@ -74,6 +74,10 @@ Result<void> ReadIfNoneExist(const Exchange& exchange, store::RestWrite& write) 
         return Fail(Code::kInvalid, "a condition may only hold parameters that are known",
                     query.unknown[0]);
     }
+    if (!query.empty.empty()) {
+        return Fail(Code::kInvalid, "a condition may only hold parameters with a value",
+                    query.empty[0]);
+    }
     if (query.criteria.empty()) {
         return Fail(Code::kInvalid, "a condition needs at least one search parameter",
                     "If-None-Exist");

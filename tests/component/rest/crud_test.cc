@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "component/rest/rest_fixture.h"
 
 namespace carestream::test {
@@ -204,6 +207,7 @@ TEST_F(RestTest, ConditionalCreate) {
     EXPECT_EQ(Post("Patient", body, condition).status, 412);
     EXPECT_EQ(Post("Patient", body, {{"If-None-Exist", "unknown=7"}}).status, 400);
     EXPECT_EQ(Post("Patient", body, {{"If-None-Exist", "_count=7"}}).status, 400);
+    EXPECT_EQ(Post("Patient", body, {{"If-None-Exist", "identifier=urn:x|1&gender="}}).status, 400);
     EXPECT_EQ(Post("Patient", body, {{"If-None-Exist", "identifier=%"}}).status, 400);
 }
 

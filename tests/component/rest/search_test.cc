@@ -15,6 +15,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
+using testing::StartsWith;
 using testing::UnorderedElementsAre;
 
 class RestSearchTest : public RestTest {
@@ -151,6 +152,31 @@ TEST_F(RestSearchTest, UnknownParametersAreNamedOrRefused) {
     EXPECT_EQ(Get("Observation?date=never").status, 400);
     EXPECT_EQ(Get("Observation?patient.name=x").status, 400);
     EXPECT_EQ(Get("Observation?_count=x").status, 400);
+}
+
+TEST_F(RestSearchTest, AParameterWithoutAValueNeverWidensInSilence) {
+    for (const std::string target :
+         {"Observation?patient=", "Observation?subject=&code=718-7",
+          "Observation?_id=", "Observation?subject:missing=", "Patient/ada/Observation?encounter=",
+          "Observation?code:exact=", "Patient?general-practitioner="}) {
+        const auto refused = Get(target);
+        EXPECT_EQ(refused.status, 400) << target << refused.http.body;
+    }
+    EXPECT_EQ(Get("Observation?patient=").Issue(), "invalid|patient");
+    const auto lenient = Get("Observation?code=&patient=bob&_sort=");
+    EXPECT_EQ(lenient.status, 200) << lenient.http.body;
+    EXPECT_THAT(lenient.Ids(), ElementsAre("o6"));
+    EXPECT_EQ(lenient.Ids("outcome").size(), 1u);
+    EXPECT_THAT(lenient.http.body, HasSubstr("\"expression\":[\"code\"]"));
+    EXPECT_THAT(lenient.http.body, HasSubstr("\"expression\":[\"_sort\"]"));
+    EXPECT_THAT(lenient.Link("self"), Not(HasSubstr("code")));
+    // Both kinds of what was ignored stand in one outcome.
+    const auto both = Get("Observation?code=&foo=1&patient=bob");
+    EXPECT_EQ(both.Ids("outcome").size(), 1u);
+    EXPECT_THAT(both.http.body, HasSubstr("\"expression\":[\"foo\"]"));
+    const auto strict = Get("Observation?code=&patient=bob", {{"Prefer", "handling=strict"}});
+    EXPECT_EQ(strict.status, 400);
+    EXPECT_EQ(strict.Issue(), "invalid|code");
 }
 
 TEST_F(RestSearchTest, IncludesAndTotals) {
