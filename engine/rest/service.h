@@ -27,7 +27,7 @@ struct ServiceOptions {
     // Origins of web apps that may call from a browser: "https://app.example.org", or "*". Empty:
     // none.
     std::vector<std::string> cors_origins;
-    search::QueryLimits query_limits;
+    search::QueryLimits query_limits;  // `base_url` is set for each request
     int history_count_default = 20;
     int history_count_max = 1000;
 };

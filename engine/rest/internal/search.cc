@@ -93,7 +93,7 @@ Result<store::SearchRequest> Ask(Exchange& exchange, Question& question) {
     store::SearchRequest request;
     CARESTREAM_ASSIGN(
         query, search::ParseQuery(exchange.definitions(), exchange.route.type, exchange.parameters,
-                                  exchange.route.compartment_id, options.query_limits));
+                                  exchange.route.compartment_id, exchange.query_limits()));
     if (!query.unknown.empty() || !query.empty.empty()) {
         if (exchange.preferences.strict) {
             return query.unknown.empty()

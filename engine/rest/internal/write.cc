@@ -67,9 +67,8 @@ Result<void> ReadIfNoneExist(const Exchange& exchange, store::RestWrite& write) 
         text.remove_prefix(question + 1);  // clients send the whole URL, too
     }
     CARESTREAM_ASSIGN(parameters, net::ParseForm(text));
-    CARESTREAM_ASSIGN(
-        query, search::ParseQuery(exchange.definitions(), exchange.route.type, parameters, {},
-                                  exchange.state->options.query_limits));
+    CARESTREAM_ASSIGN(query, search::ParseQuery(exchange.definitions(), exchange.route.type,
+                                                parameters, {}, exchange.query_limits()));
     if (!query.unknown.empty()) {
         return Fail(Code::kInvalid, "a condition may only hold parameters that are known",
                     query.unknown[0]);
@@ -95,6 +94,23 @@ std::string_view UnknownCondition(const Exchange& exchange) {
     if (create && !request.Header("If-Match").empty()) return "If-Match";
     if (!create && !request.Header("If-None-Exist").empty()) return "If-None-Exist";
     return {};
+}
+
+// "http://this.server/fhir/r4/Patient/1" as "Patient/1": a reference to a resource of this server
+// is stored one way, so that it is found however a search writes it.
+void MakeReferencesRelative(std::string_view base, fhir::Node& node) {
+    for (fhir::Node& item : node.items()) MakeReferencesRelative(base, item);
+    for (fhir::Member& member : node.members()) {
+        const std::string& text = member.value.text();
+        const bool own = member.name == "reference" && member.value.IsString() &&
+                         text.size() > base.size() && text.starts_with(base) &&
+                         text[base.size()] == '/';
+        if (own) {
+            member.value = fhir::Node::String(text.substr(base.size() + 1));
+        } else {
+            MakeReferencesRelative(base, member.value);
+        }
+    }
 }
 
 // The body as a resource of the route's type; answers itself and gives false when it is none.
@@ -130,6 +146,7 @@ bool ReadResource(Exchange& exchange, fhir::Node& resource) {
         return false;
     }
     resource = std::move(*parsed);
+    MakeReferencesRelative(exchange.base, resource);
     return true;
 }
 

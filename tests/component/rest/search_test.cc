@@ -127,6 +127,39 @@ TEST_F(RestSearchTest, PostedParametersStayOutOfUrls) {
               400);
 }
 
+TEST_F(RestSearchTest, OwnReferencesAreFoundHoweverTheyAreWritten) {
+    ASSERT_EQ(Put("Observation/abs", R"({"resourceType":"Observation","id":"abs","status":"final",)"
+                                     R"("code":{"text":"x"},"subject":{"reference":")" +
+                                         Base() + R"(/Patient/bob"},"performer":[{"reference":")" +
+                                         Base() + R"(/Practitioner/dr"}]})")
+                  .status,
+              201);
+    for (const std::string name : {"subject", "patient"}) {
+        for (const std::string value : {"bob", "Patient/bob", "BASE/Patient/bob"}) {
+            const std::string full = value.starts_with("BASE") ? Base() + value.substr(4) : value;
+            EXPECT_THAT(Get("Observation?" + name + "=" + full).Ids(),
+                        UnorderedElementsAre("o6", "abs"))
+                << name << "=" << full;
+        }
+    }
+    for (const std::string& value : {std::string("Practitioner/dr"), Base() + "/Practitioner/dr"}) {
+        EXPECT_THAT(Get("Observation?performer=" + value).Ids(), ElementsAre("abs")) << value;
+    }
+    EXPECT_THAT(Get("Observation?subject=http://other.test/fhir/r4/Patient/bob").Ids(), IsEmpty());
+    // A proxy's name for the server is its name, too.
+    rest::ServiceOptions options;
+    options.public_url = "https://fhir.test/fhir/r4";
+    StartService(std::move(options));
+    EXPECT_THAT(Get("Observation?subject=https://fhir.test/fhir/r4/Patient/bob").Ids(),
+                UnorderedElementsAre("o6", "abs"));
+    const auto once =
+        Post("Observation",
+             R"({"resourceType":"Observation","status":"final",)"
+             R"("code":{"text":"x"},"subject":{"reference":"Patient/eve"}})",
+             {{"If-None-Exist", "subject=https://fhir.test/fhir/r4/Patient/bob&code=718-7"}});
+    EXPECT_EQ(once.status, 200) << once.http.body;
+}
+
 TEST_F(RestSearchTest, CompartmentConfines) {
     EXPECT_THAT(AllPages(Base() + "/Patient/ada/Observation?_count=4"),
                 UnorderedElementsAre("o0", "o1", "o2", "o3", "o4", "o5"));
