@@ -132,24 +132,24 @@ std::string WithParameters(const Question& question, const std::string& page, bo
     return parameters.empty() ? question.url : question.url + "?" + parameters;
 }
 
+// The value of _page for what follows `position` ("" = the first page).
+std::string SealedPage(const Exchange& exchange, const Question& question, std::string position) {
+    const auto& state = *exchange.state;
+    const Cursor cursor{question.hash, std::move(position),
+                        question.posted ? question.self : std::string()};
+    return SealCursor(state.parts.keys, state.options.tenant_name, ScopeOf(exchange.route),
+                      state.parts.clock.Now(), cursor);
+}
+
 void AddLinks(const Exchange& exchange, const Question& question, const store::SearchPage& page,
               BundleWriter& bundle) {
-    const bool posted_page = question.posted && !exchange.page.empty();
-    if (posted_page) {
-        bundle.Link("self", question.url + "?_page=" + exchange.page);
-    } else {
-        bundle.Link("self", WithParameters(question, exchange.page, exchange.pretty));
-    }
-    if (page.next.empty()) return;
-    const auto& state = *exchange.state;
-    const Cursor cursor{question.hash, page.next, question.posted ? question.self : std::string()};
-    const std::string sealed = SealCursor(state.parts.keys, state.options.tenant_name,
-                                          ScopeOf(exchange.route), state.parts.clock.Now(), cursor);
-    if (question.posted) {
-        bundle.Link("next", question.url + "?_page=" + sealed);
-    } else {
-        bundle.Link("next", WithParameters(question, sealed, exchange.pretty));
-    }
+    const auto link = [&](std::string_view relation, const std::string& cursor) {
+        bundle.Link(relation, question.posted ? question.url + "?_page=" + cursor
+                                              : WithParameters(question, cursor, exchange.pretty));
+    };
+    const bool first_posted = question.posted && exchange.page.empty();
+    link("self", first_posted ? SealedPage(exchange, question, {}) : exchange.page);
+    if (!page.next.empty()) link("next", SealedPage(exchange, question, page.next));
 }
 
 void SendPage(Exchange& exchange, const Question& question, Result<store::SearchPage> page) {

@@ -127,6 +127,26 @@ TEST_F(RestSearchTest, PostedParametersStayOutOfUrls) {
               400);
 }
 
+TEST_F(RestSearchTest, LinksOfAPostedSearchShowNothingOfIt) {
+    const Headers form = {{"Content-Type", "application/x-www-form-urlencoded"}};
+    for (const char* target : {"Patient/_search", "Patient/_search?_sort=_lastUpdated"}) {
+        const auto first = Send("POST", std::string("/fhir/r4/") + target, form,
+                                "name=Family&_count=1&_sort=_lastUpdated");
+        ASSERT_EQ(first.status, 200) << first.http.body;
+        for (const char* relation : {"self", "next"}) {
+            EXPECT_THAT(first.Link(relation), StartsWith(Base() + "/Patient?_page=")) << relation;
+            for (const char* secret : {"name", "Family", "_sort", "_count"}) {
+                EXPECT_THAT(first.Link(relation), Not(HasSubstr(secret))) << relation;
+            }
+        }
+        // Whoever holds the link may repeat the search, as with one by GET.
+        const auto again = Follow(first.Link("self"));
+        EXPECT_EQ(again.status, 200) << again.http.body;
+        EXPECT_EQ(again.Ids(), first.Ids());
+        EXPECT_EQ(again.Link("self"), first.Link("self"));
+    }
+}
+
 TEST_F(RestSearchTest, OwnReferencesAreFoundHoweverTheyAreWritten) {
     ASSERT_EQ(Put("Observation/abs", R"({"resourceType":"Observation","id":"abs","status":"final",)"
                                      R"("code":{"text":"x"},"subject":{"reference":")" +
