@@ -193,6 +193,14 @@ TEST_F(RestTest, ConditionalWrites) {
     EXPECT_EQ(Send("DELETE", "/fhir/r4/Patient?identifier=a").status, 501);
 }
 
+TEST_F(RestTest, BadJsonIsNamedByItsPlaceOnce) {
+    const auto refused = Post("Patient", R"({"resourceType":"Patient",})");
+    EXPECT_EQ(refused.status, 400);
+    const std::string& text = refused.http.body;
+    EXPECT_THAT(text, HasSubstr("(byte 26)"));
+    EXPECT_EQ(text.find("byte"), text.rfind("byte")) << text;
+}
+
 TEST_F(RestTest, ConditionalCreate) {
     const std::string body =
         R"({"resourceType":"Patient","identifier":[{"system":"urn:mrn","value":"7"}]})";
