@@ -5,6 +5,9 @@
 namespace carestream::rest {
 namespace {
 
+// Each failure means that another write went through.
+constexpr int kAnyVersionTries = 64;
+
 void SendWritten(Exchange& exchange, Result<store::RestResult> written) {
     if (!written) {
         exchange.Refuse(written.error(), ErrorOrigin::kStore);
@@ -54,7 +57,7 @@ void SendDeleted(Exchange& exchange, Result<store::RestResult> deleted) {
 
 Result<void> ReadIfMatch(const Exchange& exchange, store::RestWrite& write) {
     const std::string_view text = exchange.request.Header("If-Match");
-    if (text.empty()) return {};
+    if (text.empty() || IsAnyTag(text)) return {};
     CARESTREAM_ASSIGN(version, ParseETag(text));
     write.if_match = version;
     return {};
@@ -150,6 +153,60 @@ bool ReadResource(Exchange& exchange, fhir::Node& resource) {
     return true;
 }
 
+void SendResult(Exchange& exchange, Result<store::RestResult> result) {
+    if (exchange.route.interaction == Interaction::kDelete) {
+        SendDeleted(exchange, std::move(result));
+    } else {
+        SendWritten(exchange, std::move(result));
+    }
+}
+
+// If-Match: * holds for any current version, so the version that is read becomes the condition of
+// the write; when another writer is faster, the next one does.
+void WriteAnyVersion(const ExchangePtr& exchange, store::RestWrite write, int tries) {
+    auto& parts = exchange->state->parts;
+    const store::Tenant tenant = write.tenant;
+    const std::string type = write.type;
+    const std::string id = write.id;
+    parts.reader.Read(
+        tenant, type, id,
+        [exchange, write = std::move(write), tries](Result<store::StoredVersion> found) mutable {
+            const bool absent =
+                found ? found->deleted
+                      : found.error().code == Code::kNotFound || found.error().code == Code::kGone;
+            if (absent) {
+                exchange->Refuse(412, "conflict", "If-Match: * asks for a resource that exists");
+                return;
+            }
+            if (!found) {
+                exchange->Refuse(found.error(), ErrorOrigin::kStore);
+                return;
+            }
+            write.if_match = found->version;
+            auto& writer = exchange->state->parts.writer;
+            store::RestWrite attempt = write;
+            writer.SubmitRest(std::move(attempt), [exchange, write = std::move(write), tries](
+                                                      Result<store::RestResult> result) mutable {
+                const bool overtaken = !result && result.error().code == Code::kPreconditionFailed;
+                if (overtaken && tries > 1) {
+                    WriteAnyVersion(exchange, std::move(write), tries - 1);
+                } else {
+                    SendResult(*exchange, std::move(result));
+                }
+            });
+        });
+}
+
+void Write(const ExchangePtr& exchange, store::RestWrite write) {
+    if (IsAnyTag(exchange->request.Header("If-Match"))) {
+        WriteAnyVersion(exchange, std::move(write), kAnyVersionTries);
+        return;
+    }
+    exchange->state->parts.writer.SubmitRest(
+        std::move(write),
+        [exchange](Result<store::RestResult> result) { SendResult(*exchange, std::move(result)); });
+}
+
 }  // namespace
 
 void HandleWrite(const ExchangePtr& exchange) {
@@ -169,20 +226,15 @@ void HandleWrite(const ExchangePtr& exchange) {
         exchange->Refuse(conditions.error(), ErrorOrigin::kSearch);
         return;
     }
-    auto& writer = exchange->state->parts.writer;
     if (exchange->route.interaction == Interaction::kDelete) {
         write.method = store::RestMethod::kDelete;
-        writer.SubmitRest(std::move(write), [exchange](Result<store::RestResult> result) {
-            SendDeleted(*exchange, std::move(result));
-        });
-        return;
+    } else {
+        write.method = exchange->route.interaction == Interaction::kCreate
+                           ? store::RestMethod::kCreate
+                           : store::RestMethod::kUpdate;
+        if (!ReadResource(*exchange, write.resource)) return;
     }
-    write.method = exchange->route.interaction == Interaction::kCreate ? store::RestMethod::kCreate
-                                                                       : store::RestMethod::kUpdate;
-    if (!ReadResource(*exchange, write.resource)) return;
-    writer.SubmitRest(std::move(write), [exchange](Result<store::RestResult> result) {
-        SendWritten(*exchange, std::move(result));
-    });
+    Write(exchange, std::move(write));
 }
 
 }  // namespace carestream::rest

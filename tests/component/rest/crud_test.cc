@@ -201,6 +201,45 @@ TEST_F(RestTest, BadJsonIsNamedByItsPlaceOnce) {
     EXPECT_EQ(text.find("byte"), text.rfind("byte")) << text;
 }
 
+// RFC 9110 13.1.1: "*" holds as soon as there is any current representation.
+TEST_F(RestTest, IfMatchAny) {
+    const Headers any = {{"If-Match", "*"}};
+    EXPECT_EQ(Put("Patient/p", PatientWithId("p"), any).status, 412);
+    EXPECT_EQ(Get("Patient/p").status, 404) << "a refused update creates nothing";
+    EXPECT_EQ(Delete("Patient/p", any).status, 412);
+    ASSERT_EQ(Put("Patient/p", PatientWithId("p")).status, 201);
+    const auto updated = Put("Patient/p", PatientWithId("p", "B"), any);
+    EXPECT_EQ(updated.status, 200) << updated.http.body;
+    EXPECT_EQ(updated.Header("ETag"), "W/\"2\"");
+    EXPECT_EQ(Delete("Patient/p", any).status, 204);
+    EXPECT_EQ(Put("Patient/p", PatientWithId("p"), any).status, 412) << "deleted";
+    EXPECT_EQ(Delete("Patient/p", any).status, 412);
+    EXPECT_EQ(Post("Patient", kPatient, any).status, 501);
+}
+
+// Writers race: whoever says "*" takes any version, so nobody is told of a conflict.
+TEST_F(RestTest, IfMatchAnyHoldsAgainstOtherWriters) {
+    ASSERT_EQ(Put("Patient/p", PatientWithId("p")).status, 201);
+    std::atomic<int> good = 0;
+    std::vector<std::thread> writers;
+    for (int writer = 0; writer < 4; ++writer) {
+        writers.emplace_back([&, writer] {
+            auto client = net::HttpClient::Connect(address_);
+            for (int i = 0; i < 10; ++i) {
+                const auto answer = client->Send(
+                    {.method = "PUT",
+                     .target = "/fhir/r4/Patient/p",
+                     .headers = {{"Content-Type", "application/fhir+json"}, {"If-Match", "*"}},
+                     .body = PatientWithId("p", "F" + std::to_string(writer * 100 + i))});
+                if (answer && answer->status == 200) ++good;
+            }
+        });
+    }
+    for (auto& writer : writers) writer.join();
+    EXPECT_EQ(good, 40);
+    EXPECT_EQ(Get("Patient/p").Header("ETag"), "W/\"41\"");
+}
+
 TEST_F(RestTest, ConditionalCreate) {
     const std::string body =
         R"({"resourceType":"Patient","identifier":[{"system":"urn:mrn","value":"7"}]})";
