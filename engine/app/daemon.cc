@@ -189,8 +189,9 @@ Result<void> Daemon::StartFhir() {
     options.tenant_name = settings_.fhir_tenant;
     options.cors_origins = settings_.fhir_cors_origins;
     service_ = std::make_unique<rest::Service>(
-        options, rest::ServiceParts{definitions_, store_->reader(), store_->writer(),
-                                    store_->keys(), clock_, log_});
+        options,
+        rest::ServiceParts{definitions_, store_->reader(), store_->writer(), store_->keys(), clock_,
+                           log_, [this] { return store_->journal().DiskLow(); }});
     net::HttpOptions http;
     http.name = "fhir";
     net::TlsContext tls;
@@ -261,6 +262,13 @@ Condition Daemon::ConditionNow(const store::StoreStatus& store) {
     if (!store_->journal().Available()) {
         Micros expected = 0;
         store_down_since_.compare_exchange_strong(expected, clock_.Now());
+        if (store_->journal().DiskLow()) {
+            return {"store-down", "the disk is full: acknowledgments and REST writes are withheld",
+                    store_down_since_,
+                    "free some space below " + settings_.state.string() +
+                        ", or lower store.disk_free_min and restart; nothing that was acknowledged "
+                        "is lost, and it goes on by itself once there is space"};
+        }
         return {"store-down", "the store cannot commit, so acknowledgments are withheld",
                 store_down_since_,
                 "see that PostgreSQL runs and " + settings_.state.string() +

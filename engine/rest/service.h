@@ -1,6 +1,7 @@
 #pragma once
 // The FHIR R4 REST API over a store, at /fhir/r4, and the index page at /.
 // Source: FHIR R4 3.1.0 (RESTful API), 3.1.1 (search). What is not offered says so.
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,6 +41,8 @@ struct ServiceParts {
     const crypto::KeyRing& keys;  // seals paging links
     const Clock& clock;
     telemetry::Log& log;
+    // Too little free space for the store: writes are answered 503, reads go on. Absent: never.
+    std::function<bool()> disk_low = {};
 };
 
 // Thread-safe. The handler shares ownership of what it needs: it may outlive the Service object.

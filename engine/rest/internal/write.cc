@@ -7,6 +7,8 @@ namespace {
 
 // Each failure means that another write went through.
 constexpr int kAnyVersionTries = 64;
+// Somebody has to make space first.
+constexpr const char* kDiskRetryAfter = "30";
 
 void SendWritten(Exchange& exchange, Result<store::RestResult> written) {
     if (!written) {
@@ -153,6 +155,18 @@ bool ReadResource(Exchange& exchange, fhir::Node& resource) {
     return true;
 }
 
+// The same mark at which messages are no longer acknowledged: PostgreSQL must not run full.
+void SendDiskLow(Exchange& exchange) {
+    auto response =
+        OutcomeResponse(503, "no-store",
+                        "the server's disk has less free space than its configuration asks for "
+                        "(store.disk_free_min); writes are possible again once there is space");
+    for (auto& [name, value] : response.headers) {
+        if (name == "Retry-After") value = kDiskRetryAfter;
+    }
+    exchange.Send(std::move(response));
+}
+
 void SendResult(Exchange& exchange, Result<store::RestResult> result) {
     if (exchange.route.interaction == Interaction::kDelete) {
         SendDeleted(exchange, std::move(result));
@@ -210,6 +224,11 @@ void Write(const ExchangePtr& exchange, store::RestWrite write) {
 }  // namespace
 
 void HandleWrite(const ExchangePtr& exchange) {
+    const auto& disk_low = exchange->state->parts.disk_low;
+    if (disk_low && disk_low()) {
+        SendDiskLow(*exchange);
+        return;
+    }
     if (exchange->RefuseParameters()) return;
     if (const auto name = UnknownCondition(*exchange); !name.empty()) {
         exchange->Refuse(501, "not-supported", "this condition is not offered here",

@@ -240,6 +240,23 @@ TEST_F(RestTest, IfMatchAnyHoldsAgainstOtherWriters) {
     EXPECT_EQ(Get("Patient/p").Header("ETag"), "W/\"41\"");
 }
 
+TEST_F(RestTest, WritesWaitForFreeDiskSpace) {
+    ASSERT_EQ(Put("Patient/p", PatientWithId("p")).status, 201);
+    disk_low_ = true;
+    for (const auto& refused : {Post("Patient", kPatient),
+                                Put("Patient/p", PatientWithId("p", "B")), Delete("Patient/p")}) {
+        EXPECT_EQ(refused.status, 503);
+        EXPECT_EQ(refused.Issue(), "no-store");
+        EXPECT_THAT(refused.http.body, HasSubstr("disk"));
+        EXPECT_THAT(refused.http.body, HasSubstr("disk_free_min"));
+        EXPECT_NE(refused.Header("Retry-After"), "");
+    }
+    EXPECT_EQ(Get("Patient/p").status, 200) << "what is stored can be read";
+    EXPECT_EQ(Get("Patient?_id=p").Ids().size(), 1u);
+    disk_low_ = false;
+    EXPECT_EQ(Put("Patient/p", PatientWithId("p", "B")).status, 200);
+}
+
 TEST_F(RestTest, ConditionalCreate) {
     const std::string body =
         R"({"resourceType":"Patient","identifier":[{"system":"urn:mrn","value":"7"}]})";
