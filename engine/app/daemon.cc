@@ -5,6 +5,7 @@
 #include "app/internal/process_metrics.h"
 #include "base/home.h"
 #include "rest/admin_pages.h"
+#include "rest/outcome.h"
 
 namespace carestream::app {
 
@@ -194,6 +195,7 @@ Result<void> Daemon::StartFhir() {
                            log_, [this] { return store_->journal().DiskLow(); }});
     net::HttpOptions http;
     http.name = "fhir";
+    http.error_response = rest::ServerErrorOutcome;
     net::TlsContext tls;
     if (!settings_.fhir_tls.certificate_file.empty()) {
         CARESTREAM_ASSIGN(made, net::MakeTlsContext(settings_.fhir_tls));
