@@ -1,5 +1,8 @@
 #include "app/admin.h"
 
+#include <pwd.h>
+
+#include <array>
 #include <charconv>
 #include <chrono>
 
@@ -129,9 +132,17 @@ Node DetailNode(const store::MessageDetail& detail) {
     return node;
 }
 
+// The user at the other end of the socket, as the kernel knows him: for the audit.
 std::string ActorOf(const Request& request) {
-    const std::string_view actor = request.Header("X-Carestream-Actor");
-    return actor.empty() ? "admin.sock" : std::string(actor.substr(0, 64));
+    if (!request.peer_user) return "admin.sock";
+    const uid_t user = *request.peer_user;
+    std::array<char, 4096> buffer{};
+    passwd entry{};
+    passwd* found = nullptr;
+    const int failed = ::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found);
+    const std::string number = "uid " + std::to_string(user);
+    return failed != 0 || found == nullptr ? number
+                                           : std::string(found->pw_name) + " (" + number + ")";
 }
 
 Result<std::int64_t> ParseNumber(std::string_view text, std::int64_t max) {
