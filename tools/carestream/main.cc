@@ -29,6 +29,7 @@ struct Arguments {
     std::int64_t seq = 0;
     int limit = 50;
     bool with_keys = false;
+    bool raw = false;
     int exit_code = 0;
 };
 
@@ -150,6 +151,10 @@ void AddStatus(CLI::App& app, Arguments& a) {
     channels->callback([&a] { a.exit_code = Channels(a.admin); });
 }
 
+void AddRaw(CLI::App& command, Arguments& a) {
+    command.add_flag("--raw", a.raw, "Only the message, whole");
+}
+
 void AddMessages(CLI::App& app, Arguments& a) {
     CLI::App* messages = app.add_subcommand("messages", "What became of a message");
     messages->require_subcommand(1);
@@ -179,8 +184,9 @@ void AddMessages(CLI::App& app, Arguments& a) {
     CLI::App* show = messages->add_subcommand(
         "show", "One message: ACK, resources, losses, text (the view is audited)");
     show->add_option("seq", a.seq, "Its number, as `find` prints it")->required();
+    AddRaw(*show, a);
     AddAdminFlags(*show, a);
-    show->callback([&a] { a.exit_code = ShowMessage(a.admin, a.seq); });
+    show->callback([&a] { a.exit_code = ShowMessage(a.admin, a.seq, a.raw); });
 }
 
 void AddFilter(CLI::App& command, Arguments& a) {
@@ -198,7 +204,8 @@ void AddDeadLetters(CLI::App& app, Arguments& a) {
     CLI::App* groups = dead->add_subcommand("groups", "Counted by stage, path and reason");
     AddAdminFlags(*groups, a);
     CLI::App* show = dead->add_subcommand("show", "One of them");
-    show->add_option("seq", a.seq)->required();
+    show->add_option("seq", a.seq, "Its number, as the list prints it")->required();
+    AddRaw(*show, a);
     AddAdminFlags(*show, a);
     CLI::App* replay = dead->add_subcommand("replay", "Process them again");
     replay->add_option("seqs", a.dead.seqs, "Their numbers; or narrow with the options");
@@ -208,7 +215,7 @@ void AddDeadLetters(CLI::App& app, Arguments& a) {
     AddFilter(*discard, a);
     dead->callback([&a, groups, show, replay, discard] {
         a.exit_code = groups->parsed()    ? GroupDeadLetters(a.admin)
-                      : show->parsed()    ? ShowMessage(a.admin, a.seq)
+                      : show->parsed()    ? ShowMessage(a.admin, a.seq, a.raw)
                       : replay->parsed()  ? ReplayDeadLetters(a.admin, a.dead)
                       : discard->parsed() ? DiscardDeadLetters(a.admin, a.dead)
                                           : ListDeadLetters(a.admin, a.dead);
