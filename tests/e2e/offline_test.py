@@ -92,6 +92,39 @@ class Tenants(Offline):
         self.assertIn("no mistakes", self.cli("lint")[0])
 
 
+BAD = ("MSH|^~\\&|EHR|MAIN|CS|MAIN|20260102030405||ADT^A01^ADT_A01|T1|P|2.5.1\r"
+       "PID|1||100^^^MAIN^MR||Roe^Jane||19801302|X\rPV1|1|I|4W^412^A\r")
+
+
+class Mapping(Offline):
+    def test_mistakes_in_mappings_are_named_by_a_path_that_opens(self):
+        file = self.write("mappings/segments/PID.Patient.yaml", "map: PID -> Patien\n")
+        sample = HOME / "tests/samples/01-adt-a01-admit.hl7"
+        for mappings in (file.parents[1], "mappings"):
+            _, err = self.cli("map", sample, "--mappings", mappings, code=2)
+            self.assertIn(f"{mappings}/segments/PID.Patient.yaml:1:6: ", err)
+        self.write("channels/n.yaml", CHANNEL.format(name="n", tenant="main"))
+        self.assertIn(f"{file}:1:6: ", self.cli("lint", self.folder, code=1)[0])
+        self.assertIn(f"{file}:1:6: ", self.cli("test", self.folder, code=2)[1])
+
+
+class Lint(Offline):
+    def test_files_that_nobody_reads_are_mistakes(self):
+        self.write("channels/n.yaml", CHANNEL.format(name="n", tenant="main"))
+        self.write("channels/ward.yml", "")
+        self.write("mappings/segments/Zxx.YML", "")
+        self.write("channels/notes.txt", "")
+        out, _ = self.cli("lint", self.folder, code=1)
+        self.assertIn(f"{self.folder}/channels/ward.yml: is not read: rename it to ward.yaml", out)
+        self.assertIn(f"{self.folder}/mappings/segments/Zxx.YML: is not read: rename it to Zxx.yaml", out)
+        self.assertNotIn("notes.txt", out)
+
+    def test_no_channel_is_said(self):
+        out, _ = self.cli("lint", self.folder)
+        self.assertIn(f"no channel in {self.folder}/channels", out)
+        self.assertIn("carestream new channel", out)
+
+
 class Tests(Offline):
     def make_channel(self):
         out, _ = self.cli("new", "channel", "ward-7", "--channels", self.folder / "channels")

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "app/folders.h"
 #include "app/settings.h"
 #include "base/home.h"
 #include "channel/generation.h"
@@ -87,7 +88,10 @@ std::size_t LintContent(const channel::GenerationInputs& inputs, std::vector<Err
         found = mapping::Program::Compile(inputs.mappings, inputs.definitions, inputs.dictionary)
                     .errors;
     }
+    app::LocateMappings(inputs.mappings, found);
     std::move(found.begin(), found.end(), std::back_inserter(errors));
+    std::vector<Error> unread = app::UnreadFiles(inputs.channels, inputs.mappings);
+    std::move(unread.begin(), unread.end(), std::back_inserter(errors));
     return channels;
 }
 
@@ -112,6 +116,10 @@ int Lint(const std::filesystem::path& folder, const std::filesystem::path& confi
     }
     std::cout << Paint(Style::kGreen, "no mistakes") << " in " << file.string() << ", "
               << Counted(channels, "channel") << " and the mappings\n";
+    if (channels == 0) {
+        std::cout << Paint(Style::kYellow, "no channel") << " in " << read.inputs.channels.string()
+                  << ": nothing would be received; `carestream new channel NAME` writes one\n";
+    }
     return 0;
 }
 

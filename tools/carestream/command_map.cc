@@ -3,6 +3,7 @@
 #include <iostream>
 #include <memory>
 
+#include "app/folders.h"
 #include "base/clock.h"
 #include "content.h"
 #include "fhir/json.h"
@@ -21,9 +22,9 @@ struct Run {
     std::string fallback_charset = "UTF-8";
 };
 
-int PrintAll(const std::vector<Error>& errors) {
+void PrintAll(std::vector<Error> errors, const std::filesystem::path& mappings) {
+    app::LocateMappings(mappings, errors);
     for (const Error& error : errors) PrintError(error);
-    return 2;
 }
 
 // The program and what is known of the sender; null after errors were printed.
@@ -36,7 +37,7 @@ std::unique_ptr<Run> Prepare(const MapOptions& options) {
     }
     const ReadInputs read = ReadInputsOf(*content, options.places);
     if (!read.errors.empty()) {
-        PrintAll(read.errors);
+        PrintAll(read.errors, {});
         return nullptr;
     }
     const channel::GenerationInputs& inputs = read.inputs;
@@ -44,7 +45,7 @@ std::unique_ptr<Run> Prepare(const MapOptions& options) {
         auto compiled =
             mapping::Program::Compile(inputs.mappings, inputs.definitions, inputs.dictionary);
         if (!compiled.program) {
-            PrintAll(compiled.errors);
+            PrintAll(compiled.errors, inputs.mappings);
             return nullptr;
         }
         run->program = compiled.program;
@@ -53,7 +54,7 @@ std::unique_ptr<Run> Prepare(const MapOptions& options) {
     }
     const auto loaded = channel::LoadGeneration(inputs, 1);
     if (!loaded.generation) {
-        PrintAll(loaded.errors);
+        PrintAll(loaded.errors, inputs.mappings);
         return nullptr;
     }
     const auto channel = loaded.generation->Find(options.channel);
