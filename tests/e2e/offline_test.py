@@ -97,6 +97,19 @@ BAD = ("MSH|^~\\&|EHR|MAIN|CS|MAIN|20260102030405||ADT^A01^ADT_A01|T1|P|2.5.1\r"
 
 
 class Mapping(Offline):
+    def test_what_was_dropped_is_said(self):
+        file = self.write("bad.hl7", BAD + BAD.replace("19801302", "19801202"))
+        out, err = self.cli("map", file, "--ndjson")
+        self.assertEqual(err.splitlines(), [
+            f"{file}: message 1: PID-7.1: not a date (month out of range)",
+            f"{file}: message 1: PID-8.1: code not in table 0001",
+            f"{file}: message 2: PID-8.1: code not in table 0001"])
+        self.assertEqual(len(out.splitlines()), 2)
+        self.assertEqual(self.cli("map", file, "--ndjson", "--quiet"), (out, ""))
+        # The report tells it all, one JSON object a line.
+        for line in self.cli("map", file, "--report", "json")[1].splitlines():
+            json.loads(line)
+
     def test_mistakes_in_mappings_are_named_by_a_path_that_opens(self):
         file = self.write("mappings/segments/PID.Patient.yaml", "map: PID -> Patien\n")
         sample = HOME / "tests/samples/01-adt-a01-admit.hl7"

@@ -69,11 +69,24 @@ std::unique_ptr<Run> Prepare(const MapOptions& options) {
     return run;
 }
 
+std::string At(const std::string& file, std::size_t number, const std::string& path,
+               const std::string& reason) {
+    return file + ": message " + std::to_string(number) + ": " +
+           (path.empty() ? reason : path + ": " + reason);
+}
+
 bool Complain(const std::string& file, std::size_t number, const std::string& path,
               const std::string& reason) {
-    PrintError(file + ": message " + std::to_string(number) + ": " +
-               (path.empty() ? reason : path + ": " + reason));
+    PrintError(At(file, number, path, reason));
     return false;
+}
+
+// Values that a rule read and could not use. What no rule reads is no news: the report has it.
+void PrintDropped(const std::string& file, std::size_t number, const mapping::LossReport& report) {
+    for (const mapping::Unmapped& lost : report.unmapped) {
+        if (lost.reason == "no rule") continue;
+        std::cerr << Printable(At(file, number, lost.path, lost.reason)) << '\n';
+    }
 }
 
 bool MapOne(const MapOptions& options, const Run& run, const std::string& file, std::size_t number,
@@ -91,6 +104,7 @@ bool MapOne(const MapOptions& options, const Run& run, const std::string& file, 
     if (mapped.status == mapping::MapStatus::kUnusable) {
         return Complain(file, number, mapped.path, mapped.reason);
     }
+    if (!options.quiet && !options.report_json) PrintDropped(file, number, mapped.report);
     const fhir::Node bundle = mapping::ToBundle(mapped.changes);
     std::cout << (options.ndjson ? fhir::ToJson(bundle) : fhir::ToPrettyJson(bundle)) << '\n';
     return true;

@@ -51,6 +51,7 @@ void AddMap(CLI::App& app, Arguments& a) {
     map->add_option("--mappings", a.map.places.mappings, "Folder of mappings");
     AddConfig(*map, a.map.places.config);
     map->add_flag("--ndjson", a.map.ndjson, "One Bundle a line");
+    map->add_flag("--quiet", a.map.quiet, "Do not say which values were dropped");
     map->add_option("--report", a.report,
                     "json: one line a message on stderr, what became of every HL7 value")
         ->check(CLI::IsMember({"json"}));
