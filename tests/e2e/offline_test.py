@@ -138,6 +138,29 @@ class Lint(Offline):
         self.assertIn("carestream new channel", out)
 
 
+class NewChannel(Offline):
+    def listen(self, name, folder="channels"):
+        text = (self.folder / folder / f"{name}.yaml").read_text()
+        return text.split("listen: ")[1].split()[0]
+
+    def test_it_takes_a_port_that_no_channel_has(self):
+        self.write("channels/a.yaml", "source: {mllp: {listen: 127.0.0.1:2576}}\n")
+        self.write("channels/b.yaml", 'source:\n  mllp:\n    listen: "${env:B:-127.0.0.1:2577}"  # not 2578\n')
+        self.write("channels/b.test.yaml", "# listen: 127.0.0.1:2578\n")
+        self.write("channels/broken.yaml", "{ listen: '[::1]:2579' \n")
+        for name, port in (("ward-7", 2578), ("ward-8", 2580)):
+            self.cli("new", "channel", name, "--channels", self.folder / "channels")
+            self.assertEqual(self.listen(name), f"127.0.0.1:{port}")
+
+    def test_it_goes_where_the_configuration_says(self):
+        (self.folder / "elsewhere").mkdir()
+        conf = self.write("conf/carestream.yaml", "channels: ../elsewhere\n")
+        self.cli("new", "channel", "ward-7", "--config", conf)
+        self.assertTrue((self.folder / "elsewhere/ward-7.test.yaml").exists())
+        _, err = self.cli("new", "channel", "ward-8", "--channels", "nowhere", code=2)
+        self.assertIn("nowhere", err)
+
+
 class Tests(Offline):
     def make_channel(self):
         out, _ = self.cli("new", "channel", "ward-7", "--channels", self.folder / "channels")

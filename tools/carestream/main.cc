@@ -21,8 +21,7 @@ struct Arguments {
     TestOptions test;
     DeadLetterOptions dead;
     std::filesystem::path folder;
-    std::filesystem::path config;
-    std::filesystem::path channels;
+    Places places;
     std::string name;
     std::string value_control, value_patient, value_visit, value_order;
     std::string report;
@@ -66,14 +65,16 @@ void AddFiles(CLI::App& app, Arguments& a) {
         "lint", "Check configuration, channels and mappings; names file, line and remedy");
     lint->add_option("folder", a.folder,
                      "Folder with channels/, mappings/, conf/; default: the house");
-    AddConfig(*lint, a.config);
-    lint->callback([&a] { a.exit_code = Lint(a.folder, a.config); });
+    AddConfig(*lint, a.places.config);
+    lint->callback([&a] { a.exit_code = Lint(a.folder, a.places.config); });
     CLI::App* fresh = app.add_subcommand("new", "Make something to start from");
     fresh->require_subcommand(1);
     CLI::App* channel = fresh->add_subcommand("channel", "A commented channel file and its test");
     channel->add_option("name", a.name, "Lower-case letters, digits, dashes")->required();
-    channel->add_option("--channels", a.channels, "Folder of channels");
-    channel->callback([&a] { a.exit_code = NewChannel(a.name, a.channels); });
+    channel->add_option("--channels", a.places.channels,
+                        "Folder of channels; default: the one that the configuration names");
+    AddConfig(*channel, a.places.config);
+    channel->callback([&a] { a.exit_code = NewChannel(a.name, a.places); });
 }
 
 constexpr const char* kTestHelp =
