@@ -46,7 +46,7 @@ class CommandLine(unittest.TestCase):
         section, found = False, []
         for line in self.run_cli(*above, "--help").stdout.splitlines():
             if line and not line.startswith(" "):
-                section = line.endswith(":") and not line.startswith(("Options", "Positionals", "Usage"))
+                section = line.endswith(":") and not line.startswith(("Options", "Positionals", "Usage", "Examples"))
             elif section and (name := re.match(r"  ([a-z]+) ", line)):
                 found += [" ".join([*above, name[1]]), *self.commands(*above, name[1])]
         return found
@@ -83,6 +83,44 @@ class State(CommandLine):
             with self.subTest(command):
                 done = self.run_cli(*command.split(), *ARGUMENTS.get(command, []), CARESTREAM_STATE="inherited")
                 self.assertIn("inherited", done.stderr)
+
+
+class Help(CommandLine):
+    def refused(self, *arguments):
+        done = self.run_cli(*arguments)
+        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+        return done.stdout, done.stderr
+
+    def test_alone_it_shows_what_there_is(self):
+        out, err = self.refused()
+        self.assertEqual(err, "")
+        for part in ("map", "lint", "messages", "deadletters", "restore", "Examples:", "carestream status"):
+            self.assertIn(part, out)
+        self.assertIn("show", self.refused("messages")[0])
+
+    def test_a_mistyped_command_is_told_its_nearest(self):
+        for words, meant in ((["mesages", "find"], "messages"), (["statsu"], "status"), (["messages", "fnd"], "find"),
+                             (["deadletters", "relay", "4"], "replay"), (["new", "chanel", "x"], "channel")):
+            with self.subTest(words):
+                out, err = self.refused(*words)
+                self.assertEqual(out, "")
+                self.assertIn(f"did you mean '{meant}'?", err)
+                self.assertIn("--help", err)
+        _, err = self.refused("zzz")
+        self.assertIn("no command 'zzz'", err)
+        self.assertNotIn("did you mean", err)
+
+    def test_bad_options_end_like_other_bad_input(self):
+        self.assertIn("--stat", self.refused("status", "--stat", "x")[1])
+        self.assertIn("required", self.refused("map")[1])
+
+    def test_help_teaches_by_examples(self):
+        for command in ("", "map", "lint", "test", "new channel", "send", "status", "reload", "messages find",
+                        "messages show", "deadletters", "deadletters replay", "replay", "backup", "restore"):
+            with self.subTest(command):
+                done = self.run_cli(*command.split(), "--help")
+                self.assertEqual(done.returncode, 0)
+                self.assertIn(f"  carestream {command}".rstrip(), done.stdout)
 
 
 if __name__ == "__main__":
