@@ -96,7 +96,7 @@ class Help(CommandLine):
         self.assertEqual(err, "")
         for part in ("map", "lint", "messages", "deadletters", "restore", "Examples:", "carestream status"):
             self.assertIn(part, out)
-        self.assertIn("show", self.refused("messages")[0])
+        self.assertRegex(self.refused("messages")[0], r"\nCommands:\n  find .*\n  show ")
 
     def test_a_mistyped_command_is_told_its_nearest(self):
         for words, meant in ((["mesages", "find"], "messages"), (["statsu"], "status"), (["messages", "fnd"], "find"),
@@ -104,7 +104,7 @@ class Help(CommandLine):
             with self.subTest(words):
                 out, err = self.refused(*words)
                 self.assertEqual(out, "")
-                self.assertIn(f"did you mean '{meant}'?", err)
+                self.assertIn(f"did you mean '{meant}'? `carestream ", err)
                 self.assertIn("--help", err)
         _, err = self.refused("zzz")
         self.assertIn("no command 'zzz'", err)

@@ -328,6 +328,14 @@ std::vector<const CLI::App*> CommandsOf(const CLI::App& app) {
     return app.get_subcommands([](const CLI::App*) { return true; });
 }
 
+// CLI11 lets them inherit the heading of the command above, which is about something else.
+void GroupNested(CLI::App& app) {
+    const auto all = [](CLI::App*) { return true; };
+    for (CLI::App* command : app.get_subcommands(all)) {
+        for (CLI::App* nested : command->get_subcommands(all)) nested->group("Commands");
+    }
+}
+
 // Words up to the first option lead from command to command; answers what leads nowhere.
 // nullopt = the parser's turn.
 std::optional<int> AnswerWords(const CLI::App& app, const std::vector<std::string>& words) {
@@ -346,8 +354,9 @@ std::optional<int> AnswerWords(const CLI::App& app, const std::vector<std::strin
         std::vector<std::string_view> names;
         for (const CLI::App* one : below) names.push_back(one->get_name());
         const std::string above = command == &app ? "" : command->get_name() + " ";
-        PrintError("no command '" + above + word + "'" + carestream::DidYouMean(word, names) +
-                   "; `carestream " + above + "--help` lists them");
+        const std::string nearest = carestream::DidYouMean(word, names);
+        PrintError("no command '" + above + word + "'" + nearest + (nearest.empty() ? "; " : " ") +
+                   "`carestream " + above + "--help` lists them");
         return 2;
     }
     if (command->get_require_subcommand_min() == 0) return std::nullopt;
@@ -372,6 +381,7 @@ int main(int argc, char** argv) {
     AddMessages(app, arguments);
     AddDeadLetters(app, arguments);
     AddBackup(app, arguments);
+    GroupNested(app);
     if (const auto code = AnswerWords(app, {argv + 1, argv + argc})) return *code;
     try {
         app.parse(argc, argv);
