@@ -1,5 +1,8 @@
 #include "app/admin.h"
 
+#include <pwd.h>
+
+#include <array>
 #include <charconv>
 #include <chrono>
 
@@ -71,13 +74,30 @@ Node ChannelNodes(const channel::Supervisor& supervisor) {
     return all;
 }
 
-Node SummaryNode(const store::MessageSummary& summary) {
+// The acknowledgment that the sender got. The journal holds the one of the commit; with `ack_after:
+// processing` the sender heard what the first attempt gave instead, AE for a dead letter (a copy
+// sent again is a message of its own). Only the channel as it is now tells which it was.
+std::string AnswerSent(const store::MessageSummary& message, const channel::Generation& now) {
+    const auto channel = now.Find(message.channel);
+    // Refusals go out at once, and so does the CA of accept mode.
+    if (message.answer != "AA" || !channel ||
+        channel->settings.ack_after != channel::AckAfter::kProcessing) {
+        return message.answer;
+    }
+    const bool pending = message.status == "pending";
+    if (pending && message.attempts == 0) return {};
+    const bool replayed = message.attempts > (pending ? 0 : 1);
+    const bool dead = message.status == "dead-letter" || message.status == "discarded";
+    return dead || replayed ? "AE" : "AA";
+}
+
+Node SummaryNode(const store::MessageSummary& summary, const channel::Generation& now) {
     Node node = Node::Object();
     node.Set("seq", Number(summary.seq));
     node.Set("received", Instant(summary.received));
     node.Set("channel", Node::String(summary.channel));
     node.Set("event", Node::String(summary.event));
-    node.Set("answer", Node::String(summary.answer));
+    node.Set("answer", Node::String(AnswerSent(summary, now)));
     node.Set("status", Node::String(summary.status));
     node.Set("stage", Node::String(summary.stage));
     node.Set("path", Node::String(summary.path));
@@ -86,9 +106,10 @@ Node SummaryNode(const store::MessageSummary& summary) {
     return node;
 }
 
-Node Listed(const char* name, const std::vector<store::MessageSummary>& summaries) {
+Node Listed(const char* name, const std::vector<store::MessageSummary>& summaries,
+            const channel::Generation& now) {
     Node list = Node::Array();
-    for (const auto& summary : summaries) list.Append(SummaryNode(summary));
+    for (const auto& summary : summaries) list.Append(SummaryNode(summary, now));
     Node node = Node::Object();
     node.Set(name, std::move(list));
     return node;
@@ -110,8 +131,8 @@ std::string AsUtf8(const std::string& raw) {
     return text;
 }
 
-Node DetailNode(const store::MessageDetail& detail) {
-    Node node = SummaryNode(detail.summary);
+Node DetailNode(const store::MessageDetail& detail, const channel::Generation& now) {
+    Node node = SummaryNode(detail.summary, now);
     node.Set("raw", Node::String(AsUtf8(detail.raw)));
     if (auto loss = fhir::ParseJson(detail.loss_report)) node.Set("loss", std::move(*loss));
     Node resources = Node::Array();
@@ -129,9 +150,17 @@ Node DetailNode(const store::MessageDetail& detail) {
     return node;
 }
 
+// The user at the other end of the socket, as the kernel knows him: for the audit.
 std::string ActorOf(const Request& request) {
-    const std::string_view actor = request.Header("X-Carestream-Actor");
-    return actor.empty() ? "admin.sock" : std::string(actor.substr(0, 64));
+    if (!request.peer_user) return "admin.sock";
+    const uid_t user = *request.peer_user;
+    std::array<char, 4096> buffer{};
+    passwd entry{};
+    passwd* found = nullptr;
+    const int failed = ::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found);
+    const std::string number = "uid " + std::to_string(user);
+    return failed != 0 || found == nullptr ? number
+                                           : std::string(found->pw_name) + " (" + number + ")";
 }
 
 Result<std::int64_t> ParseNumber(std::string_view text, std::int64_t max) {
@@ -337,7 +366,7 @@ Response Admin::Find(const Request& request) {
     if (!limit) return Failure(limit.error());
     const auto found = parts_.messages.Find(tenant->second, {kind, value}, *limit);
     if (!found) return Failure(found.error());
-    return Json(200, Listed("messages", *found));
+    return Json(200, Listed("messages", *found, *parts_.supervisor.generation()));
 }
 
 Response Admin::Show(const Request& request) {
@@ -346,7 +375,7 @@ Response Admin::Show(const Request& request) {
     if (!seq) return Failure(seq.error());
     const auto detail = parts_.messages.Show(*seq, ActorOf(request));
     if (!detail) return Failure(detail.error());
-    return Json(200, DetailNode(*detail));
+    return Json(200, DetailNode(*detail, *parts_.supervisor.generation()));
 }
 
 Response Admin::DeadLetters(const Request& request) {
@@ -362,7 +391,11 @@ Response Admin::DeadLetters(const Request& request) {
     filter.limit = *limit;
     const auto found = parts_.messages.DeadLetters(filter);
     if (!found) return Failure(found.error());
-    return Json(200, Listed("dead_letters", *found));
+    const auto total = parts_.messages.CountDeadLetters(filter);
+    if (!total) return Failure(total.error());
+    Node node = Listed("dead_letters", *found, *parts_.supervisor.generation());
+    node.Set("total", Number(*total));
+    return Json(200, node);
 }
 
 Response Admin::Groups() {

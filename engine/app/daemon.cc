@@ -2,9 +2,13 @@
 
 #include <sys/stat.h>
 
+#include <iterator>
+
+#include "app/folders.h"
 #include "app/internal/process_metrics.h"
 #include "base/home.h"
 #include "rest/admin_pages.h"
+#include "rest/outcome.h"
 
 namespace carestream::app {
 
@@ -49,6 +53,10 @@ std::vector<Error> Check(const fs::path& config_file) {
     if (!dictionary) return One(dictionary.error());
     const channel::GenerationInputs inputs = InputsOf(settings, *definitions, *dictionary);
     channel::Loaded loaded = channel::LoadGeneration(inputs, 0);
+    LocateMappings(inputs.mappings, loaded.errors);
+    for (Error& unread : UnreadFiles(inputs.channels, inputs.mappings)) {
+        loaded.errors.push_back(std::move(unread));
+    }
     if (!loaded.errors.empty()) return loaded.errors;
     net::Executor executor(1);
     telemetry::Log log;
@@ -95,7 +103,9 @@ std::vector<Error> Daemon::LoadContent() {
     if (!indexer) return One(indexer.error());
     indexer_ = std::move(*indexer);
     // Before the store is touched: a mistake in YAML is said within a moment.
+    mapping_sums_ = SumsOfMappings(settings_.mappings);
     channel::Loaded loaded = channel::LoadGeneration(Inputs(), ++generations_);
+    LocateMappings(settings_.mappings, loaded.errors);
     first_ = std::move(loaded.generation);
     return std::move(loaded.errors);
 }
@@ -120,6 +130,7 @@ std::vector<Error> Daemon::Start(const std::function<bool()>& stop_wanted) {
     for (const auto& channel : supervisor_->Channels()) {
         log_.Info("channel.listening", channel.source, {{"channel", channel.name}});
     }
+    WarnOfUnreadFiles();
     log_.Info("daemon.ready", "ready",
               {{"version", Version()},
                {"fhir", settings_.fhir_listen.ToString()},
@@ -189,10 +200,12 @@ Result<void> Daemon::StartFhir() {
     options.tenant_name = settings_.fhir_tenant;
     options.cors_origins = settings_.fhir_cors_origins;
     service_ = std::make_unique<rest::Service>(
-        options, rest::ServiceParts{definitions_, store_->reader(), store_->writer(),
-                                    store_->keys(), clock_, log_});
+        options,
+        rest::ServiceParts{definitions_, store_->reader(), store_->writer(), store_->keys(), clock_,
+                           log_, [this] { return store_->journal().DiskLow(); }});
     net::HttpOptions http;
     http.name = "fhir";
+    http.error_response = rest::ServerErrorOutcome;
     net::TlsContext tls;
     if (!settings_.fhir_tls.certificate_file.empty()) {
         CARESTREAM_ASSIGN(made, net::MakeTlsContext(settings_.fhir_tls));
@@ -234,14 +247,21 @@ Reloaded Daemon::Reload() {
         reloaded.errors = One(Error{Code::kUnavailable, "the daemon is starting", {}, {}, 0, true});
         return reloaded;
     }
+    // First the sums: a file that changes meanwhile is told at the next reload once more.
+    FileSums sums = SumsOfMappings(settings_.mappings);
     channel::Loaded loaded = channel::LoadGeneration(Inputs(), generations_ + 1);
     reloaded.errors = std::move(loaded.errors);
+    LocateMappings(settings_.mappings, reloaded.errors);
     if (reloaded.errors.empty()) {
         auto applied = supervisor_->Apply(loaded.generation);
         if (applied) {
             reloaded.generation = ++generations_;
             reloaded.changes = std::move(*applied);
             if (reloaded.changes.empty()) reloaded.changes.emplace_back("channels unchanged");
+            std::vector<std::string> mappings = ChangedMappings(mapping_sums_, sums);
+            if (mappings.empty()) mappings.emplace_back("mappings unchanged");
+            std::move(mappings.begin(), mappings.end(), std::back_inserter(reloaded.changes));
+            mapping_sums_ = std::move(sums);
         } else {
             reloaded.errors = One(applied.error());
         }
@@ -253,7 +273,14 @@ Reloaded Daemon::Reload() {
                   {{"generation", std::to_string(reloaded.generation)}});
     }
     for (const Error& error : reloaded.errors) log_.Error("reload.refused", error.ToString());
+    WarnOfUnreadFiles();
     return reloaded;
+}
+
+void Daemon::WarnOfUnreadFiles() {
+    for (const Error& unread : UnreadFiles(settings_.channels, settings_.mappings)) {
+        log_.Warn("content.unread", unread.ToString());
+    }
 }
 
 Condition Daemon::ConditionNow(const store::StoreStatus& store) {
@@ -261,6 +288,13 @@ Condition Daemon::ConditionNow(const store::StoreStatus& store) {
     if (!store_->journal().Available()) {
         Micros expected = 0;
         store_down_since_.compare_exchange_strong(expected, clock_.Now());
+        if (store_->journal().DiskLow()) {
+            return {"store-down", "the disk is full: acknowledgments and REST writes are withheld",
+                    store_down_since_,
+                    "free some space below " + settings_.state.string() +
+                        ", or lower store.disk_free_min and restart; nothing that was acknowledged "
+                        "is lost, and it goes on by itself once there is space"};
+        }
         return {"store-down", "the store cannot commit, so acknowledgments are withheld",
                 store_down_since_,
                 "see that PostgreSQL runs and " + settings_.state.string() +

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/admin.h"
+#include "app/folders.h"
 #include "app/settings.h"
 #include "channel/supervisor.h"
 #include "net/executor.h"
@@ -51,6 +52,7 @@ private:
     [[nodiscard]] channel::GenerationInputs Inputs() const;
     [[nodiscard]] Condition ConditionNow(const store::StoreStatus& store);
     void PublishGauges();
+    void WarnOfUnreadFiles();
 
     const std::filesystem::path config_file_;
     const SystemClock clock_;
@@ -63,6 +65,7 @@ private:
     std::atomic<std::int64_t> generations_ = 0;
     std::vector<Error> last_reload_errors_;  // guarded by reload_mutex_, like the next
     Micros last_reload_failed_at_ = 0;
+    FileSums mapping_sums_;  // of the generation in force
 
     std::filesystem::path home_;
     Settings settings_;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,6 +31,8 @@ struct Request {
     std::string client;  // "127.0.0.1:50312", "unix"
     bool tls = false;
     bool local_socket = false;  // came through a Unix socket
+    // Who opened that socket, as the kernel says (SO_PEERCRED); absent for TCP.
+    std::optional<std::uint32_t> peer_user;
 
     // The first header of that name (case ignored), or "".
     [[nodiscard]] std::string_view Header(std::string_view name) const;

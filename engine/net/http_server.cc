@@ -32,11 +32,17 @@ constexpr std::chrono::milliseconds kPoll{2};
 template <typename Protocol>
 using Acceptor = asio::basic_socket_acceptor<Protocol>;
 
-std::string NameOf(const Tcp::endpoint& peer) {
-    return peer.address().to_string() + ":" + std::to_string(peer.port());
+HttpPeer PeerOf(Tcp::socket&, const Tcp::endpoint& peer) {
+    return {peer.address().to_string() + ":" + std::to_string(peer.port()), false, {}};
 }
-std::string NameOf(const Local::endpoint&) {
-    return "unix";
+HttpPeer PeerOf(Local::socket& socket, const Local::endpoint&) {
+    HttpPeer peer{"unix", true, {}};
+    ucred who{};
+    socklen_t size = sizeof who;
+    if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) == 0) {
+        peer.user = who.uid;
+    }
+    return peer;
 }
 
 void Tune(Tcp::socket& socket) {
@@ -70,11 +76,11 @@ template <typename Protocol>
 void Admit(const std::shared_ptr<HttpCore>& core, HttpLane& lane, typename Protocol::socket socket,
            const typename Protocol::endpoint& peer, const TlsContext& tls) {
     Tune(socket);
+    HttpPeer other = PeerOf(socket, peer);
     lane.load.fetch_add(1, std::memory_order_relaxed);
     core->connections_gauge.Set(core->connections.fetch_add(1) + 1);
     auto connection = std::make_shared<HttpConnection>(
-        core, lane, MakeTransport(StreamSocket(std::move(socket)), tls), NameOf(peer),
-        std::is_same_v<Protocol, Local>);
+        core, lane, MakeTransport(StreamSocket(std::move(socket)), tls), std::move(other));
     asio::post(lane.io, [connection = std::move(connection)] { connection->Start(); });
 }
 

@@ -92,11 +92,7 @@ net::Response OutcomeResponse(int status, std::string_view code, std::string tex
 
 net::Response OutcomeOf(const Error& error, ErrorOrigin origin) {
     const auto [status, code] = Classify(error, origin);
-    std::string text = error.message;
-    if (origin == ErrorOrigin::kBody && error.offset_bytes != 0) {
-        text += " (at byte " + std::to_string(error.offset_bytes) + ")";
-    }
-    return OutcomeResponse(status, code, std::move(text), error.path);
+    return OutcomeResponse(status, code, error.message, error.path);
 }
 
 net::Response OutcomeOf(const std::vector<fhir::Issue>& issues) {

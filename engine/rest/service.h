@@ -1,6 +1,7 @@
 #pragma once
 // The FHIR R4 REST API over a store, at /fhir/r4, and the index page at /.
 // Source: FHIR R4 3.1.0 (RESTful API), 3.1.1 (search). What is not offered says so.
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,7 +28,7 @@ struct ServiceOptions {
     // Origins of web apps that may call from a browser: "https://app.example.org", or "*". Empty:
     // none.
     std::vector<std::string> cors_origins;
-    search::QueryLimits query_limits;
+    search::QueryLimits query_limits;  // `base_url` is set for each request
     int history_count_default = 20;
     int history_count_max = 1000;
 };
@@ -40,6 +41,8 @@ struct ServiceParts {
     const crypto::KeyRing& keys;  // seals paging links
     const Clock& clock;
     telemetry::Log& log;
+    // Too little free space for the store: writes are answered 503, reads go on. Absent: never.
+    std::function<bool()> disk_low = {};
 };
 
 // Thread-safe. The handler shares ownership of what it needs: it may outlive the Service object.

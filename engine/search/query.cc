@@ -55,7 +55,6 @@ public:
 
 private:
     Result<void> Add(const std::string& name, const std::string& value) {
-        if (value.empty()) return {};  // FHIR R4 3.1.1.2: left out, as if not given
         const std::size_t colon = name.find(':');
         const std::string_view base = std::string_view(name).substr(0, colon);
         const std::string_view modifier = colon == std::string::npos
@@ -66,17 +65,27 @@ private:
             return Fail(Code::kUnsupported,
                         "chained parameters are not offered: search for the other resource first");
         }
-        const std::size_t unknown_before = query_.unknown.size();
+        const std::size_t left_out = query_.unknown.size() + query_.empty.size();
         if (base.starts_with('_')) {
             CARESTREAM_ASSIGN(done, Control(base, modifier, value));
             if (done) {
-                if (base != "_format") query_.self.emplace_back(name, value);
+                if (value.empty())
+                    query_.empty.push_back(name);
+                else if (base != "_format")
+                    query_.self.emplace_back(name, value);
                 return {};
             }
         }
         CARESTREAM_TRY(AddCriterion(name, base, modifier, value));
-        if (query_.unknown.size() == unknown_before) query_.self.emplace_back(name, value);
+        if (query_.unknown.size() + query_.empty.size() == left_out) {
+            query_.self.emplace_back(name, value);
+        }
         return {};
+    }
+
+    // Left out, an empty patient or _id would find the resources of everybody.
+    static Result<void> RefuseEmpty() {
+        return Fail(Code::kInvalid, "has no value; without one it would confine nothing");
     }
 
     // True when `base` is a parameter of the search itself and was taken.
@@ -94,6 +103,10 @@ private:
                           base == "_id" || base == "_lastUpdated";
         if (!ours) return false;
         if (!modifier.empty()) return Fail(Code::kUnsupported, "this modifier is not offered here");
+        if (value.empty()) {
+            if (base == "_id") CARESTREAM_TRY(RefuseEmpty());
+            return true;
+        }
         if (include) CARESTREAM_TRY(AddInclude(value, base == "_revinclude"));
         if (base == "_count") CARESTREAM_TRY(Count(value));
         if (base == "_sort") CARESTREAM_TRY(Sort(value));
@@ -285,6 +298,11 @@ private:
         std::string_view type;
         CARESTREAM_ASSIGN(read, ReadModifier(compiled, modifier, type));
         detail->modifier = read;
+        if (value.empty()) {  // FHIR R4 3.1.1.3: no error, the parameter is ignored
+            if (compiled.kind == ParameterKind::kReference) return RefuseEmpty();
+            query_.empty.push_back(name);
+            return {};
+        }
         CARESTREAM_ASSIGN(parts, Alternatives(value));
         Criterion criterion;
         criterion.parameter = name;

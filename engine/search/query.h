@@ -101,6 +101,7 @@ struct Query {
     enum class Total : std::uint8_t { kNone, kExact } total = Total::kNone;
     std::vector<Include> includes;
     std::vector<std::string> unknown;  // parameters that were not understood, as written
+    std::vector<std::string> empty;    // known parameters without a value: they confine nothing
     // The parameters as understood, in canonical form, for the self link.
     std::vector<std::pair<std::string, std::string>> self;
 };
@@ -118,7 +119,9 @@ struct QueryLimits {
 };
 
 // `parameters` are decoded name/value pairs in order; `patient_id` confines to a compartment ("" =
-// not). Unknown parameters are listed, not refused: `Prefer: handling` is the caller's matter. What
+// not). Unknown parameters and those without a value are listed, not refused: `Prefer: handling` is
+// the caller's matter. But _id and references (patient, subject, ...) without a value are kInvalid:
+// who asked for one patient must not get everybody's. What
 // is known and not offered (modifiers, chains, ...) is an error kUnsupported with the parameter as
 // path; malformed values are kInvalid. Semantics that FHIR leaves to the server: a date without an
 // offset is UTC; names, addresses and titles match at the beginning of any word, other strings at

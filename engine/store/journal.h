@@ -65,6 +65,8 @@ public:
     // False while the server does not answer or free space is below `disk_free_min`: listeners then
     // stop reading and withhold ACKs.
     [[nodiscard]] virtual bool Available() const = 0;
+    // True while free space is below `disk_free_min`: one of the reasons for not being available.
+    [[nodiscard]] virtual bool DiskLow() const { return false; }
 };
 
 }  // namespace carestream::store

@@ -15,7 +15,7 @@ struct MessageSummary {
     Micros received = 0;
     std::string channel;
     std::string event;
-    std::string answer;
+    std::string answer;  // of the commit: with `ack_after: processing` another may have gone out
     std::string status;  // pending, processed, kept, dead-letter, discarded
     std::string stage;
     std::string path;
@@ -69,6 +69,8 @@ public:
                                                      const std::string& actor) = 0;
     [[nodiscard]] virtual Result<std::vector<MessageSummary>> DeadLetters(
         const DeadLetterFilter& filter) = 0;
+    // Of the filter, whatever its limit.
+    [[nodiscard]] virtual Result<std::int64_t> CountDeadLetters(const DeadLetterFilter& filter) = 0;
     [[nodiscard]] virtual Result<std::vector<DeadLetterGroup>> DeadLetterGroups() = 0;
     // Removes the outcome so that the message is pending again; gives the seqs to process, in
     // order. With `seqs` also kept and discarded messages; else dead letters only. Audited.

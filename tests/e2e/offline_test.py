@@ -92,6 +92,75 @@ class Tenants(Offline):
         self.assertIn("no mistakes", self.cli("lint")[0])
 
 
+BAD = ("MSH|^~\\&|EHR|MAIN|CS|MAIN|20260102030405||ADT^A01^ADT_A01|T1|P|2.5.1\r"
+       "PID|1||100^^^MAIN^MR||Roe^Jane||19801302|X\rPV1|1|I|4W^412^A\r")
+
+
+class Mapping(Offline):
+    def test_what_was_dropped_is_said(self):
+        file = self.write("bad.hl7", BAD + BAD.replace("19801302", "19801202"))
+        out, err = self.cli("map", file, "--ndjson")
+        self.assertEqual(err.splitlines(), [
+            f"{file}: message 1: PID-7.1: not a date (month out of range)",
+            f"{file}: message 1: PID-8.1: code not in table 0001",
+            f"{file}: message 2: PID-8.1: code not in table 0001"])
+        self.assertEqual(len(out.splitlines()), 2)
+        self.assertEqual(self.cli("map", file, "--ndjson", "--quiet"), (out, ""))
+        # The report tells it all, one JSON object a line.
+        for line in self.cli("map", file, "--report", "json")[1].splitlines():
+            json.loads(line)
+
+    def test_mistakes_in_mappings_are_named_by_a_path_that_opens(self):
+        file = self.write("mappings/segments/PID.Patient.yaml", "map: PID -> Patien\n")
+        sample = HOME / "tests/samples/01-adt-a01-admit.hl7"
+        for mappings in (file.parents[1], "mappings"):
+            _, err = self.cli("map", sample, "--mappings", mappings, code=2)
+            self.assertIn(f"{mappings}/segments/PID.Patient.yaml:1:6: ", err)
+        self.write("channels/n.yaml", CHANNEL.format(name="n", tenant="main"))
+        self.assertIn(f"{file}:1:6: ", self.cli("lint", self.folder, code=1)[0])
+        self.assertIn(f"{file}:1:6: ", self.cli("test", self.folder, code=2)[1])
+
+
+class Lint(Offline):
+    def test_files_that_nobody_reads_are_mistakes(self):
+        self.write("channels/n.yaml", CHANNEL.format(name="n", tenant="main"))
+        self.write("channels/ward.yml", "")
+        self.write("mappings/segments/Zxx.YML", "")
+        self.write("channels/notes.txt", "")
+        out, _ = self.cli("lint", self.folder, code=1)
+        self.assertIn(f"{self.folder}/channels/ward.yml: is not read: rename it to ward.yaml", out)
+        self.assertIn(f"{self.folder}/mappings/segments/Zxx.YML: is not read: rename it to Zxx.yaml", out)
+        self.assertNotIn("notes.txt", out)
+
+    def test_no_channel_is_said(self):
+        out, _ = self.cli("lint", self.folder)
+        self.assertIn(f"no channel in {self.folder}/channels", out)
+        self.assertIn("carestream new channel", out)
+
+
+class NewChannel(Offline):
+    def listen(self, name, folder="channels"):
+        text = (self.folder / folder / f"{name}.yaml").read_text()
+        return text.split("listen: ")[1].split()[0]
+
+    def test_it_takes_a_port_that_no_channel_has(self):
+        self.write("channels/a.yaml", "source: {mllp: {listen: 127.0.0.1:2576}}\n")
+        self.write("channels/b.yaml", 'source:\n  mllp:\n    listen: "${env:B:-127.0.0.1:2577}"  # not 2578\n')
+        self.write("channels/b.test.yaml", "# listen: 127.0.0.1:2578\n")
+        self.write("channels/broken.yaml", "{ listen: '[::1]:2579' \n")
+        for name, port in (("ward-7", 2578), ("ward-8", 2580)):
+            self.cli("new", "channel", name, "--channels", self.folder / "channels")
+            self.assertEqual(self.listen(name), f"127.0.0.1:{port}")
+
+    def test_it_goes_where_the_configuration_says(self):
+        (self.folder / "elsewhere").mkdir()
+        conf = self.write("conf/carestream.yaml", "channels: ../elsewhere\n")
+        self.cli("new", "channel", "ward-7", "--config", conf)
+        self.assertTrue((self.folder / "elsewhere/ward-7.test.yaml").exists())
+        _, err = self.cli("new", "channel", "ward-8", "--channels", "nowhere", code=2)
+        self.assertIn("nowhere", err)
+
+
 class Tests(Offline):
     def make_channel(self):
         out, _ = self.cli("new", "channel", "ward-7", "--channels", self.folder / "channels")

@@ -56,8 +56,8 @@ class Daemon:
     def fhir(self):
         return f"http://127.0.0.1:{self.fhir_port}/fhir/r4"
 
-    def start(self, timeout_s=90):
-        """Returns the seconds until /ready said yes."""
+    def start(self, timeout_s=90, until="ready"):
+        """Returns the seconds until /ready (or another page of the admin port) said yes."""
         began = time.monotonic()
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
@@ -67,7 +67,7 @@ class Daemon:
             if self.process.poll() is not None:
                 raise RuntimeError(f"carestreamd ended with {self.process.returncode}:\n{self.log_tail()}")
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/ready", timeout=2):
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/{until}", timeout=2):
                     return time.monotonic() - began
             except (urllib.error.URLError, OSError):
                 time.sleep(0.02)

@@ -1,7 +1,5 @@
 #include "admin_client.h"
 
-#include <unistd.h>
-
 #include <cstdlib>
 
 #include "base/home.h"
@@ -28,10 +26,7 @@ Result<fhir::Node> AskDaemon(const std::filesystem::path& state, const std::stri
                     "no daemon answers at " + socket +
                         "; start one with tools/run, or name its state folder with --state");
     }
-    const char* login = std::getenv("USER");
     net::ClientRequest request{.method = method, .target = target};
-    request.headers.emplace_back("X-Carestream-Actor",
-                                 login != nullptr ? login : std::to_string(geteuid()));
     request.body = body;
     if (!body.empty()) request.headers.emplace_back("Content-Type", "application/json");
     CARESTREAM_ASSIGN(response, client->Send(request));

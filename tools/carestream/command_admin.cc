@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "admin_client.h"
+#include "base/text.h"
 #include "fhir/json.h"
 #include "net/url.h"
 #include "terminal.h"
@@ -15,6 +16,8 @@ namespace carestream::cli {
 namespace {
 
 using fhir::Node;
+
+constexpr std::size_t kFieldShownMax = 400;  // bytes of a field on a terminal
 
 // Runs the request, prints JSON when asked for, else what `print` makes of it.
 int Ask(const AdminOptions& admin, const std::string& method, const std::string& target,
@@ -29,9 +32,15 @@ int Ask(const AdminOptions& admin, const std::string& method, const std::string&
     return 0;
 }
 
+// A member as it may be printed: what came with a message cannot steer the terminal.
 std::string Text(const Node& node, std::string_view name) {
     const Node* value = node.Find(name);
-    return value == nullptr ? std::string() : value->text();
+    return value == nullptr ? std::string() : Printable(value->text());
+}
+
+std::size_t SizeOf(const Node& node, std::string_view name) {
+    const Node* list = node.Find(name);
+    return list == nullptr ? 0 : list->items().size();
 }
 
 std::string Padded(std::string text, std::size_t width) {
@@ -44,6 +53,10 @@ Style StyleOf(const std::string& status) {
         return Style::kGreen;
     return status == "pending" || status == "kept" || status == "starting" ? Style::kYellow
                                                                            : Style::kRed;
+}
+
+void PrintNote(const std::string& text) {
+    std::cout << Paint(Style::kDim, text) << '\n';
 }
 
 void PrintMessageRow(const Node& message) {
@@ -72,17 +85,67 @@ int PrintMessages(const Node& list, const std::string& none) {
     return 0;
 }
 
-void PrintRaw(const std::string& raw) {
-    std::cout << Paint(Style::kBold, "Message") << '\n';
-    std::string line;
-    for (const char c : raw) {
-        if (c != '\r' && c != '\n') {
-            line += c;
-        } else if (!line.empty()) {
-            std::cout << "  " << std::exchange(line, {}) << '\n';
-        }
+// The segments, without the ends that part them.
+std::vector<std::string_view> SegmentsOf(std::string_view raw) {
+    std::vector<std::string_view> segments;
+    while (!raw.empty()) {
+        const std::size_t end = std::min(raw.find_first_of("\r\n"), raw.size());
+        if (end > 0) segments.push_back(raw.substr(0, end));
+        raw.remove_prefix(std::min(end + 1, raw.size()));
     }
-    if (!line.empty()) std::cout << "  " << line << '\n';
+    return segments;
+}
+
+// One segment with its long fields (documents, images) shortened; adds to `cut` what is missing.
+std::string Shortened(std::string_view segment, std::size_t& cut) {
+    std::string out;
+    for (const std::string_view field : Split(segment, '|')) {
+        if (!out.empty()) out += '|';
+        std::size_t shown = field.size();
+        if (shown > kFieldShownMax) {
+            shown = kFieldShownMax;
+            // Not within a character of UTF-8.
+            while (shown > 0 && (static_cast<unsigned char>(field[shown]) & 0xC0) == 0x80) --shown;
+        }
+        out += field.substr(0, shown);
+        if (shown == field.size()) continue;
+        cut += field.size() - shown;
+        out += "[" + std::to_string(field.size() - shown) + " bytes cut]";
+    }
+    return out;
+}
+
+void PrintSegments(const std::string& raw, const std::string& seq) {
+    std::cout << Paint(Style::kBold, "Message") << '\n';
+    std::size_t cut = 0;
+    for (const std::string_view segment : SegmentsOf(raw)) {
+        std::cout << "  "
+                  << Printable(StdoutIsTerminal() ? Shortened(segment, cut) : std::string(segment))
+                  << '\n';
+    }
+    if (cut == 0) return;
+    std::cout << Paint(Style::kDim, std::to_string(cut) +
+                                        " bytes are not shown; `carestream messages show " + seq +
+                                        " --raw` shows all")
+              << '\n';
+}
+
+int PrintRaw(const Node& message) {
+    const std::string raw(message.TextOf("raw"));
+    if (!StdoutIsTerminal()) {
+        std::cout << raw;
+        return 0;
+    }
+    for (const std::string_view segment : SegmentsOf(raw)) std::cout << Printable(segment) << '\n';
+    return 0;
+}
+
+// The acknowledgment that the sender got.
+std::string AnswerText(const Node& message) {
+    const std::string answer = Text(message, "answer");
+    if (!answer.empty()) return Paint(StyleOf(answer), answer);
+    return Text(message, "status") == "pending" ? "none yet: it follows the processing"
+                                                : "none: no usable MSH";
 }
 
 void PrintLoss(const Node& loss) {
@@ -108,8 +171,7 @@ int PrintMessage(const Node& message) {
     const std::string status = Text(message, "status");
     std::cout << Paint(Style::kBold, "Message " + Text(message, "seq")) << "  "
               << Text(message, "event") << "  on " << Text(message, "channel") << "\nreceived "
-              << Text(message, "received") << "\nACK sent "
-              << Paint(StyleOf(Text(message, "answer")), Text(message, "answer")) << "\nstatus   "
+              << Text(message, "received") << "\nACK sent " << AnswerText(message) << "\nstatus   "
               << Paint(StyleOf(status), status) << ", attempts " << Text(message, "attempts")
               << '\n';
     if (const std::string reason = Text(message, "reason"); !reason.empty()) {
@@ -133,7 +195,7 @@ int PrintMessage(const Node& message) {
     }
     if (const Node* loss = message.Find("loss"); loss != nullptr && loss->IsObject())
         PrintLoss(*loss);
-    PrintRaw(Text(message, "raw"));
+    PrintSegments(std::string(message.TextOf("raw")), Text(message, "seq"));
     return 0;
 }
 
@@ -202,7 +264,9 @@ int Reload(const AdminOptions& admin) {
     return Ask(admin, "POST", "/reload", "{}", [](const Node& answer) {
         std::cout << "generation " << Text(answer, "generation") << " is in force\n";
         if (const Node* changes = answer.Find("changes")) {
-            for (const Node& change : changes->items()) std::cout << "  " << change.text() << '\n';
+            for (const Node& change : changes->items()) {
+                std::cout << "  " << Printable(change.text()) << '\n';
+            }
         }
         return 0;
     });
@@ -233,14 +297,18 @@ int FindMessages(const AdminOptions& admin, const std::string& kind, const std::
     const std::string target = "/messages?kind=" + net::PercentEncode(kind) +
                                "&value=" + net::PercentEncode(value) +
                                "&limit=" + std::to_string(limit);
-    return Ask(admin, "GET", target, {}, [](const Node& list) {
-        return PrintMessages(
+    return Ask(admin, "GET", target, {}, [limit](const Node& list) {
+        const int code = PrintMessages(
             list, "No message carries it. Values are compared exactly, leading zeros included.");
+        if (SizeOf(list, "messages") == static_cast<std::size_t>(limit)) {
+            PrintNote("the newest " + std::to_string(limit) + "; --limit shows more");
+        }
+        return code;
     });
 }
 
-int ShowMessage(const AdminOptions& admin, std::int64_t seq) {
-    return Ask(admin, "GET", "/messages/" + std::to_string(seq), {}, PrintMessage);
+int ShowMessage(const AdminOptions& admin, std::int64_t seq, bool raw) {
+    return Ask(admin, "GET", "/messages/" + std::to_string(seq), {}, raw ? PrintRaw : PrintMessage);
 }
 
 int ListDeadLetters(const AdminOptions& admin, const DeadLetterOptions& options) {
@@ -252,8 +320,16 @@ int ListDeadLetters(const AdminOptions& admin, const DeadLetterOptions& options)
     for (const auto& [name, value] : members) {
         if (!value->empty()) target += std::string("&") + name + "=" + net::PercentEncode(*value);
     }
-    return Ask(admin, "GET", target, {},
-               [](const Node& list) { return PrintMessages(list, "No dead letters."); });
+    return Ask(admin, "GET", target, {}, [](const Node& list) {
+        const int code = PrintMessages(list, "No dead letters.");
+        const std::string shown = std::to_string(SizeOf(list, "dead_letters"));
+        const std::string total = Text(list, "total");
+        if (!total.empty() && total != shown) {
+            PrintNote("the oldest " + shown + " of " + total +
+                      "; --limit shows more, `carestream deadletters groups` counts by cause");
+        }
+        return code;
+    });
 }
 
 int GroupDeadLetters(const AdminOptions& admin) {
@@ -278,9 +354,13 @@ int GroupDeadLetters(const AdminOptions& admin) {
 int ReplayDeadLetters(const AdminOptions& admin, const DeadLetterOptions& options) {
     if (NamesNothing(options)) return RefuseAll();
     return Ask(admin, "POST", "/deadletters/replay", FilterBody(options), [](const Node& answer) {
-        const Node* seqs = answer.Find("replayed");
-        std::cout << (seqs == nullptr ? 0 : seqs->items().size())
-                  << " messages are processed again\n";
+        const std::size_t count = SizeOf(answer, "replayed");
+        std::cout << Counted(count, "message") << (count == 1 ? " is" : " are")
+                  << " processed again\n";
+        if (count == 0) return 0;
+        PrintNote("what became of " + std::string(count == 1 ? "it" : "them") +
+                  ": `carestream messages show " + answer.Find("replayed")->items()[0].text() +
+                  "`; what fails again is in `carestream deadletters`");
         return 0;
     });
 }
@@ -288,7 +368,8 @@ int ReplayDeadLetters(const AdminOptions& admin, const DeadLetterOptions& option
 int DiscardDeadLetters(const AdminOptions& admin, const DeadLetterOptions& options) {
     if (NamesNothing(options)) return RefuseAll();
     return Ask(admin, "POST", "/deadletters/discard", FilterBody(options), [](const Node& answer) {
-        std::cout << Text(answer, "discarded") << " dead letters discarded\n";
+        const std::string count = Text(answer, "discarded");
+        std::cout << count << " dead letter" << (count == "1" ? "" : "s") << " discarded\n";
         return 0;
     });
 }

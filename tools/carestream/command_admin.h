@@ -28,7 +28,8 @@ struct DeadLetterOptions {
 // `kind`: control, patient, visit or order.
 [[nodiscard]] int FindMessages(const AdminOptions& admin, const std::string& kind,
                                const std::string& value, int limit);
-[[nodiscard]] int ShowMessage(const AdminOptions& admin, std::int64_t seq);
+// `raw`: only the message. To a terminal its control characters are shown, not sent.
+[[nodiscard]] int ShowMessage(const AdminOptions& admin, std::int64_t seq, bool raw);
 [[nodiscard]] int ListDeadLetters(const AdminOptions& admin, const DeadLetterOptions& options);
 [[nodiscard]] int GroupDeadLetters(const AdminOptions& admin);
 [[nodiscard]] int ReplayDeadLetters(const AdminOptions& admin, const DeadLetterOptions& options);

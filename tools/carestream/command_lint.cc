@@ -1,12 +1,14 @@
 #include "command_lint.h"
 
 #include <algorithm>
+#include <charconv>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <set>
 
+#include "app/folders.h"
 #include "app/settings.h"
-#include "base/home.h"
 #include "channel/generation.h"
 #include "channels.h"
 #include "content.h"
@@ -16,13 +18,42 @@ namespace carestream::cli {
 
 namespace {
 
+constexpr int kPortFirst = 2576;  // 2575, registered for HL7, is the demo channel's
+
 bool IsChannelName(const std::string& name) {
     return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
     });
 }
 
-std::string ChannelText(const std::string& name) {
+// The port at the end of a line "listen: ADDRESS"; the default of a variable counts. 0 = none.
+int PortOf(std::string line) {
+    line.resize(std::min(line.find('#'), line.size()));
+    if (line.find("listen:") == std::string::npos) return 0;
+    const std::size_t last = line.find_last_of("0123456789");
+    const std::size_t colon = line.rfind(':');
+    if (last == std::string::npos || colon > last) return 0;
+    int port = 0;
+    std::from_chars(line.data() + colon + 1, line.data() + last + 1, port);
+    return port;
+}
+
+// The first port from kPortFirst that no channel of the folder names. Read as text: a channel that
+// is not valid yet has its port all the same.
+int FreePort(const std::filesystem::path& folder) {
+    std::set<int> taken;
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+        const std::string name = entry.path().filename().string();
+        if (!name.ends_with(".yaml") || name.ends_with(channel::kTestEnding)) continue;
+        std::ifstream file(entry.path());
+        for (std::string line; std::getline(file, line);) taken.insert(PortOf(line));
+    }
+    int port = kPortFirst;
+    while (taken.contains(port)) ++port;
+    return port;
+}
+
+std::string ChannelText(const std::string& name, int port) {
     return "# Check it with `carestream lint` and `carestream test`, take it into service with\n"
            "# `carestream reload`. All keys with their defaults: conf/README.md\n"
            "channel: " +
@@ -30,7 +61,8 @@ std::string ChannelText(const std::string& name) {
 tenant: main
 source:
   mllp:
-    listen: 127.0.0.1:2576             # an own port; loopback until you open it
+    listen: 127.0.0.1:)" +
+           std::to_string(port) + R"(             # an own port; loopback until you open it
     allow: [127.0.0.0/8]               # networks that may connect
 time_zone: America/New_York            # for time stamps that come without an offset
 assigning_authority: MAIN              # for identifiers that name none
@@ -77,6 +109,18 @@ Result<void> WriteNew(const std::filesystem::path& file, const std::string& text
     return {};
 }
 
+// Where the daemon would look for channels; an error if there is no such folder.
+Result<std::filesystem::path> ChannelFolder(const Places& places) {
+    CARESTREAM_ASSIGN(content, LoadContent());
+    const ReadInputs read = ReadInputsOf(content, places);
+    if (!read.errors.empty()) return Fail(read.errors.front());
+    if (!std::filesystem::is_directory(read.inputs.channels)) {
+        return Fail(Code::kNotFound, "is no folder; make it, or name the right one",
+                    read.inputs.channels.string());
+    }
+    return read.inputs.channels;
+}
+
 // Appends every mistake of channels and mappings; the number of channels.
 std::size_t LintContent(const channel::GenerationInputs& inputs, std::vector<Error>& errors) {
     channel::Loaded loaded = channel::LoadGeneration(inputs, 1);
@@ -87,7 +131,10 @@ std::size_t LintContent(const channel::GenerationInputs& inputs, std::vector<Err
         found = mapping::Program::Compile(inputs.mappings, inputs.definitions, inputs.dictionary)
                     .errors;
     }
+    app::LocateMappings(inputs.mappings, found);
     std::move(found.begin(), found.end(), std::back_inserter(errors));
+    std::vector<Error> unread = app::UnreadFiles(inputs.channels, inputs.mappings);
+    std::move(unread.begin(), unread.end(), std::back_inserter(errors));
     return channels;
 }
 
@@ -112,31 +159,31 @@ int Lint(const std::filesystem::path& folder, const std::filesystem::path& confi
     }
     std::cout << Paint(Style::kGreen, "no mistakes") << " in " << file.string() << ", "
               << Counted(channels, "channel") << " and the mappings\n";
+    if (channels == 0) {
+        std::cout << Paint(Style::kYellow, "no channel") << " in " << read.inputs.channels.string()
+                  << ": nothing would be received; `carestream new channel NAME` writes one\n";
+    }
     return 0;
 }
 
-int NewChannel(const std::string& name, const std::filesystem::path& channels) {
+int NewChannel(const std::string& name, const Places& places) {
     if (!IsChannelName(name)) {
         PrintError("a channel's name is up to 64 lower-case letters, digits and dashes");
         return 2;
     }
-    std::filesystem::path folder = channels;
-    if (folder.empty()) {
-        const auto home = FindHome();
-        if (!home) {
-            PrintError(home.error());
-            return 2;
-        }
-        folder = *home / "channels";
+    const auto folder = ChannelFolder(places);
+    if (!folder) {
+        PrintError(folder.error());
+        return 2;
     }
-    const std::filesystem::path file = folder / (name + ".yaml");
-    const std::filesystem::path test = folder / (name + std::string(channel::kTestEnding));
+    const std::filesystem::path file = *folder / (name + ".yaml");
+    const std::filesystem::path test = *folder / (name + std::string(channel::kTestEnding));
     for (const auto& there : {file, test}) {
         if (!std::filesystem::exists(there)) continue;
         PrintError(there.string() + ": exists already");
         return 2;
     }
-    auto written = WriteNew(file, ChannelText(name));
+    auto written = WriteNew(file, ChannelText(name, FreePort(*folder)));
     if (written) written = WriteNew(test, TestText(name));
     if (!written) {
         PrintError(written.error());

@@ -3,6 +3,7 @@
 #include <iostream>
 #include <memory>
 
+#include "app/folders.h"
 #include "base/clock.h"
 #include "content.h"
 #include "fhir/json.h"
@@ -21,9 +22,9 @@ struct Run {
     std::string fallback_charset = "UTF-8";
 };
 
-int PrintAll(const std::vector<Error>& errors) {
+void PrintAll(std::vector<Error> errors, const std::filesystem::path& mappings) {
+    app::LocateMappings(mappings, errors);
     for (const Error& error : errors) PrintError(error);
-    return 2;
 }
 
 // The program and what is known of the sender; null after errors were printed.
@@ -36,7 +37,7 @@ std::unique_ptr<Run> Prepare(const MapOptions& options) {
     }
     const ReadInputs read = ReadInputsOf(*content, options.places);
     if (!read.errors.empty()) {
-        PrintAll(read.errors);
+        PrintAll(read.errors, {});
         return nullptr;
     }
     const channel::GenerationInputs& inputs = read.inputs;
@@ -44,7 +45,7 @@ std::unique_ptr<Run> Prepare(const MapOptions& options) {
         auto compiled =
             mapping::Program::Compile(inputs.mappings, inputs.definitions, inputs.dictionary);
         if (!compiled.program) {
-            PrintAll(compiled.errors);
+            PrintAll(compiled.errors, inputs.mappings);
             return nullptr;
         }
         run->program = compiled.program;
@@ -53,7 +54,7 @@ std::unique_ptr<Run> Prepare(const MapOptions& options) {
     }
     const auto loaded = channel::LoadGeneration(inputs, 1);
     if (!loaded.generation) {
-        PrintAll(loaded.errors);
+        PrintAll(loaded.errors, inputs.mappings);
         return nullptr;
     }
     const auto channel = loaded.generation->Find(options.channel);
@@ -68,11 +69,24 @@ std::unique_ptr<Run> Prepare(const MapOptions& options) {
     return run;
 }
 
+std::string At(const std::string& file, std::size_t number, const std::string& path,
+               const std::string& reason) {
+    return file + ": message " + std::to_string(number) + ": " +
+           (path.empty() ? reason : path + ": " + reason);
+}
+
 bool Complain(const std::string& file, std::size_t number, const std::string& path,
               const std::string& reason) {
-    PrintError(file + ": message " + std::to_string(number) + ": " +
-               (path.empty() ? reason : path + ": " + reason));
+    PrintError(At(file, number, path, reason));
     return false;
+}
+
+// Values that a rule read and could not use. What no rule reads is no news: the report has it.
+void PrintDropped(const std::string& file, std::size_t number, const mapping::LossReport& report) {
+    for (const mapping::Unmapped& lost : report.unmapped) {
+        if (lost.reason == "no rule") continue;
+        std::cerr << Printable(At(file, number, lost.path, lost.reason)) << '\n';
+    }
 }
 
 bool MapOne(const MapOptions& options, const Run& run, const std::string& file, std::size_t number,
@@ -90,6 +104,7 @@ bool MapOne(const MapOptions& options, const Run& run, const std::string& file, 
     if (mapped.status == mapping::MapStatus::kUnusable) {
         return Complain(file, number, mapped.path, mapped.reason);
     }
+    if (!options.quiet && !options.report_json) PrintDropped(file, number, mapped.report);
     const fhir::Node bundle = mapping::ToBundle(mapped.changes);
     std::cout << (options.ndjson ? fhir::ToJson(bundle) : fhir::ToPrettyJson(bundle)) << '\n';
     return true;

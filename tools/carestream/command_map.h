@@ -13,9 +13,12 @@ struct MapOptions {
     Places places;
     bool ndjson = false;
     bool report_json = false;
+    bool quiet = false;  // nothing of what was dropped
 };
 
-// Exit code: 0 every message mapped, 1 some did not, 2 nothing could be tried.
+// Says on stderr which values a rule read and dropped ("FILE: message 1: PID-7.1: not a date ...");
+// with `report_json` the report says it, and more. Exit code: 0 every message mapped, 1 some did
+// not, 2 nothing could be tried.
 [[nodiscard]] int Map(const MapOptions& options);
 
 }  // namespace carestream::cli

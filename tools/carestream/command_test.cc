@@ -5,6 +5,7 @@
 #include <iterator>
 #include <vector>
 
+#include "app/folders.h"
 #include "channel/test_runner.h"
 #include "channels.h"
 #include "content.h"
@@ -35,12 +36,14 @@ void TestMaps(const channel::GenerationInputs& inputs, Found& found) {
     const auto compiled =
         mapping::Program::Compile(inputs.mappings, inputs.definitions, inputs.dictionary);
     found.errors = compiled.errors;
+    app::LocateMappings(inputs.mappings, found.errors);
     if (compiled.program) found.Add(mapping::RunTests(*compiled.program, tests));
 }
 
 void TestChannels(const channel::GenerationInputs& inputs, Found& found) {
     const channel::Loaded loaded = channel::LoadGeneration(inputs, 1);
     found.errors = loaded.errors;
+    app::LocateMappings(inputs.mappings, found.errors);
     if (!loaded.generation) return;
     found.Add(channel::RunChannelTests(*loaded.generation, inputs.channels));
 }

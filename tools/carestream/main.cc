@@ -1,13 +1,18 @@
 // carestream: the command line. Every command explains itself with --help.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iostream>
+#include <optional>
 
 #include "admin_client.h"
+#include "base/text.h"
 #include "command_admin.h"
 #include "command_backup.h"
 #include "command_lint.h"
 #include "command_map.h"
 #include "command_send.h"
 #include "command_test.h"
+#include "terminal.h"
 
 namespace {
 
@@ -21,16 +26,29 @@ struct Arguments {
     TestOptions test;
     DeadLetterOptions dead;
     std::filesystem::path folder;
-    std::filesystem::path config;
-    std::filesystem::path channels;
+    Places places;
     std::string name;
     std::string value_control, value_patient, value_visit, value_order;
     std::string report;
     std::int64_t seq = 0;
     int limit = 50;
     bool with_keys = false;
+    bool raw = false;
     int exit_code = 0;
 };
+
+constexpr const char* kOffline = "Work on messages, mappings and channels; no server is needed";
+constexpr const char* kDaemon = "Ask and tell the running daemon";
+constexpr const char* kCopies = "Copies of the store";
+
+constexpr const char* kExamples = R"(Examples:
+  carestream map my.hl7                           what a message becomes; nothing is stored
+  carestream new channel ward-7                   a channel to start from, and its test
+  carestream lint                                 every mistake with file, line and remedy
+  carestream send --to 127.0.0.1:2575 my.hl7      send it; the ACK is checked
+  carestream messages find --mrn 500123           what became of it
+  carestream status                               is all well? what to do if not
+`carestream COMMAND --help` explains each command by examples.)";
 
 // The daemon's file: which tenants there are and where channels and mappings lie.
 void AddConfig(CLI::App& command, std::filesystem::path& config) {
@@ -40,8 +58,14 @@ void AddConfig(CLI::App& command, std::filesystem::path& config) {
 }
 
 void AddMap(CLI::App& app, Arguments& a) {
-    CLI::App* map = app.add_subcommand(
-        "map", "Map HL7 messages to FHIR Bundles; needs no server and stores nothing");
+    CLI::App* map = app.add_subcommand("map", "Map HL7 messages to FHIR Bundles; stores nothing")
+                        ->group(kOffline);
+    map->footer(R"(Examples:
+  carestream map my.hl7                           one Bundle a message; on stderr what was dropped
+  carestream map my.hl7 --channel demo            with the zone, authorities, overlays of a channel
+  carestream map my.hl7 --report json >/dev/null  what became of every value
+  zcat day.hl7.gz | carestream map - --ndjson     a stream, one line a Bundle
+Exit code: 0 every message was mapped, 1 some were not, 2 none could be tried.)");
     map->add_option("files", a.map.files, "Files with one or more messages; - reads stdin")
         ->required();
     map->add_option("--channel", a.map.channel,
@@ -50,6 +74,7 @@ void AddMap(CLI::App& app, Arguments& a) {
     map->add_option("--mappings", a.map.places.mappings, "Folder of mappings");
     AddConfig(*map, a.map.places.config);
     map->add_flag("--ndjson", a.map.ndjson, "One Bundle a line");
+    map->add_flag("--quiet", a.map.quiet, "Do not say which values were dropped");
     map->add_option("--report", a.report,
                     "json: one line a message on stderr, what became of every HL7 value")
         ->check(CLI::IsMember({"json"}));
@@ -60,19 +85,37 @@ void AddMap(CLI::App& app, Arguments& a) {
 }
 
 void AddFiles(CLI::App& app, Arguments& a) {
-    CLI::App* lint = app.add_subcommand(
-        "lint", "Check configuration, channels and mappings; names file, line and remedy");
+    CLI::App* lint =
+        app.add_subcommand(
+               "lint", "Check configuration, channels and mappings; names file, line and remedy")
+            ->group(kOffline);
     lint->add_option("folder", a.folder,
                      "Folder with channels/, mappings/, conf/; default: the house");
-    AddConfig(*lint, a.config);
-    lint->callback([&a] { a.exit_code = Lint(a.folder, a.config); });
-    CLI::App* fresh = app.add_subcommand("new", "Make something to start from");
+    AddConfig(*lint, a.places.config);
+    lint->footer(R"(Examples:
+  carestream lint                                 what the daemon would load from the house
+  carestream lint my-site                         my-site/channels, my-site/mappings, my-site/conf
+  carestream lint --config /etc/carestream.yaml   what that configuration names
+Exit code: 0 no mistakes, 1 mistakes, 2 nothing could be read.)");
+    lint->callback([&a] { a.exit_code = Lint(a.folder, a.places.config); });
+    CLI::App* fresh = app.add_subcommand("new", "Make something to start from")->group(kOffline);
     fresh->require_subcommand(1);
     CLI::App* channel = fresh->add_subcommand("channel", "A commented channel file and its test");
     channel->add_option("name", a.name, "Lower-case letters, digits, dashes")->required();
-    channel->add_option("--channels", a.channels, "Folder of channels");
-    channel->callback([&a] { a.exit_code = NewChannel(a.name, a.channels); });
+    channel->add_option("--channels", a.places.channels,
+                        "Folder of channels; default: the one that the configuration names");
+    AddConfig(*channel, a.places.config);
+    channel->footer(R"(Examples:
+  carestream new channel ward-7                   ward-7.yaml and ward-7.test.yaml, on a free port
+Then edit both, and: carestream lint, carestream test, carestream reload.)");
+    channel->callback([&a] { a.exit_code = NewChannel(a.name, a.places); });
 }
+
+constexpr const char* kReplayHelp = R"(Examples:
+  carestream deadletters replay 17 18
+  carestream deadletters replay --path PID-3 --reason "no usable identity for Patient" --limit 1000
+  carestream replay 17                            the same, shorter
+What fails again is a dead letter again; `carestream messages show 17` tells.)";
 
 constexpr const char* kTestHelp =
     R"(A test is a message and what must come out of it, beside what it tests:
@@ -90,11 +133,15 @@ constexpr const char* kTestHelp =
 
 Several tests in one file are a list. All keys: mappings/README.md, "Tests beside the maps".
 `carestream new channel NAME` writes a channel with its test.
+Examples:
+  carestream test                                 all tests of the house
+  carestream test my-site --filter admission      some of them
 Exit code: 0 all passed, 1 some did not, 2 none could be run.)";
 
 void AddTest(CLI::App& app, Arguments& a) {
     CLI::App* test =
-        app.add_subcommand("test", "Run the tests written beside mappings and channels");
+        app.add_subcommand("test", "Run the tests written beside mappings and channels")
+            ->group(kOffline);
     test->add_option("folder", a.test.folder,
                      "Folder with channels/ or mappings/; default: those of the house");
     test->add_option("--filter", a.test.filter, "Only tests with this text in file name or note");
@@ -105,7 +152,12 @@ void AddTest(CLI::App& app, Arguments& a) {
 }
 
 void AddSend(CLI::App& app, Arguments& a) {
-    CLI::App* send = app.add_subcommand("send", "Send messages over MLLP and measure the answers");
+    CLI::App* send = app.add_subcommand("send", "Send messages over MLLP and measure the answers")
+                         ->group(kOffline);
+    send->footer(R"(Examples:
+  carestream send --to 127.0.0.1:2575 my.hl7      one file; its ACKs are checked
+  carestream send --to lab:2575 day/ --rate 50    a folder, 50 messages a second
+  carestream send --to lab:2575 a.hl7 --tls --ca ca.pem)");
     send->add_option("--to", a.send.to, "HOST:PORT")->required();
     send->add_option("paths", a.send.paths, "Files, or folders with *.hl7")->required();
     send->add_option("--connections", a.send.connections, "Links, each strictly serial")
@@ -124,28 +176,49 @@ void AddSend(CLI::App& app, Arguments& a) {
     send->callback([&a] { a.exit_code = Send(a.send); });
 }
 
+// Without CLI11's envname: the variable would be read for every command there is, after the command
+// line, and take the place of what was typed. StateFolder() has read it before.
+void AddState(CLI::App& command, Arguments& a, const std::string& what) {
+    command.add_option("--state", a.admin.state,
+                       what + "; default: $CARESTREAM_STATE, else the daemon's own default");
+}
+
 void AddAdminFlags(CLI::App& command, Arguments& a) {
-    command.add_option("--state", a.admin.state, "State folder of the daemon")
-        ->envname("CARESTREAM_STATE");
+    AddState(command, a, "State folder of the daemon");
     command.add_flag("--json", a.admin.json, "JSON for scripts");
 }
 
 void AddStatus(CLI::App& app, Arguments& a) {
-    CLI::App* status = app.add_subcommand(
-        "status", "Is all well? The first line says what is wrong and what to do");
+    CLI::App* status =
+        app.add_subcommand("status",
+                           "Is all well? The first line says what is wrong and what to do")
+            ->group(kDaemon);
+    status->footer(R"(Examples:
+  carestream status
+  carestream status --state /srv/north/state      of another daemon
+  carestream status --json                        for scripts
+Exit code: 0 ready, 1 not, 2 no daemon answers.)");
     AddAdminFlags(*status, a);
     status->callback([&a] { a.exit_code = Status(a.admin); });
     CLI::App* reload =
-        app.add_subcommand("reload", "Read all YAML again and swap it, whole or not at all");
+        app.add_subcommand("reload", "Read all YAML again and swap it, whole or not at all")
+            ->group(kDaemon);
+    reload->footer(R"(Examples:
+  carestream reload                               says what changed; open links stay
+A mistake anywhere refuses it all, and what was in force stays in force.)");
     AddAdminFlags(*reload, a);
     reload->callback([&a] { a.exit_code = Reload(a.admin); });
-    CLI::App* channels = app.add_subcommand("channels", "The channels in force");
+    CLI::App* channels = app.add_subcommand("channels", "The channels in force")->group(kDaemon);
     AddAdminFlags(*channels, a);
     channels->callback([&a] { a.exit_code = Channels(a.admin); });
 }
 
+void AddRaw(CLI::App& command, Arguments& a) {
+    command.add_flag("--raw", a.raw, "Only the message, whole");
+}
+
 void AddMessages(CLI::App& app, Arguments& a) {
-    CLI::App* messages = app.add_subcommand("messages", "What became of a message");
+    CLI::App* messages = app.add_subcommand("messages", "What became of a message")->group(kDaemon);
     messages->require_subcommand(1);
     CLI::App* find = messages->add_subcommand("find", "Find messages by one of their identifiers");
     CLI::Option_group* key = find->add_option_group("key", "One of");
@@ -154,6 +227,10 @@ void AddMessages(CLI::App& app, Arguments& a) {
     key->add_option("--visit", a.value_visit, "A visit number (PV1-19)");
     key->add_option("--order", a.value_order, "A placer or filler order number");
     key->require_option(1);
+    find->footer(R"(Examples:
+  carestream messages find --control-id MSG00001
+  carestream messages find --mrn 500123 --limit 200
+Newest first. Values are compared exactly, leading zeros included.)");
     find->add_option("--limit", a.limit, "At most so many");
     AddAdminFlags(*find, a);
     find->callback([&a] {
@@ -173,8 +250,12 @@ void AddMessages(CLI::App& app, Arguments& a) {
     CLI::App* show = messages->add_subcommand(
         "show", "One message: ACK, resources, losses, text (the view is audited)");
     show->add_option("seq", a.seq, "Its number, as `find` prints it")->required();
+    AddRaw(*show, a);
     AddAdminFlags(*show, a);
-    show->callback([&a] { a.exit_code = ShowMessage(a.admin, a.seq); });
+    show->footer(R"(Examples:
+  carestream messages show 17
+  carestream messages show 17 --raw >17.hl7       the message as it came)");
+    show->callback([&a] { a.exit_code = ShowMessage(a.admin, a.seq, a.raw); });
 }
 
 void AddFilter(CLI::App& command, Arguments& a) {
@@ -187,27 +268,36 @@ void AddFilter(CLI::App& command, Arguments& a) {
 }
 
 void AddDeadLetters(CLI::App& app, Arguments& a) {
-    CLI::App* dead = app.add_subcommand("deadletters", "Messages that could not be processed");
+    CLI::App* dead =
+        app.add_subcommand("deadletters", "Messages that could not be processed")->group(kDaemon);
+    dead->footer(R"(Examples:
+  carestream deadletters                          the oldest, and why
+  carestream deadletters groups                   counted by cause: where to begin
+  carestream deadletters show 17
+  carestream deadletters replay --path PID-3      once the cause is repaired)");
     AddFilter(*dead, a);
     CLI::App* groups = dead->add_subcommand("groups", "Counted by stage, path and reason");
     AddAdminFlags(*groups, a);
     CLI::App* show = dead->add_subcommand("show", "One of them");
-    show->add_option("seq", a.seq)->required();
+    show->add_option("seq", a.seq, "Its number, as the list prints it")->required();
+    AddRaw(*show, a);
     AddAdminFlags(*show, a);
     CLI::App* replay = dead->add_subcommand("replay", "Process them again");
     replay->add_option("seqs", a.dead.seqs, "Their numbers; or narrow with the options");
     AddFilter(*replay, a);
+    replay->footer(kReplayHelp);
     CLI::App* discard = dead->add_subcommand("discard", "Give them up (audited)");
     discard->add_option("seqs", a.dead.seqs, "Their numbers; or narrow with the options");
     AddFilter(*discard, a);
     dead->callback([&a, groups, show, replay, discard] {
         a.exit_code = groups->parsed()    ? GroupDeadLetters(a.admin)
-                      : show->parsed()    ? ShowMessage(a.admin, a.seq)
+                      : show->parsed()    ? ShowMessage(a.admin, a.seq, a.raw)
                       : replay->parsed()  ? ReplayDeadLetters(a.admin, a.dead)
                       : discard->parsed() ? DiscardDeadLetters(a.admin, a.dead)
                                           : ListDeadLetters(a.admin, a.dead);
     });
-    CLI::App* again = app.add_subcommand("replay", "Short for: deadletters replay");
+    CLI::App* again = app.add_subcommand("replay", "Short for: deadletters replay")->group(kDaemon);
+    again->footer(kReplayHelp);
     again->add_option("seqs", a.dead.seqs, "Numbers of dead letters; or narrow with the options");
     AddFilter(*again, a);
     again->callback([&a] { a.exit_code = ReplayDeadLetters(a.admin, a.dead); });
@@ -215,27 +305,72 @@ void AddDeadLetters(CLI::App& app, Arguments& a) {
 
 void AddBackup(CLI::App& app, Arguments& a) {
     CLI::App* backup =
-        app.add_subcommand("backup", "Copy the running store; keys stay where they are");
+        app.add_subcommand("backup", "Copy the running store; keys stay where they are")
+            ->group(kCopies);
+    backup->footer(R"(Examples:
+  carestream backup /mnt/backup/2026-03-02        the store goes on; keep its keys apart)");
     backup->add_option("folder", a.folder, "Must not exist yet")->required();
     backup->add_flag("--with-keys", a.with_keys,
                      "Copy the keys too: then the copy must be guarded like they are");
-    backup->add_option("--state", a.admin.state, "State folder of the daemon")
-        ->envname("CARESTREAM_STATE");
+    AddState(*backup, a, "State folder of the daemon");
     backup->callback([&a] { a.exit_code = Backup(a.admin.state, a.folder, a.with_keys); });
     CLI::App* restore =
-        app.add_subcommand("restore", "Make a state folder from a backup; no daemon may run on it");
+        app.add_subcommand("restore", "Make a state folder from a backup; no daemon may run on it")
+            ->group(kCopies);
+    restore->footer(R"(Examples:
+  carestream restore /mnt/backup/2026-03-02 --state /srv/carestream-new)");
     restore->add_option("folder", a.folder, "The backup")->required();
-    restore->add_option("--state", a.admin.state, "State folder to fill")
-        ->envname("CARESTREAM_STATE");
+    AddState(*restore, a, "State folder to fill");
     restore->callback([&a] { a.exit_code = Restore(a.admin.state, a.folder); });
+}
+
+std::vector<const CLI::App*> CommandsOf(const CLI::App& app) {
+    return app.get_subcommands([](const CLI::App*) { return true; });
+}
+
+// CLI11 lets them inherit the heading of the command above, which is about something else.
+void GroupNested(CLI::App& app) {
+    const auto all = [](CLI::App*) { return true; };
+    for (CLI::App* command : app.get_subcommands(all)) {
+        for (CLI::App* nested : command->get_subcommands(all)) nested->group("Commands");
+    }
+}
+
+// Words up to the first option lead from command to command; answers what leads nowhere.
+// nullopt = the parser's turn.
+std::optional<int> AnswerWords(const CLI::App& app, const std::vector<std::string>& words) {
+    const CLI::App* command = &app;
+    for (const std::string& word : words) {
+        if (word.starts_with('-')) return std::nullopt;
+        const auto below = CommandsOf(*command);
+        if (below.empty()) return std::nullopt;
+        const auto next = std::find_if(below.begin(), below.end(), [&](const CLI::App* one) {
+            return one->get_name() == word;
+        });
+        if (next != below.end()) {
+            command = *next;
+            continue;
+        }
+        std::vector<std::string_view> names;
+        for (const CLI::App* one : below) names.push_back(one->get_name());
+        const std::string above = command == &app ? "" : command->get_name() + " ";
+        const std::string nearest = carestream::DidYouMean(word, names);
+        PrintError("no command '" + above + word + "'" + nearest + (nearest.empty() ? "; " : " ") +
+                   "`carestream " + above + "--help` lists them");
+        return 2;
+    }
+    if (command->get_require_subcommand_min() == 0) return std::nullopt;
+    std::cout << command->help(command == &app ? "" : "carestream " + command->get_name());
+    return 2;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app("CareStream: HL7 v2 in, FHIR R4 out");
+    CLI::App app("CareStream: HL7 v2 in, FHIR R4 out", "carestream");
     app.set_version_flag("--version", CARESTREAM_VERSION);
     app.require_subcommand(1);
+    app.footer(kExamples);
     Arguments arguments;
     arguments.admin.state = StateFolder();
     AddMap(app, arguments);
@@ -246,6 +381,12 @@ int main(int argc, char** argv) {
     AddMessages(app, arguments);
     AddDeadLetters(app, arguments);
     AddBackup(app, arguments);
-    CLI11_PARSE(app, argc, argv);
+    GroupNested(app);
+    if (const auto code = AnswerWords(app, {argv + 1, argv + argc})) return *code;
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
     return arguments.exit_code;
 }

@@ -76,13 +76,11 @@ private:
 }  // namespace
 
 HttpConnection::HttpConnection(std::shared_ptr<HttpCore> core, HttpLane& lane,
-                               std::unique_ptr<HttpTransport> transport, std::string client,
-                               bool local_socket)
+                               std::unique_ptr<HttpTransport> transport, HttpPeer peer)
     : core_(std::move(core)),
       lane_(lane),
       transport_(std::move(transport)),
-      client_(std::move(client)),
-      local_socket_(local_socket),
+      peer_(std::move(peer)),
       answer_signal_(lane.io) {}
 
 HttpConnection::~HttpConnection() {
@@ -340,9 +338,10 @@ HttpConnection::Refusal HttpConnection::BuildRequest(Parser& parser, Request& re
     for (const auto& field : *message) {
         request.headers.emplace_back(field.name_string(), field.value());
     }
-    request.client = client_;
+    request.client = peer_.name;
     request.tls = transport_->encrypted();
-    request.local_socket = local_socket_;
+    request.local_socket = peer_.local_socket;
+    request.peer_user = peer_.user;
     request.storage = std::move(message);
     return {};
 }

@@ -7,6 +7,7 @@
 #include <boost/beast/http/string_body.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,12 +16,19 @@
 
 namespace carestream::net {
 
+// The other end; becomes members of each Request.
+struct HttpPeer {
+    std::string name;
+    bool local_socket = false;
+    std::optional<std::uint32_t> user;
+};
+
 // Lives on its lane's thread, owned by the coroutine that Start begins. CheckDeadline stands in for
 // timers: the lane calls it a few times a second.
 class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
 public:
     HttpConnection(std::shared_ptr<HttpCore> core, HttpLane& lane,
-                   std::unique_ptr<HttpTransport> transport, std::string client, bool local_socket);
+                   std::unique_ptr<HttpTransport> transport, HttpPeer peer);
     ~HttpConnection();
 
     void Start();
@@ -62,8 +70,7 @@ private:
     std::shared_ptr<HttpCore> core_;
     HttpLane& lane_;
     std::unique_ptr<HttpTransport> transport_;
-    const std::string client_;
-    const bool local_socket_;
+    const HttpPeer peer_;
 
     Phase phase_ = Phase::kHandshake;
     SteadyTime deadline_ = SteadyTime::max();

@@ -105,6 +105,12 @@ void Exchange::Refuse(const Error& error, ErrorOrigin origin) {
     Send(OutcomeOf(error, origin));
 }
 
+search::QueryLimits Exchange::query_limits() const {
+    search::QueryLimits limits = state->options.query_limits;
+    limits.base_url = base;
+    return limits;
+}
+
 bool Exchange::RefuseParameters() {
     if (parameters.empty() && page.empty()) return false;
     Refuse(400, "not-supported", "this interaction has no such parameter",

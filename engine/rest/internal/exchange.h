@@ -35,6 +35,9 @@ struct Exchange {
     std::string page;            // _page
 
     [[nodiscard]] const fhir::Definitions& definitions() const { return *state->parts.definitions; }
+    // Those of the service, with the base by which this client knows it: its own absolute
+    // references are relative ones.
+    [[nodiscard]] search::QueryLimits query_limits() const;
 
     // Adds what all answers carry (route, cache rules, CORS), prints prettily if asked, sends.
     void Send(net::Response response);

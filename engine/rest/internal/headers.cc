@@ -129,6 +129,10 @@ Result<std::int32_t> ParseETag(std::string_view text) {
     return Fail(Code::kInvalid, "an entity tag of this server looks like W/\"3\"");
 }
 
+bool IsAnyTag(std::string_view if_match) {
+    return Trim(if_match) == "*";
+}
+
 bool NoneMatchNames(std::string_view if_none_match, std::int32_t version) {
     for (std::string_view tag : Split(if_none_match, ',')) {
         if (Trim(tag) == "*") return true;

@@ -32,6 +32,8 @@ struct Preferences {
 [[nodiscard]] std::string ETagOf(std::int32_t version);
 // One tag, weak or strong, holding a version number. Error: kInvalid.
 [[nodiscard]] Result<std::int32_t> ParseETag(std::string_view text);
+// Is an If-Match "*": any current version? Source: RFC 9110 13.1.1.
+[[nodiscard]] bool IsAnyTag(std::string_view if_match);
 // Does an If-None-Match list name the version, or "*"?
 [[nodiscard]] bool NoneMatchNames(std::string_view if_none_match, std::int32_t version);
 

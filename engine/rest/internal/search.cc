@@ -11,7 +11,7 @@ namespace {
 struct Question {
     std::string url;      // of the search without parameters
     std::string self;     // canonical parameters, form-encoded
-    std::string unknown;  // OperationOutcome about ignored parameters, or ""
+    std::string ignored;  // OperationOutcome about ignored parameters, or ""
     std::uint64_t hash = 0;
     bool posted = false;  // parameters came in a body: they stay out of URLs
     int count = 0;
@@ -67,14 +67,16 @@ Result<Cursor> OpenPage(Exchange& exchange, bool& posted) {
     return cursor;
 }
 
-std::string UnknownOutcome(const std::vector<std::string>& unknown) {
+std::string IgnoredOutcome(const search::Query& query) {
     std::vector<OutcomeIssue> issues;
-    for (const auto& name : unknown) {
-        issues.push_back({"warning", "not-supported",
-                          "this parameter is not known and was ignored; Prefer: handling=strict "
-                          "refuses such searches",
+    const auto add = [&](std::string_view code, const std::string& what, const std::string& name) {
+        issues.push_back({"warning", code,
+                          "this parameter " + what +
+                              " and was ignored; Prefer: handling=strict refuses such searches",
                           name});
-    }
+    };
+    for (const auto& name : query.unknown) add("not-supported", "is not known", name);
+    for (const auto& name : query.empty) add("incomplete", "has no value", name);
     return OutcomeJson(issues);
 }
 
@@ -91,12 +93,14 @@ Result<store::SearchRequest> Ask(Exchange& exchange, Question& question) {
     store::SearchRequest request;
     CARESTREAM_ASSIGN(
         query, search::ParseQuery(exchange.definitions(), exchange.route.type, exchange.parameters,
-                                  exchange.route.compartment_id, options.query_limits));
-    if (!query.unknown.empty()) {
+                                  exchange.route.compartment_id, exchange.query_limits()));
+    if (!query.unknown.empty() || !query.empty.empty()) {
         if (exchange.preferences.strict) {
-            return Fail(Code::kInvalid, "this parameter is not known", query.unknown[0]);
+            return query.unknown.empty()
+                       ? Fail(Code::kInvalid, "this parameter has no value", query.empty[0])
+                       : Fail(Code::kInvalid, "this parameter is not known", query.unknown[0]);
         }
-        question.unknown = UnknownOutcome(query.unknown);
+        question.ignored = IgnoredOutcome(query);
     }
     question.self = EncodeForm(query.self);
     question.hash = Fnv64(question.self);
@@ -128,24 +132,24 @@ std::string WithParameters(const Question& question, const std::string& page, bo
     return parameters.empty() ? question.url : question.url + "?" + parameters;
 }
 
+// The value of _page for what follows `position` ("" = the first page).
+std::string SealedPage(const Exchange& exchange, const Question& question, std::string position) {
+    const auto& state = *exchange.state;
+    const Cursor cursor{question.hash, std::move(position),
+                        question.posted ? question.self : std::string()};
+    return SealCursor(state.parts.keys, state.options.tenant_name, ScopeOf(exchange.route),
+                      state.parts.clock.Now(), cursor);
+}
+
 void AddLinks(const Exchange& exchange, const Question& question, const store::SearchPage& page,
               BundleWriter& bundle) {
-    const bool posted_page = question.posted && !exchange.page.empty();
-    if (posted_page) {
-        bundle.Link("self", question.url + "?_page=" + exchange.page);
-    } else {
-        bundle.Link("self", WithParameters(question, exchange.page, exchange.pretty));
-    }
-    if (page.next.empty()) return;
-    const auto& state = *exchange.state;
-    const Cursor cursor{question.hash, page.next, question.posted ? question.self : std::string()};
-    const std::string sealed = SealCursor(state.parts.keys, state.options.tenant_name,
-                                          ScopeOf(exchange.route), state.parts.clock.Now(), cursor);
-    if (question.posted) {
-        bundle.Link("next", question.url + "?_page=" + sealed);
-    } else {
-        bundle.Link("next", WithParameters(question, sealed, exchange.pretty));
-    }
+    const auto link = [&](std::string_view relation, const std::string& cursor) {
+        bundle.Link(relation, question.posted ? question.url + "?_page=" + cursor
+                                              : WithParameters(question, cursor, exchange.pretty));
+    };
+    const bool first_posted = question.posted && exchange.page.empty();
+    link("self", first_posted ? SealedPage(exchange, question, {}) : exchange.page);
+    if (!page.next.empty()) link("next", SealedPage(exchange, question, page.next));
 }
 
 void SendPage(Exchange& exchange, const Question& question, Result<store::SearchPage> page) {
@@ -158,7 +162,7 @@ void SendPage(Exchange& exchange, const Question& question, Result<store::Search
     AddLinks(exchange, question, *page, bundle);
     for (auto& match : page->matches) bundle.SearchEntry(std::move(match), "match");
     for (auto& included : page->included) bundle.SearchEntry(std::move(included), "include");
-    if (!question.unknown.empty()) bundle.OutcomeEntry(question.unknown);
+    if (!question.ignored.empty()) bundle.OutcomeEntry(question.ignored);
     if (page->total_capped) {
         bundle.OutcomeEntry(OutcomeJson(
             {{"information", "incomplete",

@@ -5,6 +5,11 @@
 namespace carestream::rest {
 namespace {
 
+// Each failure means that another write went through.
+constexpr int kAnyVersionTries = 64;
+// Somebody has to make space first.
+constexpr const char* kDiskRetryAfter = "30";
+
 void SendWritten(Exchange& exchange, Result<store::RestResult> written) {
     if (!written) {
         exchange.Refuse(written.error(), ErrorOrigin::kStore);
@@ -54,7 +59,7 @@ void SendDeleted(Exchange& exchange, Result<store::RestResult> deleted) {
 
 Result<void> ReadIfMatch(const Exchange& exchange, store::RestWrite& write) {
     const std::string_view text = exchange.request.Header("If-Match");
-    if (text.empty()) return {};
+    if (text.empty() || IsAnyTag(text)) return {};
     CARESTREAM_ASSIGN(version, ParseETag(text));
     write.if_match = version;
     return {};
@@ -67,12 +72,15 @@ Result<void> ReadIfNoneExist(const Exchange& exchange, store::RestWrite& write) 
         text.remove_prefix(question + 1);  // clients send the whole URL, too
     }
     CARESTREAM_ASSIGN(parameters, net::ParseForm(text));
-    CARESTREAM_ASSIGN(
-        query, search::ParseQuery(exchange.definitions(), exchange.route.type, parameters, {},
-                                  exchange.state->options.query_limits));
+    CARESTREAM_ASSIGN(query, search::ParseQuery(exchange.definitions(), exchange.route.type,
+                                                parameters, {}, exchange.query_limits()));
     if (!query.unknown.empty()) {
         return Fail(Code::kInvalid, "a condition may only hold parameters that are known",
                     query.unknown[0]);
+    }
+    if (!query.empty.empty()) {
+        return Fail(Code::kInvalid, "a condition may only hold parameters with a value",
+                    query.empty[0]);
     }
     if (query.criteria.empty()) {
         return Fail(Code::kInvalid, "a condition needs at least one search parameter",
@@ -91,6 +99,23 @@ std::string_view UnknownCondition(const Exchange& exchange) {
     if (create && !request.Header("If-Match").empty()) return "If-Match";
     if (!create && !request.Header("If-None-Exist").empty()) return "If-None-Exist";
     return {};
+}
+
+// "http://this.server/fhir/r4/Patient/1" as "Patient/1": a reference to a resource of this server
+// is stored one way, so that it is found however a search writes it.
+void MakeReferencesRelative(std::string_view base, fhir::Node& node) {
+    for (fhir::Node& item : node.items()) MakeReferencesRelative(base, item);
+    for (fhir::Member& member : node.members()) {
+        const std::string& text = member.value.text();
+        const bool own = member.name == "reference" && member.value.IsString() &&
+                         text.size() > base.size() && text.starts_with(base) &&
+                         text[base.size()] == '/';
+        if (own) {
+            member.value = fhir::Node::String(text.substr(base.size() + 1));
+        } else {
+            MakeReferencesRelative(base, member.value);
+        }
+    }
 }
 
 // The body as a resource of the route's type; answers itself and gives false when it is none.
@@ -126,12 +151,84 @@ bool ReadResource(Exchange& exchange, fhir::Node& resource) {
         return false;
     }
     resource = std::move(*parsed);
+    MakeReferencesRelative(exchange.base, resource);
     return true;
+}
+
+// The same mark at which messages are no longer acknowledged: PostgreSQL must not run full.
+void SendDiskLow(Exchange& exchange) {
+    auto response =
+        OutcomeResponse(503, "no-store",
+                        "the server's disk has less free space than its configuration asks for "
+                        "(store.disk_free_min); writes are possible again once there is space");
+    for (auto& [name, value] : response.headers) {
+        if (name == "Retry-After") value = kDiskRetryAfter;
+    }
+    exchange.Send(std::move(response));
+}
+
+void SendResult(Exchange& exchange, Result<store::RestResult> result) {
+    if (exchange.route.interaction == Interaction::kDelete) {
+        SendDeleted(exchange, std::move(result));
+    } else {
+        SendWritten(exchange, std::move(result));
+    }
+}
+
+// If-Match: * holds for any current version, so the version that is read becomes the condition of
+// the write; when another writer is faster, the next one does.
+void WriteAnyVersion(const ExchangePtr& exchange, store::RestWrite write, int tries) {
+    auto& parts = exchange->state->parts;
+    const store::Tenant tenant = write.tenant;
+    const std::string type = write.type;
+    const std::string id = write.id;
+    parts.reader.Read(
+        tenant, type, id,
+        [exchange, write = std::move(write), tries](Result<store::StoredVersion> found) mutable {
+            const bool absent =
+                found ? found->deleted
+                      : found.error().code == Code::kNotFound || found.error().code == Code::kGone;
+            if (absent) {
+                exchange->Refuse(412, "conflict", "If-Match: * asks for a resource that exists");
+                return;
+            }
+            if (!found) {
+                exchange->Refuse(found.error(), ErrorOrigin::kStore);
+                return;
+            }
+            write.if_match = found->version;
+            auto& writer = exchange->state->parts.writer;
+            store::RestWrite attempt = write;
+            writer.SubmitRest(std::move(attempt), [exchange, write = std::move(write), tries](
+                                                      Result<store::RestResult> result) mutable {
+                const bool overtaken = !result && result.error().code == Code::kPreconditionFailed;
+                if (overtaken && tries > 1) {
+                    WriteAnyVersion(exchange, std::move(write), tries - 1);
+                } else {
+                    SendResult(*exchange, std::move(result));
+                }
+            });
+        });
+}
+
+void Write(const ExchangePtr& exchange, store::RestWrite write) {
+    if (IsAnyTag(exchange->request.Header("If-Match"))) {
+        WriteAnyVersion(exchange, std::move(write), kAnyVersionTries);
+        return;
+    }
+    exchange->state->parts.writer.SubmitRest(
+        std::move(write),
+        [exchange](Result<store::RestResult> result) { SendResult(*exchange, std::move(result)); });
 }
 
 }  // namespace
 
 void HandleWrite(const ExchangePtr& exchange) {
+    const auto& disk_low = exchange->state->parts.disk_low;
+    if (disk_low && disk_low()) {
+        SendDiskLow(*exchange);
+        return;
+    }
     if (exchange->RefuseParameters()) return;
     if (const auto name = UnknownCondition(*exchange); !name.empty()) {
         exchange->Refuse(501, "not-supported", "this condition is not offered here",
@@ -148,20 +245,15 @@ void HandleWrite(const ExchangePtr& exchange) {
         exchange->Refuse(conditions.error(), ErrorOrigin::kSearch);
         return;
     }
-    auto& writer = exchange->state->parts.writer;
     if (exchange->route.interaction == Interaction::kDelete) {
         write.method = store::RestMethod::kDelete;
-        writer.SubmitRest(std::move(write), [exchange](Result<store::RestResult> result) {
-            SendDeleted(*exchange, std::move(result));
-        });
-        return;
+    } else {
+        write.method = exchange->route.interaction == Interaction::kCreate
+                           ? store::RestMethod::kCreate
+                           : store::RestMethod::kUpdate;
+        if (!ReadResource(*exchange, write.resource)) return;
     }
-    write.method = exchange->route.interaction == Interaction::kCreate ? store::RestMethod::kCreate
-                                                                       : store::RestMethod::kUpdate;
-    if (!ReadResource(*exchange, write.resource)) return;
-    writer.SubmitRest(std::move(write), [exchange](Result<store::RestResult> result) {
-        SendWritten(*exchange, std::move(result));
-    });
+    Write(exchange, std::move(write));
 }
 
 }  // namespace carestream::rest

@@ -68,6 +68,7 @@ public:
     }
     Result<PendingMessage> Load(std::int64_t seq) override { return pending_.Load(seq); }
     [[nodiscard]] bool Available() const override;
+    [[nodiscard]] bool DiskLow() const override { return disk_low_; }
 
 private:
     struct Waiting {

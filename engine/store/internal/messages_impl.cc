@@ -57,6 +57,11 @@ const pg::Statement kDeadLetters{
     "from outcome o join journal j on j.seq = o.seq and j.received = o.received "
     "left join reopened r on r.seq = j.seq where o.status = 3 and " CARESTREAM_DEAD_FILTER};
 
+const pg::Statement kCountDead{"m_count_dead",
+                               "select count(*) from (select 1 from outcome o "
+                               "join journal j on j.seq = o.seq and j.received = o.received "
+                               "where o.status = 3 and " CARESTREAM_DEAD_FILTER ") d"};
+
 const pg::Statement kGroups{
     "m_groups",
     "select stage, path, reason, count(*), min(seq), max(seq) from outcome "
@@ -167,6 +172,7 @@ public:
     Result<std::vector<MessageSummary>> Find(Tenant tenant, const FindKey& key, int limit) override;
     Result<MessageDetail> Show(std::int64_t seq, const std::string& actor) override;
     Result<std::vector<MessageSummary>> DeadLetters(const DeadLetterFilter& filter) override;
+    Result<std::int64_t> CountDeadLetters(const DeadLetterFilter& filter) override;
     Result<std::vector<DeadLetterGroup>> DeadLetterGroups() override;
     Result<std::vector<std::int64_t>> Reopen(const DeadLetterFilter& filter,
                                              const std::string& actor) override;
@@ -224,6 +230,16 @@ Result<std::vector<MessageSummary>> MessagesImpl::DeadLetters(const DeadLetterFi
     const std::lock_guard lock(mutex_);
     CARESTREAM_ASSIGN(rows, session_.Run(kDeadLetters, params));
     return ReadSummaries(rows);
+}
+
+Result<std::int64_t> MessagesImpl::CountDeadLetters(const DeadLetterFilter& filter) {
+    DeadLetterFilter all = filter;
+    all.limit = 0;
+    pg::Array seqs(pg::Type::kInt8);
+    const pg::Params params = FilterParams(all, seqs);
+    const std::lock_guard lock(mutex_);
+    CARESTREAM_ASSIGN(rows, session_.Run(kCountDead, params));
+    return rows.Int8(0, 0);
 }
 
 Result<std::vector<DeadLetterGroup>> MessagesImpl::DeadLetterGroups() {

@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "component/rest/rest_fixture.h"
 
 namespace carestream::test {
@@ -190,6 +193,70 @@ TEST_F(RestTest, ConditionalWrites) {
     EXPECT_EQ(Send("DELETE", "/fhir/r4/Patient?identifier=a").status, 501);
 }
 
+TEST_F(RestTest, BadJsonIsNamedByItsPlaceOnce) {
+    const auto refused = Post("Patient", R"({"resourceType":"Patient",})");
+    EXPECT_EQ(refused.status, 400);
+    const std::string& text = refused.http.body;
+    EXPECT_THAT(text, HasSubstr("(byte 26)"));
+    EXPECT_EQ(text.find("byte"), text.rfind("byte")) << text;
+}
+
+// RFC 9110 13.1.1: "*" holds as soon as there is any current representation.
+TEST_F(RestTest, IfMatchAny) {
+    const Headers any = {{"If-Match", "*"}};
+    EXPECT_EQ(Put("Patient/p", PatientWithId("p"), any).status, 412);
+    EXPECT_EQ(Get("Patient/p").status, 404) << "a refused update creates nothing";
+    EXPECT_EQ(Delete("Patient/p", any).status, 412);
+    ASSERT_EQ(Put("Patient/p", PatientWithId("p")).status, 201);
+    const auto updated = Put("Patient/p", PatientWithId("p", "B"), any);
+    EXPECT_EQ(updated.status, 200) << updated.http.body;
+    EXPECT_EQ(updated.Header("ETag"), "W/\"2\"");
+    EXPECT_EQ(Delete("Patient/p", any).status, 204);
+    EXPECT_EQ(Put("Patient/p", PatientWithId("p"), any).status, 412) << "deleted";
+    EXPECT_EQ(Delete("Patient/p", any).status, 412);
+    EXPECT_EQ(Post("Patient", kPatient, any).status, 501);
+}
+
+// Writers race: whoever says "*" takes any version, so nobody is told of a conflict.
+TEST_F(RestTest, IfMatchAnyHoldsAgainstOtherWriters) {
+    ASSERT_EQ(Put("Patient/p", PatientWithId("p")).status, 201);
+    std::atomic<int> good = 0;
+    std::vector<std::thread> writers;
+    for (int writer = 0; writer < 4; ++writer) {
+        writers.emplace_back([&, writer] {
+            auto client = net::HttpClient::Connect(address_);
+            for (int i = 0; i < 10; ++i) {
+                const auto answer = client->Send(
+                    {.method = "PUT",
+                     .target = "/fhir/r4/Patient/p",
+                     .headers = {{"Content-Type", "application/fhir+json"}, {"If-Match", "*"}},
+                     .body = PatientWithId("p", "F" + std::to_string(writer * 100 + i))});
+                if (answer && answer->status == 200) ++good;
+            }
+        });
+    }
+    for (auto& writer : writers) writer.join();
+    EXPECT_EQ(good, 40);
+    EXPECT_EQ(Get("Patient/p").Header("ETag"), "W/\"41\"");
+}
+
+TEST_F(RestTest, WritesWaitForFreeDiskSpace) {
+    ASSERT_EQ(Put("Patient/p", PatientWithId("p")).status, 201);
+    disk_low_ = true;
+    for (const auto& refused : {Post("Patient", kPatient),
+                                Put("Patient/p", PatientWithId("p", "B")), Delete("Patient/p")}) {
+        EXPECT_EQ(refused.status, 503);
+        EXPECT_EQ(refused.Issue(), "no-store");
+        EXPECT_THAT(refused.http.body, HasSubstr("disk"));
+        EXPECT_THAT(refused.http.body, HasSubstr("disk_free_min"));
+        EXPECT_NE(refused.Header("Retry-After"), "");
+    }
+    EXPECT_EQ(Get("Patient/p").status, 200) << "what is stored can be read";
+    EXPECT_EQ(Get("Patient?_id=p").Ids().size(), 1u);
+    disk_low_ = false;
+    EXPECT_EQ(Put("Patient/p", PatientWithId("p", "B")).status, 200);
+}
+
 TEST_F(RestTest, ConditionalCreate) {
     const std::string body =
         R"({"resourceType":"Patient","identifier":[{"system":"urn:mrn","value":"7"}]})";
@@ -204,6 +271,7 @@ TEST_F(RestTest, ConditionalCreate) {
     EXPECT_EQ(Post("Patient", body, condition).status, 412);
     EXPECT_EQ(Post("Patient", body, {{"If-None-Exist", "unknown=7"}}).status, 400);
     EXPECT_EQ(Post("Patient", body, {{"If-None-Exist", "_count=7"}}).status, 400);
+    EXPECT_EQ(Post("Patient", body, {{"If-None-Exist", "identifier=urn:x|1&gender="}}).status, 400);
     EXPECT_EQ(Post("Patient", body, {{"If-None-Exist", "identifier=%"}}).status, 400);
 }
 

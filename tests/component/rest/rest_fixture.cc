@@ -50,7 +50,7 @@ void RestTest::StartService(rest::ServiceOptions options, std::vector<rest::Oper
     service_ = std::make_unique<rest::Service>(
         std::move(options),
         rest::ServiceParts{definitions_, store_->reader(), store_->writer(), store_->keys(), clock_,
-                           log_},
+                           log_, [this] { return disk_low_.load(); }},
         std::move(operations));
     net::HttpOptions http;
     http.name = "fhir";

@@ -1,5 +1,6 @@
 #pragma once
 // The REST service over HTTP on loopback, on a real store.
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -61,6 +62,7 @@ protected:
                             lines_.emplace_back(line);
                         }};
     telemetry::Metrics metrics_;
+    std::atomic<bool> disk_low_ = false;
     std::shared_ptr<const fhir::Definitions> definitions_;
     std::unique_ptr<store::Store> store_;
     net::Executor executor_{2};

@@ -15,6 +15,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
+using testing::StartsWith;
 using testing::UnorderedElementsAre;
 
 class RestSearchTest : public RestTest {
@@ -126,6 +127,59 @@ TEST_F(RestSearchTest, PostedParametersStayOutOfUrls) {
               400);
 }
 
+TEST_F(RestSearchTest, LinksOfAPostedSearchShowNothingOfIt) {
+    const Headers form = {{"Content-Type", "application/x-www-form-urlencoded"}};
+    for (const char* target : {"Patient/_search", "Patient/_search?_sort=_lastUpdated"}) {
+        const auto first = Send("POST", std::string("/fhir/r4/") + target, form,
+                                "name=Family&_count=1&_sort=_lastUpdated");
+        ASSERT_EQ(first.status, 200) << first.http.body;
+        for (const char* relation : {"self", "next"}) {
+            EXPECT_THAT(first.Link(relation), StartsWith(Base() + "/Patient?_page=")) << relation;
+            for (const char* secret : {"name", "Family", "_sort", "_count"}) {
+                EXPECT_THAT(first.Link(relation), Not(HasSubstr(secret))) << relation;
+            }
+        }
+        // Whoever holds the link may repeat the search, as with one by GET.
+        const auto again = Follow(first.Link("self"));
+        EXPECT_EQ(again.status, 200) << again.http.body;
+        EXPECT_EQ(again.Ids(), first.Ids());
+        EXPECT_EQ(again.Link("self"), first.Link("self"));
+    }
+}
+
+TEST_F(RestSearchTest, OwnReferencesAreFoundHoweverTheyAreWritten) {
+    ASSERT_EQ(Put("Observation/abs", R"({"resourceType":"Observation","id":"abs","status":"final",)"
+                                     R"("code":{"text":"x"},"subject":{"reference":")" +
+                                         Base() + R"(/Patient/bob"},"performer":[{"reference":")" +
+                                         Base() + R"(/Practitioner/dr"}]})")
+                  .status,
+              201);
+    for (const std::string name : {"subject", "patient"}) {
+        for (const std::string value : {"bob", "Patient/bob", "BASE/Patient/bob"}) {
+            const std::string full = value.starts_with("BASE") ? Base() + value.substr(4) : value;
+            EXPECT_THAT(Get("Observation?" + name + "=" + full).Ids(),
+                        UnorderedElementsAre("o6", "abs"))
+                << name << "=" << full;
+        }
+    }
+    for (const std::string& value : {std::string("Practitioner/dr"), Base() + "/Practitioner/dr"}) {
+        EXPECT_THAT(Get("Observation?performer=" + value).Ids(), ElementsAre("abs")) << value;
+    }
+    EXPECT_THAT(Get("Observation?subject=http://other.test/fhir/r4/Patient/bob").Ids(), IsEmpty());
+    // A proxy's name for the server is its name, too.
+    rest::ServiceOptions options;
+    options.public_url = "https://fhir.test/fhir/r4";
+    StartService(std::move(options));
+    EXPECT_THAT(Get("Observation?subject=https://fhir.test/fhir/r4/Patient/bob").Ids(),
+                UnorderedElementsAre("o6", "abs"));
+    const auto once =
+        Post("Observation",
+             R"({"resourceType":"Observation","status":"final",)"
+             R"("code":{"text":"x"},"subject":{"reference":"Patient/eve"}})",
+             {{"If-None-Exist", "subject=https://fhir.test/fhir/r4/Patient/bob&code=718-7"}});
+    EXPECT_EQ(once.status, 200) << once.http.body;
+}
+
 TEST_F(RestSearchTest, CompartmentConfines) {
     EXPECT_THAT(AllPages(Base() + "/Patient/ada/Observation?_count=4"),
                 UnorderedElementsAre("o0", "o1", "o2", "o3", "o4", "o5"));
@@ -151,6 +205,31 @@ TEST_F(RestSearchTest, UnknownParametersAreNamedOrRefused) {
     EXPECT_EQ(Get("Observation?date=never").status, 400);
     EXPECT_EQ(Get("Observation?patient.name=x").status, 400);
     EXPECT_EQ(Get("Observation?_count=x").status, 400);
+}
+
+TEST_F(RestSearchTest, AParameterWithoutAValueNeverWidensInSilence) {
+    for (const std::string target :
+         {"Observation?patient=", "Observation?subject=&code=718-7",
+          "Observation?_id=", "Observation?subject:missing=", "Patient/ada/Observation?encounter=",
+          "Observation?code:exact=", "Patient?general-practitioner="}) {
+        const auto refused = Get(target);
+        EXPECT_EQ(refused.status, 400) << target << refused.http.body;
+    }
+    EXPECT_EQ(Get("Observation?patient=").Issue(), "invalid|patient");
+    const auto lenient = Get("Observation?code=&patient=bob&_sort=");
+    EXPECT_EQ(lenient.status, 200) << lenient.http.body;
+    EXPECT_THAT(lenient.Ids(), ElementsAre("o6"));
+    EXPECT_EQ(lenient.Ids("outcome").size(), 1u);
+    EXPECT_THAT(lenient.http.body, HasSubstr("\"expression\":[\"code\"]"));
+    EXPECT_THAT(lenient.http.body, HasSubstr("\"expression\":[\"_sort\"]"));
+    EXPECT_THAT(lenient.Link("self"), Not(HasSubstr("code")));
+    // Both kinds of what was ignored stand in one outcome.
+    const auto both = Get("Observation?code=&foo=1&patient=bob");
+    EXPECT_EQ(both.Ids("outcome").size(), 1u);
+    EXPECT_THAT(both.http.body, HasSubstr("\"expression\":[\"foo\"]"));
+    const auto strict = Get("Observation?code=&patient=bob", {{"Prefer", "handling=strict"}});
+    EXPECT_EQ(strict.status, 400);
+    EXPECT_EQ(strict.Issue(), "invalid|code");
 }
 
 TEST_F(RestSearchTest, IncludesAndTotals) {

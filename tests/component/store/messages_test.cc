@@ -156,6 +156,8 @@ TEST_F(MessagesTest, DeadLettersAreGroupedReplayedAndDiscarded) {
     filter.path = "PID-3";
     EXPECT_THAT(Seqs(messages_->DeadLetters(filter)), testing::ElementsAre(1, 2));
     filter.limit = 1;
+    EXPECT_EQ(messages_->CountDeadLetters(filter).value(), 2) << "whatever the limit";
+    EXPECT_EQ(messages_->CountDeadLetters({}).value(), 4);
     EXPECT_THAT(messages_->Reopen(filter, "bob").value(), testing::ElementsAre(1));
     const auto waiting = journal_->Pending(0, 10);
     ASSERT_EQ(waiting.value().size(), 1u);

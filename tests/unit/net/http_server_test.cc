@@ -62,6 +62,9 @@ protected:
         response.route = "/{any}";
         response.body.assign(1, request.body);
         if (request.path == "/big") response.body.assign(300, std::string(1000, 'x') + "\n");
+        if (request.path == "/who" && request.peer_user) {
+            response.body.assign(1, std::to_string(*request.peer_user));
+        }
         if (request.path == "/hello") response.body.assign(1, std::string(request.query));
         if (request.path == "/later") {
             std::thread([responder, response]() mutable {
@@ -442,6 +445,7 @@ TEST_F(HttpServerTest, UnixSocketIsPrivateReplacedWhenStaleAndRemoved) {
         auto client = HttpClient::Connect(*bound);
         ASSERT_TRUE(client.has_value()) << client.error().ToString();
         EXPECT_EQ(client->Send({.target = "/hello?u"})->body, "u");
+        EXPECT_EQ(client->Send({.target = "/who"})->body, std::to_string(::getuid()));
         HttpServer other(
             executor_, {}, [](Request, std::shared_ptr<Responder>) {}, log_, metrics_);
         EXPECT_EQ(other.Listen(*bound).error().code, Code::kUnavailable);

@@ -15,6 +15,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::Pair;
 using Parameters = std::vector<std::pair<std::string, std::string>>;
 
 class QueryTest : public testing::Test {
@@ -341,6 +342,33 @@ TEST_F(QueryTest, Control) {
     EXPECT_NE(MainDateId(*definitions_, "Encounter"), 0u);
     EXPECT_NE(MainDateId(*definitions_, "Condition"), 0u);
     EXPECT_EQ(MainDateId(*definitions_, "Patient"), 0u);
+}
+
+// FHIR R4 3.1.1.3 has them ignored; a search must not become wider without a word.
+TEST_F(QueryTest, WhatHasNoValueIsListedAndChecked) {
+    const Result<Query> query = Parse("Observation", {{"status", ""},
+                                                      {"code:not", ""},
+                                                      {"date", ""},
+                                                      {"_sort", ""},
+                                                      {"_lastUpdated", ""},
+                                                      {"colour", ""},
+                                                      {"code", "718-7"}});
+    ASSERT_TRUE(query) << query.error().ToString();
+    EXPECT_THAT(query->empty, ElementsAre("status", "code:not", "date", "_sort", "_lastUpdated"));
+    EXPECT_THAT(query->unknown, ElementsAre("colour"));
+    EXPECT_EQ(query->criteria.size(), 1u);
+    EXPECT_THAT(query->self, ElementsAre(Pair("code", "718-7")));
+    for (const std::string_view name :
+         {"patient", "subject", "subject:Patient", "subject:missing", "encounter", "performer",
+          "_id", "code:exact", "_id:not", "_sort:x"}) {
+        EXPECT_NE(Refusal("Observation", std::string(name), ""), "accepted") << name;
+    }
+    EXPECT_EQ(Refusal("Observation", "patient", ""), "invalid");
+    EXPECT_EQ(Refusal("Observation", "_id", ""), "invalid");
+    EXPECT_EQ(Refusal("Observation", "code:exact", ""), "invalid");
+    EXPECT_EQ(Refusal("Observation", "code:text", ""), "unsupported");
+    EXPECT_EQ(Refusal("Patient", "organization", ""), "invalid");
+    EXPECT_EQ(Refusal("Observation", "patient", ","), "invalid");
 }
 
 TEST_F(QueryTest, SaysWhatIsNotOffered) {
