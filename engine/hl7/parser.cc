@@ -78,6 +78,7 @@ private:
                   std::uint32_t end_field);
     bool AddSegment(std::size_t begin, std::size_t end, std::uint32_t first_field,
                     std::uint32_t end_field);
+    [[nodiscard]] bool EndsInObservationText(const Segment& segment) const;
     bool AddUnknown(std::size_t begin, std::size_t end, std::uint32_t first_field,
                     std::uint32_t end_field);
     bool Add(std::uint32_t key, Head head, std::size_t begin, std::size_t end,
@@ -322,10 +323,20 @@ bool MessageParser::Continue(std::size_t begin, std::size_t end, std::uint32_t f
         return comment || RefuseLine(begin);
     }
     continued_.Add(before);
+    if (known && EndsInObservationText(last)) {
+        last.end = static_cast<std::uint32_t>(end);
+        last.fields = end_field - last.first_field;
+        return true;
+    }
     const std::size_t text_end =
         first_field == end_field ? end : std::size_t{index_.scan.fields[first_field]};
     last.end = static_cast<std::uint32_t>(text_end);
     return text_end == end || AddUnknown(text_end, end, first_field, end_field);
+}
+
+// Where feeds break lines: inside OBX-5. What follows the text are then the fields behind it.
+bool MessageParser::EndsInObservationText(const Segment& segment) const {
+    return segment.fields == 5 && std::string_view(index_.bytes).substr(segment.begin, 3) == "OBX";
 }
 
 bool MessageParser::AddSegment(std::size_t begin, std::size_t end, std::uint32_t first_field,

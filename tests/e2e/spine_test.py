@@ -3,6 +3,7 @@
 Method: one real daemon on its shipped configuration, fed over TCP, asked over HTTP and by the CLI."""
 import json
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -128,6 +129,28 @@ class Spine(unittest.TestCase):
         self.assertEqual(ack_code(self.link.send(message)), "AA")
         found = self.one("Patient", family="Overfeed")
         self.assertEqual(found["id"], made["id"])
+
+    def test_null_removes_and_absent_keeps(self):
+        head = "MSH|^~\\&|EHR|MAIN|CARESTREAM|MAIN|20260303081530+0000||ADT^A08^ADT_A01|{}|P|2.5.1\r"
+        person = "PID|1||700777^^^MAIN^MR||Nullsen^Nora||19700101|F|||{}||{}\r"
+        link = MllpLink(self.daemon.mllp_port)
+        for number, address, phone in (("NULL-1", "1 Elm^^Town^NH", "^PRN^PH^^1^603^5550100"),
+                                       ("NULL-2", "", ""), ("NULL-3", '""', '""')):
+            self.assertEqual(ack_code(link.send(head.format(number) + person.format(address, phone))), "AA")
+            if number == "NULL-2":
+                bundle = self.daemon.wait_for("Patient", identifier="700777")
+                self.assertIn("address", bundle["entry"][0]["resource"])
+                self.assertIn("telecom", bundle["entry"][0]["resource"])
+        link.close()
+        deadline = time.monotonic() + 20
+        while True:
+            patient = self.daemon.wait_for("Patient", identifier="700777")["entry"][0]["resource"]
+            if "address" not in patient or time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        self.assertNotIn("address", patient)
+        self.assertNotIn("telecom", patient)
+        self.assertEqual(patient["gender"], "female")
 
     def test_operators_see_what_became_of_it(self):
         found = json.loads(self.daemon.cli("messages", "find", "--control-id", "SAMPLE-0003", "--json").stdout)

@@ -382,11 +382,12 @@ void Run::ListPolicies(const Made& made, fhir::Change& change) const {
     if (made.identity == nullptr) return;
     for (const ListRule& rule : made.identity->lists) {
         const fhir::Node* list = change.resource.Find(rule.element);
-        if (list == nullptr) continue;
+        // A null empties the whole list, whoever filled it: its rule must go along.
+        if (list == nullptr && !Contains(change.cleared, rule.element)) continue;
         fhir::ListChange entry;
         entry.element = rule.element;
         entry.policy = rule.policy;
-        if (rule.policy == fhir::ListPolicy::kMerge) {
+        if (list != nullptr && rule.policy == fhir::ListPolicy::kMerge) {
             std::map<std::string, int> seen;
             for (const fhir::Node& item : list->items()) {
                 std::string key;

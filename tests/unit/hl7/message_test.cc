@@ -90,12 +90,12 @@ TEST(Message, UnknownSegmentsAreLeavesToo) {
         "MSH|^~\\&|A\r"
         "PID|||1\r"
         "ZPID1|1|evil^name|20200101\r"
-        "OBX|1|||c|one\r"
+        "NTE|1|||c|one\r"
         "two words|F\r");
     std::vector<string> paths;
     for (const Leaf& leaf : Leaves(m)) paths.push_back(PathOf(m, leaf));
     EXPECT_THAT(paths, ElementsAre("MSH-3.1", "PID-3.1", "?id[1]-1.1", "?id[1]-2.1", "?id[1]-3.1",
-                                   "?id[1]-3.2", "?id[1]-4.1", "OBX-1.1", "OBX-4.1", "OBX-5.1",
+                                   "?id[1]-3.2", "?id[1]-4.1", "NTE-1.1", "NTE-4.1", "NTE-5.1",
                                    "?id[2]-2.1"));
     EXPECT_EQ(m.SegmentId(2), kUnknownSegment);
     EXPECT_EQ(m.FieldCount(2), 4);
@@ -167,11 +167,14 @@ INSTANTIATE_TEST_SUITE_P(
         LenientCase{"fields_after_broken_text",
                     "MSH|^~\\&|A\rOBX|1|TX|c||line one\r\r\rline two|u||||F\r", "OBX-5",
                     "line one\r\r\rline two", "does not begin"},
+        LenientCase{"fields_after_broken_observation",
+                    "MSH|^~\\&|A\rOBX|1|TX|c||line one\rline two|u||||F\rOBX|2|TX|c\r", "OBX[1]-10",
+                    "F", "OBX[1]: a line that does not begin"},
         LenientCase{"fields_after_broken_text_are_unknown",
-                    "MSH|^~\\&|A\rOBX|1|TX|c||line one\rline two|u||||F\rOBX|2|TX|c\r", "?id-6",
-                    "F", "?id: a line, or the rest of one"},
+                    "MSH|^~\\&|A\rNTE|1|L|line one\rline two|u||||F\r", "?id-6", "F",
+                    "?id: a line, or the rest of one"},
         LenientCase{"fields_after_broken_text_are_not_the_segments",
-                    "MSH|^~\\&|A\rOBX|1|TX|c||line one\rline two|u||||F\r", "OBX-6", "",
+                    "MSH|^~\\&|A\rNTE|1|L|line one\rline two|u||||F\r", "NTE-4", "",
                     "unknown segment"},
         LenientCase{"long_id", "MSH|^~\\&|A\rPID|1||66001\rZPID1|1|evil|2020\r", "PID-3", "66001",
                     "?id: a line"},
