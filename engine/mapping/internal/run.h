@@ -126,6 +126,11 @@ private:
     [[nodiscard]] Value First(const Operand& operand, const Here& here) const;
     [[nodiscard]] std::size_t SegmentOf(const Operand& operand, const Here& here) const;
     [[nodiscard]] Value Part(const Value& value, int number) const;
+    [[nodiscard]] Frame FrameOf(const Frame* up, const Value& value, int table) const;
+    // Surely nothing there to read. Asked first, because most paths of a map name nothing in most
+    // messages.
+    [[nodiscard]] bool Absent(const Operand& operand, const Here& here) const;
+    [[nodiscard]] bool Idle(const Rule& rule, const Here& here) const;
     [[nodiscard]] std::string_view LeafOf(const Value& value) const;
     [[nodiscard]] bool IsValued(const Value& value) const;
     [[nodiscard]] static bool IsExplicitNull(const Value& value);
@@ -134,7 +139,7 @@ private:
     bool Test(const Condition& condition, const Here& here);
     bool TestValues(const Condition& condition, const Here& here);
     bool TestMeasure(const Condition& condition, const Here& here);
-    [[nodiscard]] bool Equals(const Value& value, const std::string& text) const;
+    [[nodiscard]] bool IsOneOf(const Value& value, const std::vector<std::string>& texts) const;
     [[nodiscard]] std::string PlainText(const Value& value) const;
 
     // run_codes.cc

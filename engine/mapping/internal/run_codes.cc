@@ -319,7 +319,7 @@ Run::Outcome Run::ApplyQuantity(const Rule& rule, const Here& here, const Value&
     fhir::Node node = fhir::Node::Object();
     if (!comparator.empty()) node.Set("comparator", fhir::Node::String(comparator));
     node.Set("value", fhir::Node::Number(std::move(number)));
-    const Frame frame{here.frame, value, 0};
+    const Frame frame = FrameOf(here.frame, value, 0);
     std::vector<Binding> bindings;
     Here inner = here;
     inner.frame = &frame;

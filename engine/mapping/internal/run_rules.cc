@@ -8,7 +8,15 @@
 namespace carestream::mapping::internal {
 
 void Run::RunRules(const std::vector<Rule>& rules, const Here& here) {
-    for (const Rule& rule : rules) RunRule(rule, here);
+    for (const Rule& rule : rules) {
+        if (!Idle(rule, here)) RunRule(rule, here);
+    }
+}
+
+// A rule that reads one path, finds nothing there and has no `default` does nothing.
+bool Run::Idle(const Rule& rule, const Here& here) const {
+    return rule.kind == Rule::Kind::kValue && rule.source == SourceKind::kAt &&
+           !rule.has_fallback && Absent(rule.at, here);
 }
 
 void Run::RunRule(const Rule& rule, const Here& here) {
@@ -298,7 +306,7 @@ Run::Outcome Run::Fallback(const Rule& rule, const Here& here) {
 }
 
 Run::Outcome Run::ApplyMap(const Rule& rule, const Here& here, const Value& value, int table) {
-    const Frame frame{here.frame, value, table};
+    const Frame frame = FrameOf(here.frame, value, table);
     const std::size_t before = writes_;
     const std::size_t mark = ledger_.mark();
     Here inner = here;
@@ -337,10 +345,10 @@ Run::Outcome Run::ApplyMap(const Rule& rule, const Here& here, const Value& valu
 Run::Outcome Run::ApplyNested(const Rule& rule, const Here& here, const Value* value, int table) {
     const std::size_t before = writes_;
     const std::size_t mark = ledger_.mark();
-    Frame frame{here.frame, {}, table};
+    Frame frame;
     Here inner = here;
     if (value != nullptr) {
-        frame.value = *value;
+        frame = FrameOf(here.frame, *value, table);
         inner.frame = &frame;
     }
     if (rule.target.steps.empty() && rule.target.extension.empty()) {
@@ -364,7 +372,7 @@ Run::Outcome Run::ApplyNested(const Rule& rule, const Here& here, const Value* v
 }
 
 Run::Outcome Run::ApplyResource(const Rule& rule, const Here& here, const Value& value, int table) {
-    const Frame frame{here.frame, value, table};
+    const Frame frame = FrameOf(here.frame, value, table);
     const std::size_t before = writes_;
     const std::size_t mark = ledger_.mark();
     const std::size_t resource = NewResource(rule.map->target, here.element.resource, here);

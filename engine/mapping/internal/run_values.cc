@@ -32,6 +32,36 @@ Value Run::Part(const Value& value, int number) const {
     return {{}, Level::kLeaf};
 }
 
+Frame Run::FrameOf(const Frame* up, const Value& value, int table) const {
+    constexpr unsigned kLast = 31;
+    Frame frame{up, value, table, 0};
+    const hl7::Delimiters& delimiters = message_.delimiters();
+    char delimiter = 0;
+    if (value.level == Level::kRepetition) delimiter = delimiters.component;
+    if (value.level == Level::kComponent) delimiter = delimiters.subcomponent;
+    std::string_view rest = message_.Searchable(value.raw);
+    for (unsigned part = 0; !rest.empty(); part = std::min(part + 1, kLast)) {
+        const std::size_t cut = delimiter == 0 ? rest.npos : rest.find(delimiter);
+        if (cut != 0) frame.valued |= 1u << part;
+        if (cut == rest.npos) break;
+        rest.remove_prefix(cut + 1);
+    }
+    return frame;
+}
+
+bool Run::Absent(const Operand& operand, const Here& here) const {
+    if (operand.kind == Operand::Kind::kSegment && operand.field != 0) {
+        const std::size_t segment = SegmentOf(operand, here);
+        return segment == kNoSegment || message_.Field(segment, operand.field).empty();
+    }
+    if (operand.kind != Operand::Kind::kValue || operand.depth != 0 || here.frame == nullptr) {
+        return false;
+    }
+    constexpr int kBits = 32;
+    const int part = operand.component;
+    return part > 0 && (here.frame->valued >> (std::min(part, kBits) - 1) & 1u) == 0;
+}
+
 void Run::Values(const Operand& operand, const Here& here, ValueList& out) const {
     const auto add = [&](Value value) {
         if (operand.component != 0) value = Part(value, operand.component);
@@ -77,9 +107,9 @@ void Run::Values(const Operand& operand, const Here& here, ValueList& out) const
 }
 
 Value Run::First(const Operand& operand, const Here& here) const {
+    if (Absent(operand, here)) return {{}, Level::kLeaf};
     if (operand.kind == Operand::Kind::kSegment && operand.field != 0 && operand.repetition >= 0) {
         const std::size_t segment = SegmentOf(operand, here);
-        if (segment == kNoSegment) return {{}, Level::kLeaf};
         Value value{message_.Repetition(segment, operand.field, std::max(operand.repetition, 1)),
                     Level::kRepetition};
         if (operand.component != 0) value = Part(value, operand.component);
@@ -136,36 +166,27 @@ std::string Run::PlainText(const Value& value) const {
     return text;
 }
 
-bool Run::Equals(const Value& value, const std::string& text) const {
-    std::string_view leaf = LeafOf(value);
-    while (!leaf.empty() && leaf.back() == ' ') leaf.remove_suffix(1);
-    while (!leaf.empty() && leaf.front() == ' ') leaf.remove_prefix(1);
-    if (leaf == text) return true;
+bool Run::IsOneOf(const Value& value, const std::vector<std::string>& texts) const {
+    const std::string_view leaf = LeafOf(value);
+    std::string_view trimmed = leaf;
+    while (!trimmed.empty() && trimmed.back() == ' ') trimmed.remove_suffix(1);
+    while (!trimmed.empty() && trimmed.front() == ' ') trimmed.remove_prefix(1);
+    if (std::find(texts.begin(), texts.end(), trimmed) != texts.end()) return true;
     // Only an escape can make different bytes the same text.
     if (leaf.find(message_.delimiters().escape) == std::string_view::npos) return false;
-    return PlainText(value) == text;
+    return std::find(texts.begin(), texts.end(), PlainText(value)) != texts.end();
 }
 
 bool Run::TestValues(const Condition& condition, const Here& here) {
-    const Operand& operand = condition.operand;
-    if (operand.repetition != -1) {
-        const Value value = First(operand, here);
-        const bool holds =
-            std::any_of(condition.values.begin(), condition.values.end(),
-                        [&](const std::string& text) { return Equals(value, text); });
-        if (holds) decided_.push_back(LeafOf(value));
-        return holds;
-    }
+    const auto decides = [&](const Value& value) {
+        if (!IsOneOf(value, condition.values)) return false;
+        decided_.push_back(LeafOf(value));
+        return true;
+    };
+    if (condition.operand.repetition != -1) return decides(First(condition.operand, here));
     ValueList values;
-    Values(operand, here, values);
-    for (const Value& value : values) {
-        for (const std::string& text : condition.values) {
-            if (!Equals(value, text)) continue;
-            decided_.push_back(LeafOf(value));
-            return true;
-        }
-    }
-    return false;
+    Values(condition.operand, here, values);
+    return std::any_of(values.begin(), values.end(), decides);
 }
 
 bool Run::TestMeasure(const Condition& condition, const Here& here) {
@@ -213,6 +234,7 @@ bool Run::Test(const Condition& condition, const Here& here) {
         case Condition::Op::kNot:
             return !Test(condition.children[0], here);
         case Condition::Op::kValued: {
+            if (Absent(condition.operand, here)) return false;
             // Any repetition counts: "PID-11 valued" asks for the field.
             ValueList values;
             Values(condition.operand, here, values);

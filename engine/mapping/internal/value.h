@@ -47,7 +47,8 @@ private:
 struct Frame {
     const Frame* up = nullptr;
     Value value;
-    int table = 0;  // HL7 table of the field
+    int table = 0;             // HL7 table of the field
+    std::uint32_t valued = 0;  // which parts have content: part n in bit n - 1, the last for more
 };
 
 // A named or unnamed entry of a list, or a resource behind a reference, by the path to it.
