@@ -70,7 +70,7 @@ private:
     enum class Outcome : std::uint8_t { kWritten, kEmpty, kFailed, kTaken };
     struct Text {
         std::string text;
-        std::vector<std::string_view> pieces;
+        Pieces pieces;
     };
     struct Deferred {
         const ReferenceRule* rule = nullptr;
@@ -112,8 +112,8 @@ private:
     Outcome ApplyMap(const Rule& rule, const Here& here, const Value& value, int table);
     Outcome ApplyNested(const Rule& rule, const Here& here, const Value* value, int table);
     Outcome ApplyResource(const Rule& rule, const Here& here, const Value& value, int table);
-    Outcome ApplyText(const Rule& rule, const Here& here, Text text);
-    Outcome Place(const Rule& rule, const Here& here, fhir::Node node, std::size_t mark);
+    Outcome ApplyText(const Rule& rule, const Here& here, Text&& text);
+    Outcome Place(const Rule& rule, const Here& here, fhir::Node&& node, std::size_t mark);
     Outcome Fallback(const Rule& rule, const Here& here);
     bool ReadJoined(const Rule& rule, const ValueList& values, const Here& here, Text& out);
     bool Concat(const Rule& rule, const Here& here, Text& out);
@@ -152,21 +152,22 @@ private:
     Outcome ApplyBuiltin(const Rule& rule, const Here& here, const Value& value, int table);
     Outcome ApplyQuantity(const Rule& rule, const Here& here, const Value& value);
     Outcome ApplyAttachment(const Rule& rule, const Here& here, const Value& value);
-    fhir::Node AttachmentNode(const Here& here, const Value& value,
-                              std::vector<std::string_view>& pieces, std::string_view& reason);
-    std::string AuthorityUri(const Value& value, std::vector<std::string_view>& pieces) const;
+    fhir::Node AttachmentNode(const Here& here, const Value& value, Pieces& pieces,
+                              std::string_view& reason);
+    std::string AuthorityUri(const Value& value, Pieces& pieces) const;
     std::string CodingSystemUri(const std::string& name) const;
     std::string TableSystem(int table, const std::string& code) const;
 
     // run_put.cc
     Put PutNode(const Target& target, const std::optional<std::string>& join,
-                const Element& element, fhir::Node value);
-    Put PutExtension(const Target& target, const Element& element, fhir::Node value);
+                const Element& element, fhir::Node&& value);
+    Put PutExtension(const Target& target, const Element& element, fhir::Node&& value);
     Put PutLast(const Step& step, const std::optional<std::string>& join, Element element,
-                std::uint64_t path, fhir::Node value);
+                std::uint64_t path, fhir::Node&& value);
     bool Descend(const Step& step, Element& element, std::uint64_t& path);
     bool DescendThrough(const Step& step, Element& element, std::uint64_t path);
-    static Put Merge(fhir::Node& present, fhir::Node value, const std::optional<std::string>& join);
+    static Put Merge(fhir::Node& present, fhir::Node&& value,
+                     const std::optional<std::string>& join);
 
     // finish.cc
     void Finish(const MessageMap& map, Mapped& out);

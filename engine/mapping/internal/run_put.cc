@@ -110,7 +110,8 @@ bool Run::Descend(const Step& step, Element& element, std::uint64_t& path) {
     return true;
 }
 
-Run::Put Run::Merge(fhir::Node& present, fhir::Node value, const std::optional<std::string>& join) {
+Run::Put Run::Merge(fhir::Node& present, fhir::Node&& value,
+                    const std::optional<std::string>& join) {
     if (present.IsNull()) {
         present = std::move(value);
         return Put::kNew;
@@ -158,7 +159,7 @@ Run::Put Run::Merge(fhir::Node& present, fhir::Node value, const std::optional<s
 }
 
 Run::Put Run::PutLast(const Step& step, const std::optional<std::string>& join, Element element,
-                      std::uint64_t path, fhir::Node value) {
+                      std::uint64_t path, fhir::Node&& value) {
     if (HoldsOtherChoice(*element.node, step)) return Put::kTaken;
     fhir::Node& member = element.node->At(step.member);
     if (!step.list) return Merge(member, std::move(value), join);
@@ -177,7 +178,7 @@ Run::Put Run::PutLast(const Step& step, const std::optional<std::string>& join, 
     return Put::kNew;
 }
 
-Run::Put Run::PutExtension(const Target& target, const Element& element, fhir::Node value) {
+Run::Put Run::PutExtension(const Target& target, const Element& element, fhir::Node&& value) {
     fhir::Node extension = fhir::Node::Object();
     extension.Set("url", fhir::Node::String(target.extension));
     if (target.extension_value.empty()) {
@@ -208,7 +209,7 @@ Run::Put Run::PutExtension(const Target& target, const Element& element, fhir::N
 }
 
 Run::Put Run::PutNode(const Target& target, const std::optional<std::string>& join,
-                      const Element& element, fhir::Node value) {
+                      const Element& element, fhir::Node&& value) {
     if (!target.extension.empty()) return PutExtension(target, element, std::move(value));
     if (target.steps.empty()) return Merge(*element.node, std::move(value), join);
     Element at = element;

@@ -192,7 +192,8 @@ bool Run::Add(const Rule& rule, const Here& here, Text& out) {
     }
     std::string number = PlainText(amount);
     std::string unit;
-    out.pieces = {LeafOf(date), LeafOf(amount)};
+    out.pieces.push_back(LeafOf(date));
+    out.pieces.push_back(LeafOf(amount));
     if (rule.operands.size() > 1) {
         const Value value = First(rule.operands[1], here);
         unit = PlainText(value);
@@ -254,7 +255,7 @@ Run::Outcome Run::Apply(const Rule& rule, const Here& here, const Value& value, 
     return ApplyText(rule, here, std::move(text));
 }
 
-Run::Outcome Run::Place(const Rule& rule, const Here& here, fhir::Node node, std::size_t mark) {
+Run::Outcome Run::Place(const Rule& rule, const Here& here, fhir::Node&& node, std::size_t mark) {
     const Put put = PutNode(rule.target, rule.join, here.element, std::move(node));
     if (put == Put::kTaken) {
         ledger_.Revoke(mark, rule.target.reason_taken);
@@ -263,7 +264,7 @@ Run::Outcome Run::Place(const Rule& rule, const Here& here, fhir::Node node, std
     return Outcome::kWritten;
 }
 
-Run::Outcome Run::ApplyText(const Rule& rule, const Here& here, Text text) {
+Run::Outcome Run::ApplyText(const Rule& rule, const Here& here, Text&& text) {
     const Target& target = rule.target;
     const std::size_t resource = here.element.resource;
     std::string_view reason;
