@@ -126,6 +126,7 @@ private:
     [[nodiscard]] Value First(const Operand& operand, const Here& here) const;
     [[nodiscard]] std::size_t SegmentOf(const Operand& operand, const Here& here) const;
     [[nodiscard]] Value Part(const Value& value, int number) const;
+    [[nodiscard]] Value Part(const Frame& frame, int number) const;
     [[nodiscard]] Frame FrameOf(const Frame* up, const Value& value, int table) const;
     // Surely nothing there to read. Asked first, because most paths of a map name nothing in most
     // messages.

@@ -32,20 +32,30 @@ Value Run::Part(const Value& value, int number) const {
     return {{}, Level::kLeaf};
 }
 
+Value Run::Part(const Frame& frame, int number) const {
+    const auto index = static_cast<std::size_t>(number - 1);
+    if (index >= frame.parts.size() && frame.more) return Part(frame.value, number);
+    const Level level = frame.value.level == Level::kRepetition ? Level::kComponent : Level::kLeaf;
+    return {index < frame.parts.size() ? frame.parts[index] : std::string_view(), level};
+}
+
 Frame Run::FrameOf(const Frame* up, const Value& value, int table) const {
-    constexpr unsigned kLast = 31;
-    Frame frame{up, value, table, 0};
+    Frame frame{up, value, table, {}, false};
+    if (value.level == Level::kSegment) return frame;
     const hl7::Delimiters& delimiters = message_.delimiters();
     char delimiter = 0;
     if (value.level == Level::kRepetition) delimiter = delimiters.component;
     if (value.level == Level::kComponent) delimiter = delimiters.subcomponent;
-    std::string_view rest = message_.Searchable(value.raw);
-    for (unsigned part = 0; !rest.empty(); part = std::min(part + 1, kLast)) {
-        const std::size_t cut = delimiter == 0 ? rest.npos : rest.find(delimiter);
-        if (cut != 0) frame.valued |= 1u << part;
-        if (cut == rest.npos) break;
-        rest.remove_prefix(cut + 1);
+    const std::string_view text = message_.Searchable(value.raw);
+    std::size_t at = 0;
+    for (std::string_view& part : frame.parts) {
+        const std::size_t cut =
+            delimiter == 0 ? text.size() : std::min(text.find(delimiter, at), text.size());
+        part = value.raw.substr(at, cut - at);
+        if (cut == text.size()) return frame;
+        at = cut + 1;
     }
+    frame.more = true;
     return frame;
 }
 
@@ -54,12 +64,8 @@ bool Run::Absent(const Operand& operand, const Here& here) const {
         const std::size_t segment = SegmentOf(operand, here);
         return segment == kNoSegment || message_.Field(segment, operand.field).empty();
     }
-    if (operand.kind != Operand::Kind::kValue || operand.depth != 0 || here.frame == nullptr) {
-        return false;
-    }
-    constexpr int kBits = 32;
-    const int part = operand.component;
-    return part > 0 && (here.frame->valued >> (std::min(part, kBits) - 1) & 1u) == 0;
+    return operand.kind == Operand::Kind::kValue && operand.depth == 0 && operand.component != 0 &&
+           here.frame != nullptr && Part(*here.frame, operand.component).raw.empty();
 }
 
 void Run::Values(const Operand& operand, const Here& here, ValueList& out) const {
@@ -72,7 +78,11 @@ void Run::Values(const Operand& operand, const Here& here, ValueList& out) const
         case Operand::Kind::kValue: {
             const Frame* frame = here.frame;
             for (int i = 0; i < operand.depth && frame != nullptr; ++i) frame = frame->up;
-            if (frame != nullptr) add(frame->value);
+            if (frame == nullptr) return;
+            Value value = frame->value;
+            if (operand.component != 0) value = Part(*frame, operand.component);
+            if (operand.subcomponent != 0) value = Part(value, operand.subcomponent);
+            if (!value.raw.empty()) out.push_back(value);
             return;
         }
         case Operand::Kind::kEvent:

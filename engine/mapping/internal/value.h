@@ -1,5 +1,6 @@
 #pragma once
 // What rules read and fill while a message is mapped.
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -51,8 +52,10 @@ using Pieces = ShortList<std::string_view>;
 struct Frame {
     const Frame* up = nullptr;
     Value value;
-    int table = 0;             // HL7 table of the field
-    std::uint32_t valued = 0;  // which parts have content: part n in bit n - 1, the last for more
+    int table = 0;  // HL7 table of the field
+    // The first parts of the value, because maps read one after the other.
+    std::array<std::string_view, 16> parts;
+    bool more = false;  // it has further parts
 };
 
 // A named or unnamed entry of a list, or a resource behind a reference, by the path to it.
