@@ -263,13 +263,7 @@ void Run::RewriteReferences() {
         Made& made = made_[i];
         if (made.dropped || made.same_as != kNoResource) continue;
         (void)Rewrite(made.node, i);
-        fhir::Node whole = fhir::Node::Object();
-        whole.Set("resourceType", fhir::Node::String(made.type));
-        whole.Set("id", fhir::Node::String(made.id));
-        for (fhir::Member& member : made.node.members()) {
-            whole.members().push_back(std::move(member));
-        }
-        made.node = std::move(whole);
+        made.node.Set("id", fhir::Node::String(made.id));
     }
 }
 
@@ -409,7 +403,7 @@ fhir::Change Run::BuildChange(Made& made) {
     fhir::Change change;
     change.type = made.type;
     change.provisional_id = made.id;
-    change.keys = made.keys;
+    change.keys = std::move(made.keys);
     change.mode = made.mode;
     change.only_with_others = made.only_with_others;
     if (made.identity != nullptr && made.identity->authority_required &&

@@ -115,6 +115,8 @@ std::size_t Run::NewResource(std::string_view type, std::size_t owner, const Her
     made.owner = owner;
     made.segment = here.segment;
     made.node = fhir::Node::Object();
+    made.node.Set("resourceType", fhir::Node::String(made.type));
+    made.node.Set("id", fhir::Node::String(""));  // once it is known
     return index;
 }
 
