@@ -104,11 +104,13 @@ void Ledger::Report(const std::vector<std::size_t>& unplaced, LossReport& report
         }
     }
     report.leaves = leaves_.size();
-    report.mapped.reserve(leaves_.size());
-    std::vector<std::string> paths = hl7::PathsOf(message_, leaves_);
+    report.mapped = hl7::PathsOf(message_, leaves_);
+    std::size_t mapped = 0;  // those that stay there
     for (std::size_t i = 0; i < leaves_.size(); ++i) {
+        std::string& path = report.mapped[i];
         if (verdict[i] != nullptr && verdict[i]->reason.empty()) {
-            report.mapped.push_back(std::move(paths[i]));
+            if (mapped != i) report.mapped[mapped] = std::move(path);
+            ++mapped;
             continue;
         }
         std::string_view reason = verdict[i] == nullptr ? kNoRule : verdict[i]->reason;
@@ -116,8 +118,9 @@ void Ledger::Report(const std::vector<std::size_t>& unplaced, LossReport& report
             std::binary_search(unplaced.begin(), unplaced.end(), leaves_[i].segment)) {
             reason = kNotExpected;
         }
-        report.unmapped.push_back({std::move(paths[i]), std::string(reason)});
+        report.unmapped.push_back({std::move(path), std::string(reason)});
     }
+    report.mapped.resize(mapped);
 }
 
 }  // namespace carestream::mapping::internal

@@ -103,7 +103,7 @@ void Run::RunStatement(const Statement& statement, Group& group, std::size_t seg
             ledger_.Mapped(decided_[i], kNoResource);
         }
     }
-    decided_.resize(decided);
+    Forget(decided);
 }
 
 std::size_t Run::NewResource(std::string_view type, std::size_t owner, const Here& here) {
@@ -168,7 +168,7 @@ bool Run::TryFold(const Statement& statement, const Here& here, std::size_t& res
                                    [&](const Fold& fold) { return fold.statement == &statement; });
     const std::size_t decided = decided_.size();
     const bool folds = !statement.fold_when || Test(*statement.fold_when, here);
-    decided_.resize(decided);
+    Forget(decided);
     if (!folds) {
         if (last != folds_.end()) last->resource = kNoResource;
         return false;

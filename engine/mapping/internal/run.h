@@ -100,6 +100,9 @@ private:
     void TakeLocalKey(const std::vector<Operand>& key, const Here& here, std::size_t resource);
     [[nodiscard]] static fhir::Node ReferenceTo(std::size_t resource);
     void ReadHeader();
+    void Forget(std::size_t decided) {
+        while (decided_.size() > decided) decided_.pop_back();
+    }
     void Warn(std::string_view piece, std::string_view what);
 
     // run_rules.cc

@@ -23,7 +23,7 @@ void Run::RunRule(const Rule& rule, const Here& here) {
     const std::size_t decided = decided_.size();
     const std::size_t before = writes_;
     if (rule.when && !Test(*rule.when, here)) {
-        decided_.resize(decided);
+        Forget(decided);
         return;
     }
     bool done = false;
@@ -55,7 +55,7 @@ void Run::RunRule(const Rule& rule, const Here& here) {
             ledger_.Mapped(decided_[i], here.element.resource);
         }
     }
-    decided_.resize(decided);
+    Forget(decided);
 }
 
 void Run::RunSwitch(const Rule& rule, const Here& here) {
