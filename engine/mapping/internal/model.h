@@ -48,6 +48,7 @@ struct Step {
     std::string through;  // performer(Organization): the type made behind the reference
     // Other members of the same choice, of which at most one may be there; empty if no choice.
     std::string choice_base;
+    std::uint64_t key = 0;  // of member and entry: what paths of bindings are made of
 };
 
 struct Target {

@@ -83,6 +83,7 @@ void Run::Walk(Group& group) {
 void Run::RunStatement(const Statement& statement, Group& group, std::size_t segment) {
     Here here;
     here.segment = segment;
+    here.code = PackSegment(message_.SegmentId(segment));
     here.group = &group;
     const std::size_t decided = decided_.size();
     const std::size_t before = writes_;

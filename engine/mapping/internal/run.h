@@ -30,6 +30,7 @@ namespace carestream::mapping::internal {
 // Where a rule runs.
 struct Here {
     std::size_t segment = kNoSegment;
+    SegmentCode code = 0;  // of the segment
     Group* group = nullptr;
     const Frame* frame = nullptr;
     Element element;

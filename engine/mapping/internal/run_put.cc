@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/text.h"
 #include "mapping/internal/run.h"
 
 namespace carestream::mapping::internal {
@@ -13,8 +12,7 @@ constexpr std::uint64_t kPathSeed = 14695981039346656037ull;
 constexpr std::uint64_t kPrime = 1099511628211ull;
 
 std::uint64_t Extend(std::uint64_t path, const Step& step) {
-    path = (path ^ Fnv64(step.member)) * kPrime;
-    return (path ^ Fnv64(step.entry)) * kPrime;
+    return (path ^ step.key) * kPrime;
 }
 
 const Binding* FindBinding(const Element& element, std::uint64_t path) {
@@ -72,7 +70,7 @@ bool Run::DescendThrough(const Step& step, Element& element, std::uint64_t path)
     fhir::Node& reference = *element.node;
     if (reference.Find("reference") != nullptr) return false;  // refers to something else
     const std::size_t resource =
-        NewResource(step.through, element.resource, Here{kNoSegment, nullptr, nullptr, element});
+        NewResource(step.through, element.resource, Here{kNoSegment, 0, nullptr, nullptr, element});
     reference = ReferenceTo(resource);
     element.bindings->push_back({behind, resource});
     Made& made = made_[resource];

@@ -8,10 +8,7 @@ namespace carestream::mapping::internal {
 using Level = Value::Level;
 
 std::size_t Run::SegmentOf(const Operand& operand, const Here& here) const {
-    if (!operand.from_parent && here.segment != kNoSegment &&
-        PackSegment(message_.SegmentId(here.segment)) == operand.segment) {
-        return here.segment;
-    }
+    if (!operand.from_parent && here.code == operand.segment) return here.segment;
     const Group* group =
         operand.from_parent && here.group->parent != nullptr ? here.group->parent : here.group;
     return FindNear(matching_, message_, group, operand.segment,
