@@ -7,37 +7,26 @@
 
 namespace carestream::fhir {
 
+Node::Node(Kind kind, std::string text) : kind_(kind), text_(std::move(text)) {}
+
 Node Node::String(std::string text) {
-    Node node;
-    node.kind_ = Kind::kString;
-    node.text_ = std::move(text);
-    return node;
+    return {Kind::kString, std::move(text)};
 }
 
 Node Node::Number(std::string text) {
-    Node node;
-    node.kind_ = Kind::kNumber;
-    node.text_ = std::move(text);
-    return node;
+    return {Kind::kNumber, std::move(text)};
 }
 
 Node Node::Boolean(bool value) {
-    Node node;
-    node.kind_ = Kind::kBoolean;
-    node.text_ = value ? "true" : "false";
-    return node;
+    return {Kind::kBoolean, value ? "true" : "false"};
 }
 
 Node Node::Array() {
-    Node node;
-    node.kind_ = Kind::kArray;
-    return node;
+    return {Kind::kArray, {}};
 }
 
 Node Node::Object() {
-    Node node;
-    node.kind_ = Kind::kObject;
-    return node;
+    return {Kind::kObject, {}};
 }
 
 bool Node::IsEmpty() const {
@@ -78,8 +67,11 @@ Node& Node::At(std::string_view name) {
     if (kind_ == Kind::kNull) kind_ = Kind::kObject;
     CARESTREAM_ASSERT(kind_ == Kind::kObject);
     if (Node* present = Find(name)) return *present;
-    members_.push_back({std::string(name), Node()});
-    return members_.back().value;
+    // Few objects stay with one member, and growing moves all of them.
+    if (members_.empty()) members_.reserve(4);
+    Member& member = members_.emplace_back();
+    member.name = std::string(name);
+    return member.value;
 }
 
 Node& Node::Set(std::string_view name, Node value) {

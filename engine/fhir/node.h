@@ -58,6 +58,8 @@ public:
     friend bool operator==(const Node& a, const Node& b);  // member order does not matter
 
 private:
+    Node(Kind kind, std::string text);
+
     Kind kind_ = Kind::kNull;
     std::string text_;
     std::vector<Member> members_;

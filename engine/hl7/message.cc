@@ -1,6 +1,9 @@
 #include "hl7/message.h"
 
 #include <algorithm>
+#include <charconv>
+#include <iterator>
+#include <limits>
 
 #include "base/assert.h"
 #include "base/text.h"
@@ -244,9 +247,10 @@ void ForEachPiece(std::string_view text, char delimiter, Use use) {
     }
 }
 
-// `field` is searchable text: its delimiters are real ones.
-void AddLeaves(std::string_view field, const Delimiters& delimiters, Leaf leaf,
-               std::vector<Leaf>& leaves) {
+// Calls `use(leaf, piece)` for each leaf of a field. `field` is searchable text: its delimiters are
+// real ones.
+template <typename Use>
+void ForEachLeaf(std::string_view field, const Delimiters& delimiters, Leaf leaf, Use use) {
     ForEachPiece(field, delimiters.repetition, [&](int r, std::string_view repetition) {
         leaf.repetition = r;
         ForEachPiece(repetition, delimiters.component, [&](int c, std::string_view component) {
@@ -254,17 +258,63 @@ void AddLeaves(std::string_view field, const Delimiters& delimiters, Leaf leaf,
             leaf.subcomponent = 0;
             const bool several = delimiters.subcomponent != 0 &&
                                  component.find(delimiters.subcomponent) != component.npos;
-            if (!several) {
-                leaves.push_back(leaf);
-                return;
-            }
-            ForEachPiece(component, delimiters.subcomponent, [&](int s, std::string_view) {
+            if (!several) return use(leaf, component);
+            ForEachPiece(component, delimiters.subcomponent, [&](int s, std::string_view piece) {
                 leaf.subcomponent = s;
-                leaves.push_back(leaf);
+                use(leaf, piece);
             });
         });
     });
 }
+
+// Writes `before` and the number at `out`; gives what is behind them.
+char* WriteNumber(char before, int number, char* out) {
+    *out++ = before;
+    return std::to_chars(out, out + std::numeric_limits<int>::digits10 + 2, number).ptr;
+}
+
+char* WriteIndex(int index, char* out) {
+    out = WriteNumber('[', index, out);
+    *out++ = ']';
+    return out;
+}
+
+// Writes the paths of leaves; what those of one field have in common is made once.
+class PathWriter {
+public:
+    explicit PathWriter(const Message& message) : message_(message) {}
+    PathWriter(const PathWriter&) = delete;
+    PathWriter& operator=(const PathWriter&) = delete;
+
+    std::string Write(const Leaf& leaf) {
+        if (leaf.segment != segment_ || leaf.field != field_) Begin(leaf);
+        char* end = behind_field_;
+        if (several_ || leaf.repetition > 1) end = WriteIndex(leaf.repetition, end);
+        end = WriteNumber('.', leaf.component, end);
+        if (leaf.subcomponent > 0) end = WriteNumber('.', leaf.subcomponent, end);
+        return {text_, end};
+    }
+
+private:
+    void Begin(const Leaf& leaf) {
+        segment_ = leaf.segment;
+        field_ = leaf.field;
+        const std::string_view id = message_.SegmentId(segment_);
+        char* end = std::copy(id.begin(), id.end(), text_);
+        if (message_.OccurrenceCount(id) > 1) end = WriteIndex(message_.Occurrence(segment_), end);
+        behind_field_ = WriteNumber('-', field_, end);
+        // Counting comes last: it reads the whole field, which is long where there are many.
+        several_ = leaf.repetition > 1 || !message_.Repetition(segment_, field_, 2).empty() ||
+                   message_.RepetitionCount(segment_, field_) > 1;
+    }
+
+    const Message& message_;
+    std::size_t segment_ = 0;
+    int field_ = 0;
+    char text_[80];  // an id and five numbers
+    char* behind_field_ = text_;
+    bool several_ = false;
+};
 
 }  // namespace
 
@@ -288,32 +338,39 @@ std::string_view Message::Searchable(std::string_view raw) const {
     return index_->Searchable(raw);
 }
 
-std::vector<Leaf> Leaves(const Message& message) {
+std::vector<Leaf> Leaves(const Message& message, std::vector<std::uint32_t>* offsets) {
     std::vector<Leaf> leaves;
     leaves.reserve(message.segment_count() * 16);
+    if (offsets != nullptr) offsets->reserve(message.segment_count() * 16);
+    const char* const start = message.Searchable(message.bytes()).data();
+    const auto add = [&](const Leaf& leaf, std::string_view piece) {
+        leaves.push_back(leaf);
+        if (offsets != nullptr) {
+            offsets->push_back(static_cast<std::uint32_t>(piece.data() - start));
+        }
+    };
     for (std::size_t segment = 0; segment < message.segment_count(); ++segment) {
         const int fields = message.FieldCount(segment);
         for (int field = message.DeclaresDelimiters(segment) ? 3 : 1; field <= fields; ++field) {
-            AddLeaves(message.Searchable(message.Field(segment, field)), message.delimiters(),
-                      {segment, field, 1, 1, 0}, leaves);
+            const std::string_view raw = message.Field(segment, field);
+            if (raw.empty()) continue;
+            ForEachLeaf(message.Searchable(raw), message.delimiters(), {segment, field, 1, 1, 0},
+                        add);
         }
     }
     return leaves;
 }
 
 std::string PathOf(const Message& message, const Leaf& leaf) {
-    std::string path(message.SegmentId(leaf.segment));
-    if (message.OccurrenceCount(path) > 1) {
-        path += '[' + std::to_string(message.Occurrence(leaf.segment)) + ']';
-    }
-    path += '-' + std::to_string(leaf.field);
-    if (leaf.repetition > 1 || !message.Repetition(leaf.segment, leaf.field, 2).empty() ||
-        message.RepetitionCount(leaf.segment, leaf.field) > 1) {
-        path += '[' + std::to_string(leaf.repetition) + ']';
-    }
-    path += '.' + std::to_string(leaf.component);
-    if (leaf.subcomponent > 0) path += '.' + std::to_string(leaf.subcomponent);
-    return path;
+    return PathWriter(message).Write(leaf);
+}
+
+std::vector<std::string> PathsOf(const Message& message, const std::vector<Leaf>& leaves) {
+    PathWriter writer(message);
+    std::vector<std::string> paths;
+    paths.reserve(leaves.size());
+    for (const Leaf& leaf : leaves) paths.push_back(writer.Write(leaf));
+    return paths;
 }
 
 }  // namespace carestream::hl7

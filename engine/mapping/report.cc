@@ -14,7 +14,9 @@ void Member(std::string_view name, std::string_view text, std::string& out) {
 }  // namespace
 
 std::string ToJson(const LossReport& report) {
+    constexpr std::size_t kPerLeaf = 24;  // a path, and of some a reason
     std::string out = "{";
+    out.reserve(256 + report.leaves * kPerLeaf);
     Member("control_id", report.control_id, out);
     out.push_back(',');
     Member("event", report.event, out);

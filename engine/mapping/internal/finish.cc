@@ -49,6 +49,11 @@ std::string_view TextAt(const fhir::Node& node, const std::vector<std::string>& 
     return at->text();
 }
 
+// The type of such an element is called by its path: "Patient.contact".
+bool IsBackbone(const fhir::ElementDefinition& element) {
+    return element.types.front().find('.') != std::string_view::npos;
+}
+
 bool HasPath(const fhir::Node& node, std::string_view path) {
     const std::size_t dot = path.find('.');
     const std::string_view member = path.substr(0, dot);
@@ -263,13 +268,7 @@ void Run::RewriteReferences() {
         Made& made = made_[i];
         if (made.dropped || made.same_as != kNoResource) continue;
         (void)Rewrite(made.node, i);
-        fhir::Node whole = fhir::Node::Object();
-        whole.Set("resourceType", fhir::Node::String(made.type));
-        whole.Set("id", fhir::Node::String(made.id));
-        for (fhir::Member& member : made.node.members()) {
-            whole.members().push_back(std::move(member));
-        }
-        made.node = std::move(whole);
+        made.node.Set("id", fhir::Node::String(made.id));
     }
 }
 
@@ -324,8 +323,9 @@ bool Run::Complete(fhir::Node& node, const fhir::TypeDefinition& type, const std
     constexpr int kDepthMax = 12;
     if (depth > kDepthMax) return true;
     for (const fhir::ElementDefinition& element : type.elements) {
+        // What is neither required nor has elements of its own.
+        if (element.min == 0 && !IsBackbone(element)) continue;
         if (element.choice) {
-            if (element.min == 0) continue;
             const bool there = std::any_of(node.members().begin(), node.members().end(),
                                            [&](const fhir::Member& member) {
                                                return member.name.size() > element.name.size() &&
@@ -389,14 +389,15 @@ void Run::ListPolicies(const Made& made, fhir::Change& change) const {
         entry.policy = rule.policy;
         if (list != nullptr && rule.policy == fhir::ListPolicy::kMerge) {
             std::map<std::string, int> seen;
+            entry.keys.reserve(list->items().size());
             for (const fhir::Node& item : list->items()) {
                 std::string key;
                 for (const auto& path : rule.key_paths) {
-                    for (const std::string& member : path) key += member + ".";
+                    if (!key.empty()) key += '&';
+                    for (const std::string& member : path) key.append(member) += '.';
                     key.back() = '=';
-                    key += std::string(TextAt(item, path)) + "&";
+                    key += TextAt(item, path);
                 }
-                if (!key.empty()) key.pop_back();
                 const int number = ++seen[key];
                 if (number > 1) key += "#" + std::to_string(number);
                 entry.keys.push_back(std::move(key));
@@ -410,7 +411,7 @@ fhir::Change Run::BuildChange(Made& made) {
     fhir::Change change;
     change.type = made.type;
     change.provisional_id = made.id;
-    change.keys = made.keys;
+    change.keys = std::move(made.keys);
     change.mode = made.mode;
     change.only_with_others = made.only_with_others;
     if (made.identity != nullptr && made.identity->authority_required &&

@@ -12,29 +12,9 @@ constexpr std::string_view kNotExpected = "segment not expected here";
 
 }  // namespace
 
-Ledger::Ledger(const hl7::Message& message) : message_(message), leaves_(hl7::Leaves(message)) {
-    offsets_.reserve(leaves_.size());
+Ledger::Ledger(const hl7::Message& message)
+    : message_(message), leaves_(hl7::Leaves(message, &offsets_)) {
     notes_.reserve(leaves_.size() * 2);
-    const char* const start = message.bytes().data();
-    hl7::Leaf last;
-    std::string_view repetition;
-    std::vector<std::string_view> many;  // repetitions of the last field, when there are several
-    for (const hl7::Leaf& leaf : leaves_) {
-        const bool same_field = leaf.segment == last.segment && leaf.field == last.field;
-        if (!same_field) many.clear();
-        if (!same_field || leaf.repetition != last.repetition) {
-            if (leaf.repetition == 1) {
-                repetition = message.Repetition(leaf.segment, leaf.field, 1);
-            } else {
-                if (many.empty()) many = message.Repetitions(leaf.segment, leaf.field);
-                repetition = many[static_cast<std::size_t>(leaf.repetition - 1)];
-            }
-            last = leaf;
-        }
-        std::string_view piece = message.Component(repetition, leaf.component);
-        if (leaf.subcomponent != 0) piece = message.Subcomponent(piece, leaf.subcomponent);
-        offsets_.push_back(static_cast<std::uint32_t>(piece.data() - start));
-    }
 }
 
 void Ledger::Add(std::string_view piece, std::string_view reason, std::size_t resource,
@@ -124,11 +104,13 @@ void Ledger::Report(const std::vector<std::size_t>& unplaced, LossReport& report
         }
     }
     report.leaves = leaves_.size();
-    report.mapped.reserve(leaves_.size());
+    report.mapped = hl7::PathsOf(message_, leaves_);
+    std::size_t mapped = 0;  // those that stay there
     for (std::size_t i = 0; i < leaves_.size(); ++i) {
-        std::string path = hl7::PathOf(message_, leaves_[i]);
+        std::string& path = report.mapped[i];
         if (verdict[i] != nullptr && verdict[i]->reason.empty()) {
-            report.mapped.push_back(std::move(path));
+            if (mapped != i) report.mapped[mapped] = std::move(path);
+            ++mapped;
             continue;
         }
         std::string_view reason = verdict[i] == nullptr ? kNoRule : verdict[i]->reason;
@@ -138,6 +120,7 @@ void Ledger::Report(const std::vector<std::size_t>& unplaced, LossReport& report
         }
         report.unmapped.push_back({std::move(path), std::string(reason)});
     }
+    report.mapped.resize(mapped);
 }
 
 }  // namespace carestream::mapping::internal

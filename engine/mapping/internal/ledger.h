@@ -52,8 +52,8 @@ private:
     [[nodiscard]] std::size_t FirstLeaf(std::uint32_t offset) const;
 
     const hl7::Message& message_;
-    std::vector<hl7::Leaf> leaves_;
     std::vector<std::uint32_t> offsets_;  // where each leaf begins, ascending
+    std::vector<hl7::Leaf> leaves_;
     std::vector<Note> notes_;
     std::deque<std::string> reasons_;
 };

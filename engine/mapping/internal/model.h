@@ -48,17 +48,18 @@ struct Step {
     std::string through;  // performer(Organization): the type made behind the reference
     // Other members of the same choice, of which at most one may be there; empty if no choice.
     std::string choice_base;
+    std::uint64_t key = 0;  // of member and entry: what paths of bindings are made of
 };
 
 struct Target {
     std::vector<Step> steps;  // empty: the element itself
-    std::string text;         // as written
-    std::string type;         // FHIR type of what is written
     fhir::Primitive primitive = fhir::Primitive::kNone;
     bool list = false;            // the last step is a list: each value is a new entry
+    bool on_primitive = false;    // the extension goes to "_member"
     std::string extension;        // URL: `steps` is where it hangs
     std::string extension_value;  // "valueString"; "" = nested extensions
-    bool on_primitive = false;    // the extension goes to "_member"
+    std::string text;             // as written
+    std::string type;             // FHIR type of what is written
     std::string value_set;        // required binding, else ""
     std::string cleared;          // what `""` clears in the resource, "" = nothing
     std::string path;             // "Patient.birthDate" for messages
@@ -91,35 +92,34 @@ struct Case {
     std::vector<Rule> rules;
 };
 
+// What decides whether a rule has anything to do stands first, because most have not.
 struct Rule {
     enum class Kind : std::uint8_t { kValue, kSwitch, kGroup, kClear };
     Kind kind = Kind::kValue;
-    std::string id;
-    Position position;
-    std::unique_ptr<Condition> when;
-
     SourceKind source = SourceKind::kAt;
-    Operand at;                     // kAt; kAdd: the date; kSwitch: what is switched on
+    Builtin builtin = Builtin::kNone;
+    MissKind miss = MissKind::kDefault;
+    bool has_fallback = false;
+    bool null_clears = true;
+    bool constant_only = false;  // nothing of the message can come through it
+    Operand at;                  // kAt; kAdd: the date; kSwitch: what is switched on
+    std::unique_ptr<Condition> when;
+    const Map* map = nullptr;
+    const Table* table = nullptr;
+    Target target;
+
     std::string constant;           // kConst
     std::vector<ConcatPart> parts;  // kConcat
     std::vector<Operand> operands;  // kFirstOf; kAdd: amount, unit
     std::optional<std::string> join;
-
-    const Map* map = nullptr;
-    Builtin builtin = Builtin::kNone;
-    const Table* table = nullptr;
-    MissKind miss = MissKind::kDefault;
     std::string miss_code;
     std::vector<std::string> refused;  // codes of the table that the target does not allow
     std::string fallback;              // `default`
-    bool has_fallback = false;
-    bool null_clears = true;
-
-    Target target;
-    std::vector<Rule> rules;  // nested; or the rules of a kGroup; or `else` of a switch
+    std::vector<Rule> rules;           // nested; or the rules of a kGroup; or `else` of a switch
     std::vector<Case> cases;
     std::unique_ptr<Rule> otherwise;
-    bool constant_only = false;  // nothing of the message can come through it
+    std::string id;
+    Position position;
 };
 
 struct Map {

@@ -306,6 +306,7 @@ Result<void> Names::AddStep(std::string_view part, std::size_t offset, bool last
             target.value_set = std::string(element.value_set);
         }
     }
+    step.key = Fnv64(step.member + '[' + step.entry);
     target.steps.push_back(std::move(step));
     return {};
 }

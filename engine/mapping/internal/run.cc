@@ -83,6 +83,7 @@ void Run::Walk(Group& group) {
 void Run::RunStatement(const Statement& statement, Group& group, std::size_t segment) {
     Here here;
     here.segment = segment;
+    here.code = PackSegment(message_.SegmentId(segment));
     here.group = &group;
     const std::size_t decided = decided_.size();
     const std::size_t before = writes_;
@@ -103,7 +104,7 @@ void Run::RunStatement(const Statement& statement, Group& group, std::size_t seg
             ledger_.Mapped(decided_[i], kNoResource);
         }
     }
-    decided_.resize(decided);
+    Forget(decided);
 }
 
 std::size_t Run::NewResource(std::string_view type, std::size_t owner, const Here& here) {
@@ -115,6 +116,8 @@ std::size_t Run::NewResource(std::string_view type, std::size_t owner, const Her
     made.owner = owner;
     made.segment = here.segment;
     made.node = fhir::Node::Object();
+    made.node.Set("resourceType", fhir::Node::String(made.type));
+    made.node.Set("id", fhir::Node::String(""));  // once it is known
     return index;
 }
 
@@ -166,7 +169,7 @@ bool Run::TryFold(const Statement& statement, const Here& here, std::size_t& res
                                    [&](const Fold& fold) { return fold.statement == &statement; });
     const std::size_t decided = decided_.size();
     const bool folds = !statement.fold_when || Test(*statement.fold_when, here);
-    decided_.resize(decided);
+    Forget(decided);
     if (!folds) {
         if (last != folds_.end()) last->resource = kNoResource;
         return false;

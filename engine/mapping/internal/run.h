@@ -30,6 +30,7 @@ namespace carestream::mapping::internal {
 // Where a rule runs.
 struct Here {
     std::size_t segment = kNoSegment;
+    SegmentCode code = 0;  // of the segment
     Group* group = nullptr;
     const Frame* frame = nullptr;
     Element element;
@@ -70,7 +71,7 @@ private:
     enum class Outcome : std::uint8_t { kWritten, kEmpty, kFailed, kTaken };
     struct Text {
         std::string text;
-        std::vector<std::string_view> pieces;
+        Pieces pieces;
     };
     struct Deferred {
         const ReferenceRule* rule = nullptr;
@@ -100,6 +101,9 @@ private:
     void TakeLocalKey(const std::vector<Operand>& key, const Here& here, std::size_t resource);
     [[nodiscard]] static fhir::Node ReferenceTo(std::size_t resource);
     void ReadHeader();
+    void Forget(std::size_t decided) {
+        while (decided_.size() > decided) decided_.pop_back();
+    }
     void Warn(std::string_view piece, std::string_view what);
 
     // run_rules.cc
@@ -112,8 +116,8 @@ private:
     Outcome ApplyMap(const Rule& rule, const Here& here, const Value& value, int table);
     Outcome ApplyNested(const Rule& rule, const Here& here, const Value* value, int table);
     Outcome ApplyResource(const Rule& rule, const Here& here, const Value& value, int table);
-    Outcome ApplyText(const Rule& rule, const Here& here, Text text);
-    Outcome Place(const Rule& rule, const Here& here, fhir::Node node, std::size_t mark);
+    Outcome ApplyText(const Rule& rule, const Here& here, Text&& text);
+    Outcome Place(const Rule& rule, const Here& here, fhir::Node&& node, std::size_t mark);
     Outcome Fallback(const Rule& rule, const Here& here);
     bool ReadJoined(const Rule& rule, const ValueList& values, const Here& here, Text& out);
     bool Concat(const Rule& rule, const Here& here, Text& out);
@@ -126,6 +130,12 @@ private:
     [[nodiscard]] Value First(const Operand& operand, const Here& here) const;
     [[nodiscard]] std::size_t SegmentOf(const Operand& operand, const Here& here) const;
     [[nodiscard]] Value Part(const Value& value, int number) const;
+    [[nodiscard]] Value Part(const Frame& frame, int number) const;
+    [[nodiscard]] Frame FrameOf(const Frame* up, const Value& value, int table) const;
+    // Surely nothing there to read. Asked first, because most paths of a map name nothing in most
+    // messages.
+    [[nodiscard]] bool Absent(const Operand& operand, const Here& here) const;
+    [[nodiscard]] bool Idle(const Rule& rule, const Here& here) const;
     [[nodiscard]] std::string_view LeafOf(const Value& value) const;
     [[nodiscard]] bool IsValued(const Value& value) const;
     [[nodiscard]] static bool IsExplicitNull(const Value& value);
@@ -134,7 +144,7 @@ private:
     bool Test(const Condition& condition, const Here& here);
     bool TestValues(const Condition& condition, const Here& here);
     bool TestMeasure(const Condition& condition, const Here& here);
-    [[nodiscard]] bool Equals(const Value& value, const std::string& text) const;
+    [[nodiscard]] bool IsOneOf(const Value& value, const std::vector<std::string>& texts) const;
     [[nodiscard]] std::string PlainText(const Value& value) const;
 
     // run_codes.cc
@@ -147,21 +157,22 @@ private:
     Outcome ApplyBuiltin(const Rule& rule, const Here& here, const Value& value, int table);
     Outcome ApplyQuantity(const Rule& rule, const Here& here, const Value& value);
     Outcome ApplyAttachment(const Rule& rule, const Here& here, const Value& value);
-    fhir::Node AttachmentNode(const Here& here, const Value& value,
-                              std::vector<std::string_view>& pieces, std::string_view& reason);
-    std::string AuthorityUri(const Value& value, std::vector<std::string_view>& pieces) const;
+    fhir::Node AttachmentNode(const Here& here, const Value& value, Pieces& pieces,
+                              std::string_view& reason);
+    std::string AuthorityUri(const Value& value, Pieces& pieces) const;
     std::string CodingSystemUri(const std::string& name) const;
     std::string TableSystem(int table, const std::string& code) const;
 
     // run_put.cc
     Put PutNode(const Target& target, const std::optional<std::string>& join,
-                const Element& element, fhir::Node value);
-    Put PutExtension(const Target& target, const Element& element, fhir::Node value);
+                const Element& element, fhir::Node&& value);
+    Put PutExtension(const Target& target, const Element& element, fhir::Node&& value);
     Put PutLast(const Step& step, const std::optional<std::string>& join, Element element,
-                std::uint64_t path, fhir::Node value);
+                std::uint64_t path, fhir::Node&& value);
     bool Descend(const Step& step, Element& element, std::uint64_t& path);
     bool DescendThrough(const Step& step, Element& element, std::uint64_t path);
-    static Put Merge(fhir::Node& present, fhir::Node value, const std::optional<std::string>& join);
+    static Put Merge(fhir::Node& present, fhir::Node&& value,
+                     const std::optional<std::string>& join);
 
     // finish.cc
     void Finish(const MessageMap& map, Mapped& out);

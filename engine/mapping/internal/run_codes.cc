@@ -156,7 +156,11 @@ Run::Outcome Run::MissedCode(const Rule& rule, const Here& here, const Value& va
         return outcome;
     }
     if (entry == nullptr) Warn(piece, reason + "; kept as sent");
-    if (!coded) return ApplyText(rule, here, Text{code, {piece}});
+    if (!coded) {
+        Text text{code, {}};
+        text.pieces.push_back(piece);
+        return ApplyText(rule, here, std::move(text));
+    }
     TableEntry kept{code, "", ""};
     const Value system = Part(value, 3);
     if (IsValued(system)) {
@@ -235,7 +239,7 @@ std::string Run::TableSystem(int table, const std::string& code) const {
                : std::string();
 }
 
-std::string Run::AuthorityUri(const Value& value, std::vector<std::string_view>& pieces) const {
+std::string Run::AuthorityUri(const Value& value, Pieces& pieces) const {
     const Value first = Part(value, 1);
     const std::string name = PlainText(value.level == Value::Level::kLeaf ? value : first);
     if (!name.empty()) pieces.push_back(LeafOf(first));
@@ -319,7 +323,7 @@ Run::Outcome Run::ApplyQuantity(const Rule& rule, const Here& here, const Value&
     fhir::Node node = fhir::Node::Object();
     if (!comparator.empty()) node.Set("comparator", fhir::Node::String(comparator));
     node.Set("value", fhir::Node::Number(std::move(number)));
-    const Frame frame{here.frame, value, 0};
+    const Frame frame = FrameOf(here.frame, value, 0);
     std::vector<Binding> bindings;
     Here inner = here;
     inner.frame = &frame;
@@ -331,8 +335,8 @@ Run::Outcome Run::ApplyQuantity(const Rule& rule, const Here& here, const Value&
 }
 
 // ED: source, type, subtype, encoding, data. RP: pointer, application, type, subtype.
-fhir::Node Run::AttachmentNode(const Here& here, const Value& value,
-                               std::vector<std::string_view>& pieces, std::string_view& reason) {
+fhir::Node Run::AttachmentNode(const Here& here, const Value& value, Pieces& pieces,
+                               std::string_view& reason) {
     const Value data = Part(value, 5);
     const bool embedded = IsValued(data);
     const Value type = Part(value, embedded ? 2 : 3);
@@ -390,7 +394,7 @@ fhir::Node Run::AttachmentNode(const Here& here, const Value& value,
 }
 
 Run::Outcome Run::ApplyAttachment(const Rule& rule, const Here& here, const Value& value) {
-    std::vector<std::string_view> pieces;
+    Pieces pieces;
     std::string_view reason;
     fhir::Node node = AttachmentNode(here, value, pieces, reason);
     if (node.IsNull()) {

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/text.h"
 #include "mapping/internal/run.h"
 
 namespace carestream::mapping::internal {
@@ -13,8 +12,7 @@ constexpr std::uint64_t kPathSeed = 14695981039346656037ull;
 constexpr std::uint64_t kPrime = 1099511628211ull;
 
 std::uint64_t Extend(std::uint64_t path, const Step& step) {
-    path = (path ^ Fnv64(step.member)) * kPrime;
-    return (path ^ Fnv64(step.entry)) * kPrime;
+    return (path ^ step.key) * kPrime;
 }
 
 const Binding* FindBinding(const Element& element, std::uint64_t path) {
@@ -72,7 +70,7 @@ bool Run::DescendThrough(const Step& step, Element& element, std::uint64_t path)
     fhir::Node& reference = *element.node;
     if (reference.Find("reference") != nullptr) return false;  // refers to something else
     const std::size_t resource =
-        NewResource(step.through, element.resource, Here{kNoSegment, nullptr, nullptr, element});
+        NewResource(step.through, element.resource, Here{kNoSegment, 0, nullptr, nullptr, element});
     reference = ReferenceTo(resource);
     element.bindings->push_back({behind, resource});
     Made& made = made_[resource];
@@ -110,7 +108,8 @@ bool Run::Descend(const Step& step, Element& element, std::uint64_t& path) {
     return true;
 }
 
-Run::Put Run::Merge(fhir::Node& present, fhir::Node value, const std::optional<std::string>& join) {
+Run::Put Run::Merge(fhir::Node& present, fhir::Node&& value,
+                    const std::optional<std::string>& join) {
     if (present.IsNull()) {
         present = std::move(value);
         return Put::kNew;
@@ -158,7 +157,7 @@ Run::Put Run::Merge(fhir::Node& present, fhir::Node value, const std::optional<s
 }
 
 Run::Put Run::PutLast(const Step& step, const std::optional<std::string>& join, Element element,
-                      std::uint64_t path, fhir::Node value) {
+                      std::uint64_t path, fhir::Node&& value) {
     if (HoldsOtherChoice(*element.node, step)) return Put::kTaken;
     fhir::Node& member = element.node->At(step.member);
     if (!step.list) return Merge(member, std::move(value), join);
@@ -177,7 +176,7 @@ Run::Put Run::PutLast(const Step& step, const std::optional<std::string>& join, 
     return Put::kNew;
 }
 
-Run::Put Run::PutExtension(const Target& target, const Element& element, fhir::Node value) {
+Run::Put Run::PutExtension(const Target& target, const Element& element, fhir::Node&& value) {
     fhir::Node extension = fhir::Node::Object();
     extension.Set("url", fhir::Node::String(target.extension));
     if (target.extension_value.empty()) {
@@ -208,7 +207,7 @@ Run::Put Run::PutExtension(const Target& target, const Element& element, fhir::N
 }
 
 Run::Put Run::PutNode(const Target& target, const std::optional<std::string>& join,
-                      const Element& element, fhir::Node value) {
+                      const Element& element, fhir::Node&& value) {
     if (!target.extension.empty()) return PutExtension(target, element, std::move(value));
     if (target.steps.empty()) return Merge(*element.node, std::move(value), join);
     Element at = element;

@@ -8,14 +8,22 @@
 namespace carestream::mapping::internal {
 
 void Run::RunRules(const std::vector<Rule>& rules, const Here& here) {
-    for (const Rule& rule : rules) RunRule(rule, here);
+    for (const Rule& rule : rules) {
+        if (!Idle(rule, here)) RunRule(rule, here);
+    }
+}
+
+// A rule that reads one path, finds nothing there and has no `default` does nothing.
+bool Run::Idle(const Rule& rule, const Here& here) const {
+    return rule.kind == Rule::Kind::kValue && rule.source == SourceKind::kAt &&
+           !rule.has_fallback && Absent(rule.at, here);
 }
 
 void Run::RunRule(const Rule& rule, const Here& here) {
     const std::size_t decided = decided_.size();
     const std::size_t before = writes_;
     if (rule.when && !Test(*rule.when, here)) {
-        decided_.resize(decided);
+        Forget(decided);
         return;
     }
     bool done = false;
@@ -47,7 +55,7 @@ void Run::RunRule(const Rule& rule, const Here& here) {
             ledger_.Mapped(decided_[i], here.element.resource);
         }
     }
-    decided_.resize(decided);
+    Forget(decided);
 }
 
 void Run::RunSwitch(const Rule& rule, const Here& here) {
@@ -184,7 +192,8 @@ bool Run::Add(const Rule& rule, const Here& here, Text& out) {
     }
     std::string number = PlainText(amount);
     std::string unit;
-    out.pieces = {LeafOf(date), LeafOf(amount)};
+    out.pieces.push_back(LeafOf(date));
+    out.pieces.push_back(LeafOf(amount));
     if (rule.operands.size() > 1) {
         const Value value = First(rule.operands[1], here);
         unit = PlainText(value);
@@ -246,7 +255,7 @@ Run::Outcome Run::Apply(const Rule& rule, const Here& here, const Value& value, 
     return ApplyText(rule, here, std::move(text));
 }
 
-Run::Outcome Run::Place(const Rule& rule, const Here& here, fhir::Node node, std::size_t mark) {
+Run::Outcome Run::Place(const Rule& rule, const Here& here, fhir::Node&& node, std::size_t mark) {
     const Put put = PutNode(rule.target, rule.join, here.element, std::move(node));
     if (put == Put::kTaken) {
         ledger_.Revoke(mark, rule.target.reason_taken);
@@ -255,7 +264,7 @@ Run::Outcome Run::Place(const Rule& rule, const Here& here, fhir::Node node, std
     return Outcome::kWritten;
 }
 
-Run::Outcome Run::ApplyText(const Rule& rule, const Here& here, Text text) {
+Run::Outcome Run::ApplyText(const Rule& rule, const Here& here, Text&& text) {
     const Target& target = rule.target;
     const std::size_t resource = here.element.resource;
     std::string_view reason;
@@ -298,7 +307,7 @@ Run::Outcome Run::Fallback(const Rule& rule, const Here& here) {
 }
 
 Run::Outcome Run::ApplyMap(const Rule& rule, const Here& here, const Value& value, int table) {
-    const Frame frame{here.frame, value, table};
+    const Frame frame = FrameOf(here.frame, value, table);
     const std::size_t before = writes_;
     const std::size_t mark = ledger_.mark();
     Here inner = here;
@@ -337,10 +346,10 @@ Run::Outcome Run::ApplyMap(const Rule& rule, const Here& here, const Value& valu
 Run::Outcome Run::ApplyNested(const Rule& rule, const Here& here, const Value* value, int table) {
     const std::size_t before = writes_;
     const std::size_t mark = ledger_.mark();
-    Frame frame{here.frame, {}, table};
+    Frame frame;
     Here inner = here;
     if (value != nullptr) {
-        frame.value = *value;
+        frame = FrameOf(here.frame, *value, table);
         inner.frame = &frame;
     }
     if (rule.target.steps.empty() && rule.target.extension.empty()) {
@@ -364,7 +373,7 @@ Run::Outcome Run::ApplyNested(const Rule& rule, const Here& here, const Value* v
 }
 
 Run::Outcome Run::ApplyResource(const Rule& rule, const Here& here, const Value& value, int table) {
-    const Frame frame{here.frame, value, table};
+    const Frame frame = FrameOf(here.frame, value, table);
     const std::size_t before = writes_;
     const std::size_t mark = ledger_.mark();
     const std::size_t resource = NewResource(rule.map->target, here.element.resource, here);

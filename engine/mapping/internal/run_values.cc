@@ -8,10 +8,7 @@ namespace carestream::mapping::internal {
 using Level = Value::Level;
 
 std::size_t Run::SegmentOf(const Operand& operand, const Here& here) const {
-    if (!operand.from_parent && here.segment != kNoSegment &&
-        PackSegment(message_.SegmentId(here.segment)) == operand.segment) {
-        return here.segment;
-    }
+    if (!operand.from_parent && here.code == operand.segment) return here.segment;
     const Group* group =
         operand.from_parent && here.group->parent != nullptr ? here.group->parent : here.group;
     return FindNear(matching_, message_, group, operand.segment,
@@ -32,6 +29,42 @@ Value Run::Part(const Value& value, int number) const {
     return {{}, Level::kLeaf};
 }
 
+Value Run::Part(const Frame& frame, int number) const {
+    const auto index = static_cast<std::size_t>(number - 1);
+    if (index >= frame.parts.size() && frame.more) return Part(frame.value, number);
+    const Level level = frame.value.level == Level::kRepetition ? Level::kComponent : Level::kLeaf;
+    return {index < frame.parts.size() ? frame.parts[index] : std::string_view(), level};
+}
+
+Frame Run::FrameOf(const Frame* up, const Value& value, int table) const {
+    Frame frame{up, value, table, {}, false};
+    if (value.level == Level::kSegment) return frame;
+    const hl7::Delimiters& delimiters = message_.delimiters();
+    char delimiter = 0;
+    if (value.level == Level::kRepetition) delimiter = delimiters.component;
+    if (value.level == Level::kComponent) delimiter = delimiters.subcomponent;
+    const std::string_view text = message_.Searchable(value.raw);
+    std::size_t at = 0;
+    for (std::string_view& part : frame.parts) {
+        const std::size_t cut =
+            delimiter == 0 ? text.size() : std::min(text.find(delimiter, at), text.size());
+        part = value.raw.substr(at, cut - at);
+        if (cut == text.size()) return frame;
+        at = cut + 1;
+    }
+    frame.more = true;
+    return frame;
+}
+
+bool Run::Absent(const Operand& operand, const Here& here) const {
+    if (operand.kind == Operand::Kind::kSegment && operand.field != 0) {
+        const std::size_t segment = SegmentOf(operand, here);
+        return segment == kNoSegment || message_.Field(segment, operand.field).empty();
+    }
+    return operand.kind == Operand::Kind::kValue && operand.depth == 0 && operand.component != 0 &&
+           here.frame != nullptr && Part(*here.frame, operand.component).raw.empty();
+}
+
 void Run::Values(const Operand& operand, const Here& here, ValueList& out) const {
     const auto add = [&](Value value) {
         if (operand.component != 0) value = Part(value, operand.component);
@@ -42,7 +75,11 @@ void Run::Values(const Operand& operand, const Here& here, ValueList& out) const
         case Operand::Kind::kValue: {
             const Frame* frame = here.frame;
             for (int i = 0; i < operand.depth && frame != nullptr; ++i) frame = frame->up;
-            if (frame != nullptr) add(frame->value);
+            if (frame == nullptr) return;
+            Value value = frame->value;
+            if (operand.component != 0) value = Part(*frame, operand.component);
+            if (operand.subcomponent != 0) value = Part(value, operand.subcomponent);
+            if (!value.raw.empty()) out.push_back(value);
             return;
         }
         case Operand::Kind::kEvent:
@@ -77,9 +114,9 @@ void Run::Values(const Operand& operand, const Here& here, ValueList& out) const
 }
 
 Value Run::First(const Operand& operand, const Here& here) const {
+    if (Absent(operand, here)) return {{}, Level::kLeaf};
     if (operand.kind == Operand::Kind::kSegment && operand.field != 0 && operand.repetition >= 0) {
         const std::size_t segment = SegmentOf(operand, here);
-        if (segment == kNoSegment) return {{}, Level::kLeaf};
         Value value{message_.Repetition(segment, operand.field, std::max(operand.repetition, 1)),
                     Level::kRepetition};
         if (operand.component != 0) value = Part(value, operand.component);
@@ -136,36 +173,27 @@ std::string Run::PlainText(const Value& value) const {
     return text;
 }
 
-bool Run::Equals(const Value& value, const std::string& text) const {
-    std::string_view leaf = LeafOf(value);
-    while (!leaf.empty() && leaf.back() == ' ') leaf.remove_suffix(1);
-    while (!leaf.empty() && leaf.front() == ' ') leaf.remove_prefix(1);
-    if (leaf == text) return true;
+bool Run::IsOneOf(const Value& value, const std::vector<std::string>& texts) const {
+    const std::string_view leaf = LeafOf(value);
+    std::string_view trimmed = leaf;
+    while (!trimmed.empty() && trimmed.back() == ' ') trimmed.remove_suffix(1);
+    while (!trimmed.empty() && trimmed.front() == ' ') trimmed.remove_prefix(1);
+    if (std::find(texts.begin(), texts.end(), trimmed) != texts.end()) return true;
     // Only an escape can make different bytes the same text.
     if (leaf.find(message_.delimiters().escape) == std::string_view::npos) return false;
-    return PlainText(value) == text;
+    return std::find(texts.begin(), texts.end(), PlainText(value)) != texts.end();
 }
 
 bool Run::TestValues(const Condition& condition, const Here& here) {
-    const Operand& operand = condition.operand;
-    if (operand.repetition != -1) {
-        const Value value = First(operand, here);
-        const bool holds =
-            std::any_of(condition.values.begin(), condition.values.end(),
-                        [&](const std::string& text) { return Equals(value, text); });
-        if (holds) decided_.push_back(LeafOf(value));
-        return holds;
-    }
+    const auto decides = [&](const Value& value) {
+        if (!IsOneOf(value, condition.values)) return false;
+        decided_.push_back(LeafOf(value));
+        return true;
+    };
+    if (condition.operand.repetition != -1) return decides(First(condition.operand, here));
     ValueList values;
-    Values(operand, here, values);
-    for (const Value& value : values) {
-        for (const std::string& text : condition.values) {
-            if (!Equals(value, text)) continue;
-            decided_.push_back(LeafOf(value));
-            return true;
-        }
-    }
-    return false;
+    Values(condition.operand, here, values);
+    return std::any_of(values.begin(), values.end(), decides);
 }
 
 bool Run::TestMeasure(const Condition& condition, const Here& here) {
@@ -213,6 +241,7 @@ bool Run::Test(const Condition& condition, const Here& here) {
         case Condition::Op::kNot:
             return !Test(condition.children[0], here);
         case Condition::Op::kValued: {
+            if (Absent(condition.operand, here)) return false;
             // Any repetition counts: "PID-11 valued" asks for the field.
             ValueList values;
             Values(condition.operand, here, values);

@@ -1,5 +1,6 @@
 #pragma once
 // What rules read and fill while a message is mapped.
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -18,10 +19,11 @@ struct Value {
     Level level = Level::kRepetition;
 };
 
-// Most fields have one repetition: the first few values need no allocation.
-class ValueList {
+// A list that is short nearly always: the first few need no allocation.
+template <typename T>
+class ShortList {
 public:
-    void push_back(const Value& value) {
+    void push_back(const T& value) {
         if (size_ < kInline) {
             few_[size_] = value;
         } else {
@@ -32,22 +34,28 @@ public:
     }
     [[nodiscard]] std::size_t size() const { return size_; }
     [[nodiscard]] bool empty() const { return size_ == 0; }
-    [[nodiscard]] const Value* begin() const { return size_ <= kInline ? few_ : many_.data(); }
-    [[nodiscard]] const Value* end() const { return begin() + size_; }
-    [[nodiscard]] const Value& front() const { return *begin(); }
+    [[nodiscard]] const T* begin() const { return size_ <= kInline ? few_ : many_.data(); }
+    [[nodiscard]] const T* end() const { return begin() + size_; }
+    [[nodiscard]] const T& front() const { return *begin(); }
 
 private:
     static constexpr std::size_t kInline = 3;
-    Value few_[kInline];
-    std::vector<Value> many_;
+    T few_[kInline];
+    std::vector<T> many_;
     std::size_t size_ = 0;
 };
+
+using ValueList = ShortList<Value>;
+using Pieces = ShortList<std::string_view>;
 
 // The values being mapped, innermost first.
 struct Frame {
     const Frame* up = nullptr;
     Value value;
     int table = 0;  // HL7 table of the field
+    // The first parts of the value, because maps read one after the other.
+    std::array<std::string_view, 16> parts;
+    bool more = false;  // it has further parts
 };
 
 // A named or unnamed entry of a list, or a resource behind a reference, by the path to it.
