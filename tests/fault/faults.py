@@ -4,12 +4,13 @@
   daemon-kill    kill -9 of carestreamd at random points under load
   postgres-kill  kill -9 of its PostgreSQL, the daemon keeps running
   disk-full      a state folder without space (needs root for a small tmpfs)
-  plaintext      marked values must not be found in the database's files, WAL or logs
+  plaintext      marked values must not be found in the database's files, WAL, dump, logs or metrics
 
 The oracle is a ledger: a line is fsynced before a message is sent and after its ACK came. Each of
 `--links` patients gets messages that write STEP n into the street; so at the end the Patient must say
-the last step, and have exactly one version a step: a lost message leaves a gap, an effect that happened
-twice leaves a version too many.
+the last step of the ledger, and have exactly one version a step: a lost message leaves a gap, an effect
+that happened twice leaves a version too many. The journal must hold just these messages, each with one
+outcome.
 """
 import argparse
 import json
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
@@ -94,29 +96,58 @@ def start_load(daemon, links):
     return senders
 
 
+def sql(daemon, text):
+    url = (daemon.state / "postgres" / "connection").read_text().strip()
+    return subprocess.run(["psql", "-XAtq", url, "-c", text], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def counts(daemon):
+    """(accepted messages, processed messages)"""
+    text = sql(daemon, "select (select count(*) from journal where answer = 'AA'), "
+                       "(select count(*) from outcome where status = 1)")
+    return tuple(map(int, text.split("|")))
+
+
+def acknowledged(senders):
+    """mrn -> last step whose ACK the ledger holds."""
+    steps = {sender.mrn: 0 for sender in senders}
+    for line in Path(senders[0].ledger.file.name).read_text().splitlines():
+        word, control_id = line.split()
+        mrn, step = control_id.rsplit("-", 1)
+        if word == "ack":
+            steps[mrn] = max(steps[mrn], int(step))
+    return steps
+
+
 def check(daemon, senders, timeout_s=120):
     """[violations] after everything that was accepted has been processed."""
     violations = []
     deadline = time.monotonic() + timeout_s
-    for sender in senders:
-        if sender.step == 0:
-            continue
+    journal, outcomes = counts(daemon)
+    while journal != outcomes and time.monotonic() < deadline:
+        time.sleep(0.1)
+        journal, outcomes = counts(daemon)
+    stored = 0
+    for mrn, acked in acknowledged(senders).items():
         while True:
-            status, _, bundle = daemon.get("Patient", identifier=sender.mrn)
+            status, _, bundle = daemon.get("Patient", identifier=mrn)
             entries = bundle.get("entry", []) if status == 200 else []
             patient = entries[0]["resource"] if entries else {}
             line = (patient.get("address") or [{}])[0].get("line", [""])[0]
             reached = int(line.split()[1]) if line.startswith("STEP") else 0
-            if reached >= sender.step or time.monotonic() > deadline:
+            if reached >= acked or time.monotonic() > deadline:
                 break
             time.sleep(0.1)
         version = int(patient.get("meta", {}).get("versionId", 0))
-        if len(entries) != 1:
-            violations.append(f"{sender.mrn}: {len(entries)} patients instead of one")
-        if reached not in (sender.step, sender.step + 1):
-            violations.append(f"{sender.mrn}: {sender.step} acknowledged, STEP {reached} stored")
+        if len(entries) != (1 if reached else 0):
+            violations.append(f"{mrn}: {len(entries)} patients instead of one")
+        if reached not in (acked, acked + 1):
+            violations.append(f"{mrn}: {acked} acknowledged, STEP {reached} stored")
         if version != reached:
-            violations.append(f"{sender.mrn}: STEP {reached} has version {version}")
+            violations.append(f"{mrn}: STEP {reached} has version {version}")
+        stored += reached
+    if not journal == outcomes == stored:
+        violations.append(f"{stored} steps stored, {journal} messages in the journal, {outcomes} processed")
     return violations
 
 
@@ -233,16 +264,21 @@ def plaintext(arguments):
         message = adt(f"{mark}ID", f"{mark}MRN", 1).replace("Faultline^Probe", f"{mark}^{mark}given") \
             .replace("Testtown", f"{mark}city")
         assert ack_code(link.send(message)) == "AA"
-        broken = message.replace("ADT^A01^ADT_A01", "ADT^A01^ADT_A01").replace(f"{mark}MRN^^^TEST^MR", "")
-        link.send(broken.replace(f"{mark}ID", f"{mark}ID2"))
+        link.send(message.replace(f"{mark}MRN^^^TEST^MR", "").replace(f"{mark}ID", f"{mark}ID2"))
         daemon.wait_for("Patient", identifier=f"{mark}MRN")
         daemon.request("POST", "Patient", {"resourceType": "Patient", "name": [{"family": mark}],
                                            "birthDate": f"not-{mark}"})
         daemon.get("Patient", family=mark)
+        url = (daemon.state / "postgres" / "connection").read_text().strip()
+        dump = subprocess.run(["pg_dump", url], check=True, capture_output=True).stdout
+        with urllib.request.urlopen(f"http://127.0.0.1:{daemon.admin_port}/metrics", timeout=10) as page:
+            metrics = page.read()
+        assert b"COPY public.version" in dump and b"carestream_" in metrics
+        hits = [name for name, text in (("dump", dump), ("metrics", metrics)) if mark.encode() in text]
         daemon.stop()
         files = [p for p in daemon.state.rglob("*") if p.is_file()] + [daemon.log_path]
-        hits = [str(p) for p in files if mark.encode() in p.read_bytes()]
-    print(f"plaintext: {len(files)} files searched, {len(hits)} hits")
+        hits += [str(p) for p in files if mark.encode() in p.read_bytes()]
+    print(f"plaintext: {len(files)} files, a dump and the metrics searched, {len(hits)} hits")
     for hit in hits:
         print("  " + hit)
     return not hits and len(files) > 10

@@ -295,6 +295,53 @@ TEST_F(WriterTest, FeedAndRestOnOneResourceLoseNothing) {
         "0");
 }
 
+TEST_F(WriterTest, ReaderOfEventsMissesNoneBehindADelayedCommit) {
+    constexpr int kEach = 60;
+    constexpr int kSlow = 15;
+    ASSERT_TRUE(Feed(Message({Patient("first", "")})).has_value());
+    std::atomic<bool> written = false;
+    std::int64_t cursor = 0;
+    std::thread consumer([&] {
+        auto session = Connect();
+        for (bool last = false; !last;) {
+            last = written;
+            const auto rows =
+                session.Query("select seq from event where seq > $1::int8 order by seq",
+                              store::pg::Params().Int8(cursor));
+            ASSERT_TRUE(rows.has_value());
+            for (int row = 0; row < rows->size(); ++row) {
+                // What is numbered later is committed later: nothing appears behind the cursor.
+                EXPECT_EQ(rows->Int8(row, 0), cursor + 1);
+                cursor = rows->Int8(row, 0);
+            }
+        }
+    });
+    std::thread slow([&] {
+        auto session = Connect();
+        for (int i = 0; i < kSlow; ++i) {
+            ASSERT_TRUE(session.Execute(
+                "begin; with head as (update event_head set seq = seq + 1 returning seq) insert "
+                "into event (seq, resource, message, updated, version, tenant, type, kind) "
+                "select seq, 0, 0, now(), 1, 1, 1, 1 from head"));
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+            ASSERT_TRUE(session.Execute("commit"));
+        }
+    });
+    std::thread app([&] {
+        for (int i = 0; i < kEach; ++i) {
+            EXPECT_TRUE(Create(R"({"resourceType":"Patient","gender":"male"})").has_value());
+        }
+    });
+    for (int i = 0; i < kEach; ++i) {
+        EXPECT_TRUE(Feed(Message({Patient(std::to_string(i), "")})).has_value());
+    }
+    app.join();
+    slow.join();
+    written = true;
+    consumer.join();
+    EXPECT_EQ(cursor, 1 + 2 * kEach + kSlow);
+}
+
 TEST_F(WriterTest, TextThatTheDatabaseRefusesStillGetsAnOutcome) {
     auto write = Message({Patient("1", "")});
     write.event = "ADT^A0\xe9";
