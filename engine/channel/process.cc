@@ -37,18 +37,10 @@ std::string EventOf(const hl7::Header& header) {
     return header.message_code + '^' + header.trigger_event;
 }
 
-// The report is the only trace of what the parser repaired.
-void AddRepairs(const hl7::Message& message, mapping::LossReport& report) {
-    for (const hl7::Note& note : message.notes()) {
-        report.notes.push_back(note.path.empty() ? note.message : note.path + ": " + note.message);
-    }
-}
-
 void Map(FeedWrite& write, const hl7::Message& message, const Channel& channel, Micros received) {
     mapping::MapContext context = channel.context;
     context.received = received;
     mapping::Mapped mapped = channel.program->Map(message, context);
-    AddRepairs(message, mapped.report);
     write.loss_report = mapping::ToJson(mapped.report);
     write.map_name = std::move(mapped.map_name);
     write.map_version = std::move(mapped.map_version);

@@ -161,6 +161,17 @@ class Spine(unittest.TestCase):
         by_patient = json.loads(self.daemon.cli("messages", "find", "--mrn", "500123", "--json").stdout)
         self.assertGreaterEqual(len(by_patient["messages"]), 6)
 
+    def test_repairs_are_shown_once(self):
+        message = "\r".join([
+            "MSH|^~\\&|EHR|MAIN|CARESTREAM|MAIN|20260305082000+0000||ADT^A08^ADT_A01|REPAIR-1|P|2.5.1",
+            "PID|1||700888^^^MAIN^MR||Repairsen^Rita||19700101|F", "PID2|1|other^name|20200101"]) + "\r"
+        self.assertEqual(ack_code(self.link.send(message)), "AA")
+        self.assertEqual(self.one("Patient", identifier="700888")["birthDate"], "1970-01-01")
+        found = json.loads(self.daemon.cli("messages", "find", "--control-id", "REPAIR-1", "--json").stdout)
+        shown = self.daemon.cli("messages", "show", found["messages"][0]["seq"]).stdout
+        self.assertEqual(shown.count("kept apart as an unknown segment"), 1)
+        self.assertIn("?id-3.1", shown)
+
     def test_dead_letter_is_listed_and_replayed(self):
         message = SAMPLES[0].read_bytes().decode().replace("SAMPLE-0001", "DEAD-1").replace(
             "500123^^^MAIN^MR~987-65-4320^^^USSSA^SS", "")

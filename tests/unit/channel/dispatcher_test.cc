@@ -244,17 +244,6 @@ TEST(Process, AnEventOfARefusedFrameIsNoDifferent) {
     EXPECT_EQ(write.event, "");
 }
 
-// They are the only trace of what the parser repaired.
-TEST(Process, TheLossReportNamesRepairs) {
-    store::PendingMessage pending;
-    pending.channel = "test";
-    pending.raw = Message("1") + "NTE|1||one\rtwo \"words\"\rPID2|x\r";
-    const auto write = Process(std::move(pending), test::MakeChannel().get());
-    EXPECT_EQ(write.status, OutcomeStatus::kProcessed);
-    EXPECT_THAT(write.loss_report, testing::HasSubstr("\"notes\":[\"NTE: a line that does not"));
-    EXPECT_THAT(write.loss_report, testing::HasSubstr("\"?id: a line, or the rest"));
-}
-
 TEST(FindKeys, OfAWholeMessage) {
     store::PendingMessage pending;
     pending.seq = 7;
