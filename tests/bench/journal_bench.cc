@@ -21,12 +21,15 @@
 #include "store/internal/embedded.h"
 #include "store/internal/journal_impl.h"
 #include "store/internal/migrate.h"
+#include "tests/bench/must.h"
 #include "tests/bench/process_time.h"
 
 namespace {
 
 using namespace carestream;
 using namespace carestream::store;
+using bench::GiveUp;
+using bench::Must;
 using SteadyClock = std::chrono::steady_clock;
 
 struct Flags {
@@ -35,17 +38,6 @@ struct Flags {
     std::size_t bytes = 1200;
     std::string state = "/tmp/carestream-bench-journal";
 };
-
-[[noreturn]] void GiveUp(const Error& error) {
-    std::fprintf(stderr, "%s\n", error.ToString().c_str());
-    std::exit(1);
-}
-
-template <typename T>
-T Must(Result<T> result) {
-    if (!result) GiveUp(result.error());
-    return std::move(*result);
-}
 
 // Looks like HL7 and compresses like it: fixed structure, changing values.
 std::string Message(std::size_t number, std::size_t bytes) {

@@ -26,12 +26,14 @@
 #include "store/internal/partitions.h"
 #include "store/internal/reader_impl.h"
 #include "store/internal/writer_impl.h"
+#include "tests/bench/must.h"
 #include "tests/bench/process_time.h"
 
 namespace {
 
 using namespace carestream;
 using namespace carestream::store;
+using bench::Must;
 using SteadyClock = std::chrono::steady_clock;
 
 struct Flags {
@@ -46,17 +48,6 @@ struct Flags {
     std::string state = "/tmp/carestream-bench-store";
     bool keep = false;
 };
-
-[[noreturn]] void GiveUp(const Error& error) {
-    std::fprintf(stderr, "%s\n", error.ToString().c_str());
-    std::exit(1);
-}
-
-template <typename T>
-T Must(Result<T> result) {
-    if (!result) GiveUp(result.error());
-    if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 std::string Text(std::size_t number) {
     return std::to_string(number);
