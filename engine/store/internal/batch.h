@@ -68,6 +68,7 @@ private:
     [[nodiscard]] Result<void> FindSubjects(pg::Connection& connection, WorkingSet& set,
                                             const std::vector<Wanted::Id>& patients);
     [[nodiscard]] std::vector<Outcome> Outcomes(const std::vector<WriteJob*>& jobs) const;
+
     WriteContext& context_;
     Searcher searcher_;
     bool in_doubt_ = false;
