@@ -197,7 +197,6 @@ Result<std::vector<IndexChange>> BatchRunner::Index(pg::Connection& connection, 
     changes.reserve(all.size());
     for (Indexed& indexed : all) {
         Entry& entry = *indexed.entry;
-        const std::int64_t before = entry.subject;
         if (!indexed.after.patient_id.empty()) {
             Entry* patient = set.FindId(entry.tenant, patient_type, indexed.after.patient_id);
             patient->reserved = true;
@@ -211,12 +210,10 @@ Result<std::vector<IndexChange>> BatchRunner::Index(pg::Connection& connection, 
         const crypto::TokenKey& key = context_.TokenKeyOf(entry.tenant);
         const std::uint32_t date = context_.MainDateOf(entry.type);
         // Nothing was, or is, in the index of what does not exist.
-        const IndexRows old_rows = entry.stored_body.empty()
-                                       ? IndexRows{before, {}, {}, {}}
-                                       : MakeIndexRows(key, indexed.before, before, date);
-        const IndexRows new_rows = entry.deleted
-                                       ? IndexRows{entry.subject, {}, {}, {}}
-                                       : MakeIndexRows(key, indexed.after, entry.subject, date);
+        const IndexRows old_rows =
+            entry.stored_body.empty() ? IndexRows{} : MakeIndexRows(key, indexed.before, date);
+        const IndexRows new_rows =
+            entry.deleted ? IndexRows{} : MakeIndexRows(key, indexed.after, date);
         changes.push_back({&entry, Difference(old_rows, new_rows)});
     }
     return changes;

@@ -46,12 +46,11 @@ const Statement kAddVersion{
     "select * from unnest($1::int8[], $2::int4[], $3::timestamptz[], $4::bytea[])"};
 const Statement kDropToken{
     "w_drop_token",
-    "delete from index_token i using unnest($1::int2[], $2::int8[], $3::int8[], $4::int8[]) "
-    "q(tenant, hash, subject, resource) where i.tenant = q.tenant and i.hash = q.hash and "
-    "i.subject = q.subject and i.resource = q.resource"};
+    "delete from index_token i using unnest($1::int8[], $2::int8[]) q(hash, resource) "
+    "where i.hash = q.hash and i.resource = q.resource"};
 const Statement kAddToken{"w_add_token",
-                          "insert into index_token (tenant, hash, subject, resource) "
-                          "select * from unnest($1::int2[], $2::int8[], $3::int8[], $4::int8[])"};
+                          "insert into index_token (hash, resource) "
+                          "select * from unnest($1::int8[], $2::int8[])"};
 const Statement kDropDate{
     "w_drop_date",
     "delete from index_date i using unnest($1::int2[], $2::int4[], $3::timestamptz[], "
@@ -288,24 +287,19 @@ private:
     void TokenRows(const Statement& statement, const std::vector<IndexChange>& index,
                    IndexRows IndexDifference::*side) {
         // In the index's order: neighbours in the batch meet the same pages.
-        std::vector<std::tuple<Tenant, std::int64_t, std::int64_t, std::int64_t>> all;
+        std::vector<std::pair<std::int64_t, std::int64_t>> all;
         for (const IndexChange& change : index) {
-            const IndexRows& rows = change.difference.*side;
-            for (const std::int64_t hash : rows.tokens) {
-                all.emplace_back(change.entry->tenant, hash, rows.subject, change.entry->pk);
+            for (const std::int64_t hash : (change.difference.*side).tokens) {
+                all.emplace_back(hash, change.entry->pk);
             }
         }
         std::sort(all.begin(), all.end());
-        Array tenants(Type::kInt2), hashes(Type::kInt8), subjects(Type::kInt8),
-            resources(Type::kInt8);
-        for (const auto& [tenant, hash, subject, resource] : all) {
-            tenants.AddInt2(tenant);
+        Array hashes(Type::kInt8), resources(Type::kInt8);
+        for (const auto& [hash, resource] : all) {
             hashes.AddInt8(hash);
-            subjects.AddInt8(subject);
             resources.AddInt8(resource);
         }
-        Add(statement, kAny, std::move(tenants), std::move(hashes), std::move(subjects),
-            std::move(resources));
+        Add(statement, kAny, std::move(hashes), std::move(resources));
     }
 
     void Dates(const std::vector<IndexChange>& index) {

@@ -27,9 +27,8 @@ std::int64_t HashOf(const crypto::TokenKey& key, std::string_view space, std::st
 }
 
 IndexRows MakeIndexRows(const crypto::TokenKey& key, const search::IndexEntries& entries,
-                        std::int64_t subject, std::uint32_t main_date) {
+                        std::uint32_t main_date) {
     IndexRows rows;
-    rows.subject = subject;
     rows.tokens.reserve(entries.tokens.size());
     for (const search::TokenEntry& token : entries.tokens) {
         rows.tokens.push_back(HashOf(key, token.space, token.form, token.value));
@@ -55,15 +54,8 @@ IndexRows MakeIndexRows(const crypto::TokenKey& key, const search::IndexEntries&
 
 IndexDifference Difference(const IndexRows& before, const IndexRows& after) {
     IndexDifference difference;
-    difference.removed.subject = before.subject;
-    difference.added.subject = after.subject;
-    if (before.subject == after.subject) {
-        Subtract(before.tokens, after.tokens, difference.removed.tokens);
-        Subtract(after.tokens, before.tokens, difference.added.tokens);
-    } else {
-        difference.removed.tokens = before.tokens;
-        difference.added.tokens = after.tokens;
-    }
+    Subtract(before.tokens, after.tokens, difference.removed.tokens);
+    Subtract(after.tokens, before.tokens, difference.added.tokens);
     Subtract(before.dates, after.dates, difference.removed.dates);
     Subtract(after.dates, before.dates, difference.added.dates);
     Subtract(before.numbers, after.numbers, difference.removed.numbers);

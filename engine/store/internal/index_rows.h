@@ -25,9 +25,8 @@ struct NumberRow {
     auto operator<=>(const NumberRow&) const = default;
 };
 
-// All lists sorted and without doubles. `subject` is the pk of the patient, 0 = none.
+// All lists sorted and without doubles.
 struct IndexRows {
-    std::int64_t subject = 0;
     std::vector<std::int64_t> tokens;
     std::vector<DateRow> dates;
     std::vector<NumberRow> numbers;
@@ -38,11 +37,9 @@ struct IndexRows {
 // `main_date` is the parameter by which the type is listed, 0 = none: a resource without it gets a
 // row of kNoDate there, so that a list by date has everything.
 [[nodiscard]] IndexRows MakeIndexRows(const crypto::TokenKey& key,
-                                      const search::IndexEntries& entries, std::int64_t subject,
-                                      std::uint32_t main_date);
+                                      const search::IndexEntries& entries, std::uint32_t main_date);
 
-// What must be removed from, and added to, the tables so that `before` becomes `after`. A subject
-// that changed makes every token row another one.
+// What must be removed from, and added to, the tables so that `before` becomes `after`.
 struct IndexDifference {
     IndexRows removed;
     IndexRows added;

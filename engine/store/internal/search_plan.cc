@@ -186,13 +186,6 @@ Result<Plan> ChoosePlan(const UsableQuery& query, std::optional<std::size_t> rar
     const auto patient = FindIndexed(query, CriterionKind::kPatient);
     const std::vector<std::size_t> tokens = TokenLeads(query);
     if (patient) {
-        // A criterion that also looks beside the subject cannot narrow by it.
-        const bool narrows = query.usable[*patient].hashes.empty();
-        if (!tokens.empty() && narrows) {
-            Plan plan = Collect(query, Lead::kTokens, tokens.front());
-            plan.patient_criterion = patient;
-            return WithMatcher(query, plan);
-        }
         if (wish.any || wish.order == Order::kMainDate) {
             Plan plan = Scan(Lead::kPatient, Order::kMainDate, wish.any || wish.descending);
             plan.lead_criterion = patient;
@@ -221,7 +214,7 @@ Result<Plan> FallBack(const UsableQuery& query, const Plan& collect) {
         return WithMatcher(query, plan);
     }
     if (collect.lead == Lead::kTokens && wish.any) {
-        Plan plan = Scan(Lead::kTokens, Order::kSubject, false);
+        Plan plan = Scan(Lead::kTokens, Order::kPk, true);
         plan.lead_criterion = collect.lead_criterion;
         return WithMatcher(query, plan);
     }

@@ -26,9 +26,8 @@ enum class Order : std::uint8_t {
     kPk,  // creation, newest first
     kMainDate,
     kUpdated,
-    kDate,     // of Plan::parameter
-    kNumber,   // likewise
-    kSubject,  // by patient, then creation: the order of the token index
+    kDate,    // of Plan::parameter
+    kNumber,  // likewise
     kId,
     kMemory,  // of collected ones by a date or number that the row does not have
 };
@@ -36,8 +35,7 @@ enum class Order : std::uint8_t {
 struct Plan {
     bool scan = false;
     Lead lead = Lead::kEvents;
-    std::optional<std::size_t> lead_criterion;     // index into usable
-    std::optional<std::size_t> patient_criterion;  // narrows a token lead
+    std::optional<std::size_t> lead_criterion;  // index into usable
     Order order = Order::kUpdated;
     bool descending = true;
     std::uint32_t parameter = 0;
@@ -48,7 +46,7 @@ struct Plan {
 // Where a page ends. Which members count is the plan's matter.
 struct Cursor {
     bool scan = false;
-    std::int64_t key = 0;   // micros, bits of a double, or pk of a patient
+    std::int64_t key = 0;   // micros, or bits of a double
     std::int64_t key2 = 0;  // high of a date, version of an event
     std::int64_t pk = 0;
     Micros ceiling = 0;  // of events: the time of the first page

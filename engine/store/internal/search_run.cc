@@ -23,8 +23,8 @@ constexpr int kIncludesMax = 1'000;
 
 const pg::Statement kCountTokens{
     "r_count_tokens",
-    "select count(*) from (select 1 from index_token t where t.tenant = $1::int2 and t.hash = "
-    "any($2::int8[]) limit $3::int8) s"};
+    "select count(*) from (select 1 from index_token t where t.hash = any($1::int8[]) "
+    "limit $2::int8) s"};
 const pg::Statement kByReference{
     "r_by_reference",
     "select r.type, r.id, r.version, r.updated, v.body from unnest($2::int2[], $3::text[]) "
@@ -105,12 +105,12 @@ Result<void> Searcher::Prepare(pg::Connection& connection, const SearchRequest& 
     return MakeUsable(connection, TokenKeyOf(request.tenant), patient, query);
 }
 
-Result<std::int64_t> Searcher::CountHash(pg::Connection& connection, Tenant tenant,
+Result<std::int64_t> Searcher::CountHash(pg::Connection& connection,
                                          const std::vector<std::int64_t>& hashes) {
     pg::Array list(pg::Type::kInt8);
     for (const std::int64_t hash : hashes) list.AddInt8(hash);
     pg::Params params;
-    params.Int2(tenant).List(list).Int8(kCountedMax);
+    params.List(list).Int8(kCountedMax);
     CARESTREAM_ASSIGN(rows, connection.Run(kCountTokens, params));
     return rows.Int8(0, 0);
 }
@@ -125,7 +125,7 @@ Result<Plan> Searcher::FirstPlan(pg::Connection& connection, const UsableQuery& 
     std::size_t rarest = leads.front();
     std::int64_t least = std::numeric_limits<std::int64_t>::max();
     for (const std::size_t lead : leads) {
-        CARESTREAM_ASSIGN(count, CountHash(connection, query.tenant, query.usable[lead].hashes));
+        CARESTREAM_ASSIGN(count, CountHash(connection, query.usable[lead].hashes));
         if (count < least) {
             least = count;
             rarest = lead;

@@ -46,7 +46,7 @@ private:
     [[nodiscard]] Result<void> Prepare(pg::Connection& connection, const SearchRequest& request,
                                        UsableQuery& query);
     [[nodiscard]] Result<Plan> FirstPlan(pg::Connection& connection, const UsableQuery& query);
-    [[nodiscard]] Result<std::int64_t> CountHash(pg::Connection& connection, Tenant tenant,
+    [[nodiscard]] Result<std::int64_t> CountHash(pg::Connection& connection,
                                                  const std::vector<std::int64_t>& hashes);
     // Plans, falls back and fills one page of `count` after `position`.
     [[nodiscard]] Result<Fill> FillPage(pg::Connection& connection, const UsableQuery& query,

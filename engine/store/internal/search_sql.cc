@@ -137,31 +137,24 @@ private:
     std::string TokenSet(const std::string& tail) {
         std::string text =
             "select distinct t.resource pk, null::int8 key, null::int8 key2, null::text id from "
-            "index_token t where t.tenant = " +
-            tenant_ + " and t.hash = any(" + sql_.Int8s(Leading().hashes) + ")";
-        if (plan_.patient_criterion) {
-            text += " and t.subject = any(" +
-                    sql_.Int8s(query_.usable[*plan_.patient_criterion].subjects) + ")";
-        }
+            "index_token t where t.hash = any(" +
+            sql_.Int8s(Leading().hashes) + ")";
         return text + tail;
     }
 
     std::string TokenScan(const Cursor* after, const std::string& tail) {
-        const std::string start = after == nullptr
-                                      ? ""
-                                      : " and (t.subject, t.resource) > (" + sql_.Int8(after->key) +
-                                            ", " + sql_.Int8(after->pk) + ")";
+        const std::string start =
+            after == nullptr ? "" : " and t.resource" + Less() + sql_.Int8(after->pk);
         const std::string each =
-            "select t.resource pk, t.subject key, null::int8 key2, "
-            "null::text id from index_token t where t.tenant = " +
-            tenant_ + " and t.hash = ";
-        const std::string order = " order by t.subject, t.resource";
+            "select t.resource pk, null::int8 key, null::int8 key2, "
+            "null::text id from index_token t where t.hash = ";
+        const std::string order = " order by t.hash" + Way() + ", t.resource" + Way();
         if (Leading().hashes.size() == 1) {
             return each + sql_.Int8(Leading().hashes.front()) + start + order + tail;
         }
         return "select distinct x.pk, x.key, x.key2, x.id from unnest(" +
                sql_.Int8s(Leading().hashes) + ") h(hash) cross join lateral (" + each + "h.hash" +
-               start + order + tail + ") x order by x.key, x.pk" + tail;
+               start + order + tail + ") x order by x.pk" + Way() + tail;
     }
 
     std::string PatientSet(const std::string& tail) {
@@ -170,12 +163,12 @@ private:
             "select r.pk, null::int8 key, null::int8 key2, null::text id from resource r where "
             "r.tenant = " +
             tenant_ + " and r.type = " + type_ + " and r.subject <> 0 and r.subject = any(" +
-            sql_.Int8s(patient.subjects) + ")";
+            sql_.Int8s(patient.subjects) + ")" + TokensOfList();
         if (!patient.hashes.empty()) {
             text +=
                 " union select t.resource, null::int8, null::int8, null::text from "
-                "index_token t where t.tenant = " +
-                tenant_ + " and t.hash = any(" + sql_.Int8s(patient.hashes) + ")";
+                "index_token t where t.hash = any(" +
+                sql_.Int8s(patient.hashes) + ")";
         }
         return text + tail;
     }
@@ -192,15 +185,15 @@ private:
                                  " and r.type = " + type_ + " and r.subject <> 0 and r.subject = ";
         const std::string order = " order by r.main_date" + Way() + ", r.pk" + Way();
         if (patient.subjects.size() == 1 && patient.hashes.empty()) {
-            return each + sql_.Int8(patient.subjects.front()) + MainDateRange() + start + order +
-                   tail;
+            return each + sql_.Int8(patient.subjects.front()) + MainDateRange() + TokensOfList() +
+                   start + order + tail;
         }
         std::string all = "select x.* from unnest(" + sql_.Int8s(patient.subjects) +
-                          ") s(pk) cross join lateral (" + each + "s.pk" + MainDateRange() + start +
-                          order + tail + ") x";
+                          ") s(pk) cross join lateral (" + each + "s.pk" + MainDateRange() +
+                          TokensOfList() + start + order + tail + ") x";
         if (!patient.hashes.empty()) {
             all += " union select " + columns +
-                   " from index_token t join resource r on r.pk = t.resource where t.tenant = " +
+                   " from index_token t join resource r on r.pk = t.resource where r.tenant = " +
                    tenant_ + " and r.type = " + type_ + " and t.hash = any(" +
                    sql_.Int8s(patient.hashes) + ")" + start;
         }
@@ -323,17 +316,28 @@ private:
         return text + " order by r.id" + Way() + tail;
     }
 
-    std::string HasToken(const std::vector<std::int64_t>& hashes, const std::string& subject) {
-        // With a subject it is one seek; without, only what names a patient beside the subject.
-        return "exists (select 1 from index_token x where x.tenant = " + tenant_ +
-               " and x.hash = any(" + sql_.Int8s(hashes) + ") and x.subject = " + subject +
-               " and x.resource = r.pk)";
+    // A seek for each row; the limit keeps the server from turning it into a join with all that
+    // have the token.
+    std::string HasToken(const std::vector<std::int64_t>& hashes) {
+        return "coalesce((select true from index_token x where x.hash = any(" + sql_.Int8s(hashes) +
+               ") and x.resource = r.pk limit 1), false)";
+    }
+
+    // The other criteria's tokens, asked of a patient's list before it is cut: a patient may have
+    // many resources and few of them with the code.
+    std::string TokensOfList() {
+        std::string text;
+        for (const UsableCriterion& usable : query_.usable) {
+            if (!usable.indexed || usable.criterion->kind != CriterionKind::kToken) continue;
+            text += " and " + HasToken(usable.hashes);
+        }
+        return text;
     }
 
     std::string Filter(const UsableCriterion& usable) {
         switch (usable.criterion->kind) {
             case CriterionKind::kToken:
-                return " and " + HasToken(usable.hashes, "r.subject");
+                return " and " + HasToken(usable.hashes);
             case CriterionKind::kId:
                 return " and r.id = any(" + sql_.Texts(usable.criterion->ids) + ")";
             case CriterionKind::kLastUpdated:
@@ -341,7 +345,7 @@ private:
             case CriterionKind::kPatient: {
                 std::string text =
                     " and (r.subject <> 0 and r.subject = any(" + sql_.Int8s(usable.subjects) + ")";
-                if (!usable.hashes.empty()) text += " or " + HasToken(usable.hashes, "r.subject");
+                if (!usable.hashes.empty()) text += " or " + HasToken(usable.hashes);
                 return text + ")";
             }
             case CriterionKind::kDate:

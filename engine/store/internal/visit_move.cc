@@ -13,7 +13,7 @@ namespace {
 
 const pg::Statement kByToken{"w_by_token",
                              "select distinct t.resource from index_token t where "
-                             "t.tenant = $1::int2 and t.hash = any($2::int8[])"};
+                             "t.hash = any($1::int8[])"};
 
 // Tokens under which the index holds references to this visit.
 Result<std::vector<std::int64_t>> HashesOfVisit(WriteContext& context, const Entry& visit) {
@@ -74,7 +74,7 @@ Result<void> FindVisitResources(pg::Connection& connection, const FeedWrite& wri
         pg::Array list(pg::Type::kInt8);
         for (const std::int64_t hash : hashes) list.AddInt8(hash);
         pg::Params params;
-        params.Int2(write.tenant).List(list);
+        params.List(list);
         CARESTREAM_ASSIGN(rows, connection.Run(kByToken, params));
         std::vector<std::int64_t> pks;
         for (int row = 0; row < rows.size(); ++row) pks.push_back(rows.Int8(row, 0));

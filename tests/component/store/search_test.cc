@@ -284,6 +284,9 @@ TEST_F(SearchTest, ManyMatchesAreScannedInsteadOfCollected) {
     EXPECT_EQ(by_date.size(), 2250u);
     EXPECT_EQ(FindAll("Observation", {{"code", "rare"}, {"status", "final"}}, 100).size(), 250u);
     EXPECT_EQ(FindAll("Observation", {{"patient", "p1"}, {"code", "common"}}, 100).size(), 747u);
+    // A patient's list is cut after the code was asked, not before.
+    EXPECT_EQ(FindAll("Observation", {{"patient", "p1"}, {"code", "rare"}}, 20).size(), 83u);
+    EXPECT_THAT(Find("Observation", {{"patient", "p1"}, {"code", "none"}}), IsEmpty());
     const auto counted =
         Ask("Observation", {{"code", "common"}, {"_total", "accurate"}, {"_count", "1"}});
     EXPECT_EQ(counted->total, 2250);
