@@ -125,7 +125,7 @@ public:
         std::size_t rows = 0;
         for (const fhir::Change& change : mapped.changes.changes) {
             const search::IndexEntries entries = indexer_->Extract(change.resource);
-            rows += store::MakeIndexRows(tokens_, entries, 1, 0).tokens.size();
+            rows += store::MakeIndexRows(tokens_, entries, 0).tokens.size();
         }
         return rows;
     }
