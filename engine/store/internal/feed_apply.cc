@@ -140,16 +140,48 @@ private:
         if (change.mode == fhir::ChangeMode::kDelete) return Delete(entry);
         if (renames_.empty() && meaning.foreign.empty()) return Merge(change, entry);
         fhir::Change own = change;
+        if (!renames_.empty()) DropEmptied(own);
         RewriteReferences(own.resource, renames_);
-        for (const fhir::IdentityKey* key : meaning.foreign) DropIdentifier(own.resource, *key);
+        for (const fhir::IdentityKey* key : meaning.foreign) DropIdentifier(own, *key);
         return Merge(own, entry);
     }
 
+    // Takes entries out of a list, and with each the key that a merged list has for it.
+    template <typename Unwanted>
+    static void DropEntries(fhir::Change& change, const std::string& element, Unwanted unwanted) {
+        fhir::Node* list = change.resource.Find(element);
+        if (list == nullptr) return;
+        const auto policy =
+            std::find_if(change.lists.begin(), change.lists.end(),
+                         [&](const fhir::ListChange& one) { return one.element == element; });
+        std::vector<std::string>* keys =
+            policy != change.lists.end() && policy->keys.size() == list->items().size()
+                ? &policy->keys
+                : nullptr;
+        for (std::size_t i = list->items().size(); i-- > 0;) {
+            if (!unwanted(list->items()[i])) continue;
+            const auto at = static_cast<std::ptrdiff_t>(i);
+            list->items().erase(list->items().begin() + at);
+            if (keys != nullptr) keys->erase(keys->begin() + at);
+        }
+    }
+
+    // Entries of merged lists of which nothing is left once their references are rewritten.
+    void DropEmptied(fhir::Change& change) const {
+        for (const fhir::ListChange& list : change.lists) {
+            if (list.policy != fhir::ListPolicy::kMerge) continue;
+            DropEntries(change, list.element, [this](const fhir::Node& entry) {
+                if (!entry.IsObject()) return false;
+                fhir::Node rewritten = entry;
+                RewriteReferences(rewritten, renames_);
+                return rewritten.members().empty();
+            });
+        }
+    }
+
     // What identifies another resource stays there until a person has decided.
-    static void DropIdentifier(fhir::Node& resource, const fhir::IdentityKey& key) {
-        fhir::Node* identifiers = resource.Find("identifier");
-        if (identifiers == nullptr) return;
-        std::erase_if(identifiers->items(), [&](const fhir::Node& identifier) {
+    static void DropIdentifier(fhir::Change& change, const fhir::IdentityKey& key) {
+        DropEntries(change, "identifier", [&](const fhir::Node& identifier) {
             return identifier.TextOf("system") == key.system &&
                    identifier.TextOf("value") == key.value;
         });

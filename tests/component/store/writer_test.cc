@@ -364,6 +364,25 @@ TEST_F(WriterTest, IdentifierOfAnotherPatientIsNotTakenOver) {
     EXPECT_EQ(fhir::ToJson(*kept.Find("identifier")), R"([{"system":"urn:test:mrn","value":"1"}])");
 }
 
+// A merged list has a key for each entry: what is left out takes its key along.
+TEST_F(WriterTest, AConflictOnAMergedListIsNoDeadLetter) {
+    ASSERT_TRUE(Feed(Message({Patient("1", ""), Patient("2", "")})).has_value());
+    auto both = Change(
+        "Patient", "1",
+        R"({"identifier":[{"system":"urn:test:mrn","value":"2"},{"system":"urn:test:mrn","value":"1"}]})");
+    both.keys.push_back({"urn:test:mrn", "2"});
+    both.lists = {{"identifier", fhir::ListPolicy::kMerge, {"of 2", "of 1"}}};
+    const auto result = Feed(Message({both}));
+    ASSERT_TRUE(result.has_value());
+    EXPECT_EQ(result->status, OutcomeStatus::kProcessed) << result->path << ": " << result->reason;
+    EXPECT_EQ(result->identity_conflicts, 1);
+    EXPECT_EQ(Scalar("select count(*) from identity_conflict"), "1");
+    const fhir::Node kept = Stored("Patient", IdOf("Patient", "1"));
+    EXPECT_THAT(fhir::ToJson(*kept.Find("identifier")), testing::Not(HasSubstr(R"("value":"2")")));
+    // The key went with its entry: the same entry again is found by it.
+    EXPECT_TRUE(Feed(Message({both}))->resources.empty());
+}
+
 TEST_F(WriterTest, MovedVisitTakesItsOwnResourcesAlongAndNothingElse) {
     ASSERT_TRUE(Feed(Message({Patient("1", ""), Patient("2", ""), Encounter("V1", "1", ""),
                               Encounter("V2", "1", "")}))
