@@ -2,6 +2,7 @@
 
 #include <pwd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -147,6 +148,25 @@ Node DetailNode(const store::MessageDetail& detail, const channel::Generation& n
     node.Set("generation", Number(detail.generation));
     node.Set("map", Node::String(detail.map_name));
     node.Set("map_version", Node::String(detail.map_version));
+    return node;
+}
+
+Node ConflictNode(const store::IdentityConflict& conflict,
+                  const std::map<std::string, store::Tenant>& tenants) {
+    Node node = Node::Object();
+    node.Set("id", Number(conflict.id));
+    node.Set("at", Instant(conflict.at));
+    std::string tenant = std::to_string(conflict.tenant);
+    for (const auto& [name, number] : tenants) {
+        if (number == conflict.tenant) tenant = name;
+    }
+    node.Set("tenant", Node::String(tenant));
+    node.Set("kept", Node::String(conflict.kept));
+    node.Set("other", Node::String(conflict.other));
+    node.Set("seq", Number(conflict.seq));
+    node.Set("resolved", Instant(conflict.resolved));
+    node.Set("resolved_by", Node::String(conflict.resolved_by));
+    node.Set("note", Node::String(conflict.note));
     return node;
 }
 
@@ -303,6 +323,8 @@ Response Admin::Answer(const Request& request) {
     if (get && path == "/deadletters/groups") return Groups();
     if (post && path == "/deadletters/replay") return Replay(request);
     if (post && path == "/deadletters/discard") return Discard(request);
+    if (get && path == "/conflicts") return Conflicts(request);
+    if (post && path == "/conflicts/resolve") return ResolveConflict(request);
     return Failure(404, "no such request; engine/app/README.md lists them");
 }
 
@@ -321,6 +343,7 @@ Response Admin::Status() {
     node.Set("pending", Number(store.pending));
     node.Set("oldest_pending", Instant(store.oldest_pending));
     node.Set("dead_letters", Number(store.dead_letters));
+    node.Set("identity_conflicts", Number(store.identity_conflicts));
     node.Set("resources", Number(store.resources));
     node.Set("store_bytes", Number(store.bytes));
     node.Set("channels", ChannelNodes(parts_.supervisor));
@@ -427,6 +450,46 @@ Response Admin::Replay(const Request& request) {
     for (const std::int64_t seq : *seqs) list.Append(Number(seq));
     Node node = Node::Object();
     node.Set("replayed", std::move(list));
+    return Json(200, node);
+}
+
+Response Admin::Conflicts(const Request& request) {
+    const auto parameters = net::ParseForm(request.query);
+    if (!parameters) return Failure(parameters.error());
+    const auto limit = LimitOf(Parameter(*parameters, "limit"));
+    if (!limit) return Failure(limit.error());
+    store::ConflictFilter filter;
+    filter.all = Parameter(*parameters, "all") == "true";
+    if (const std::string text = Parameter(*parameters, "after"); !text.empty()) {
+        const auto after = ParseNumber(text, std::numeric_limits<std::int64_t>::max());
+        if (!after) return Failure(after.error());
+        filter.after = *after;
+    }
+    // One more than asked for tells whether there is a next page.
+    filter.limit = std::max(*limit, 1) + 1;
+    auto found = parts_.messages.Conflicts(filter);
+    if (!found) return Failure(found.error());
+    const bool more = found->size() == static_cast<std::size_t>(filter.limit);
+    if (more) found->pop_back();
+    Node node = Node::Object();
+    Node& list = node.Set("conflicts", Node::Array());
+    for (const auto& conflict : *found) list.Append(ConflictNode(conflict, parts_.tenants));
+    node.Set("more", Node::Boolean(more));
+    return Json(200, node);
+}
+
+Response Admin::ResolveConflict(const Request& request) {
+    const auto body = fhir::ParseJson(request.body);
+    if (!body || !body->IsObject()) return Failure(400, "the body must be a JSON object");
+    const Node* number = body->Find("id");
+    if (number == nullptr) return Failure(400, "'id' is missing");
+    const auto id = ParseNumber(number->text(), std::numeric_limits<std::int64_t>::max());
+    if (!id) return Failure(id.error());
+    const auto done = parts_.messages.ResolveConflict(*id, std::string(body->TextOf("note")),
+                                                      ActorOf(request));
+    if (!done) return Failure(done.error());
+    Node node = Node::Object();
+    node.Set("resolved", Number(*id));
     return Json(200, node);
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// What admin.sock serves (README.md): status, reload, messages, dead letters. Requests run one
+// What admin.sock serves (README.md): status, reload, messages, dead letters, conflicts. Requests run one
 // after the other on a thread of their own, because the store's answers may take a while.
 #include <condition_variable>
 #include <deque>
@@ -74,6 +74,8 @@ private:
     [[nodiscard]] net::Response Groups();
     [[nodiscard]] net::Response Replay(const net::Request& request);
     [[nodiscard]] net::Response Discard(const net::Request& request);
+    [[nodiscard]] net::Response Conflicts(const net::Request& request);
+    [[nodiscard]] net::Response ResolveConflict(const net::Request& request);
 
     const AdminParts parts_;
     mutable std::mutex mutex_;  // guards what follows

@@ -35,6 +35,21 @@ std::string Plural(std::int64_t count, const std::string& noun) {
     return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
+// Ready, and what waits for a decision.
+Condition WaitingForPeople(const store::StoreStatus& store) {
+    Condition condition{"ready", "ready", 0, ""};
+    if (store.dead_letters > 0) {
+        condition.headline += ", " + Plural(store.dead_letters, "dead letter");
+        condition.remedy = "see `carestream deadletters groups`";
+    }
+    if (store.identity_conflicts > 0) {
+        condition.headline += ", " + Plural(store.identity_conflicts, "identity conflict");
+        condition.remedy += condition.remedy.empty() ? "see `carestream conflicts`"
+                                                     : " and `carestream conflicts`";
+    }
+    return condition;
+}
+
 }  // namespace
 
 std::string Version() {
@@ -318,11 +333,7 @@ Condition Daemon::ConditionNow(const store::StoreStatus& store) {
                     last_reload_errors_.front().ToString()};
         }
     }
-    if (store.dead_letters > 0) {
-        return {"ready", "ready, " + Plural(store.dead_letters, "dead letter"), 0,
-                "see `carestream deadletters groups`"};
-    }
-    return {"ready", "ready", 0, ""};
+    return WaitingForPeople(store);
 }
 
 void Daemon::PublishGauges() {
@@ -341,6 +352,9 @@ void Daemon::PublishGauges() {
         oldest == 0 ? 0 : static_cast<double>(clock_.Now() - oldest) / 1e6);
     set("carestream_dead_letters", "Dead letters that wait for a decision.",
         static_cast<double>(store.dead_letters));
+    set("carestream_identity_conflicts",
+        "Open identity conflicts, for a person to decide; counted up to 10000.",
+        static_cast<double>(store.identity_conflicts));
     set("carestream_resources", "Resources in the store, estimated.",
         static_cast<double>(store.resources));
     set("carestream_store_bytes", "Size of the database.", static_cast<double>(store.bytes));

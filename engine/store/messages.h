@@ -51,10 +51,35 @@ struct DeadLetterFilter {
     int limit = 100;  // the oldest; 0 = all
 };
 
+// Identifiers of one message that lead to two stored resources. Nothing was merged: a person decides,
+// outside of CareStream or by a merge message, and notes it. What was resolved stays resolved when a
+// later message shows the same two.
+struct IdentityConflict {
+    std::int64_t id = 0;
+    Micros at = 0;
+    Tenant tenant = 1;
+    std::string kept;      // "Patient/<id>", of the strongest identifier
+    std::string other;     // "Patient/<id>"
+    std::int64_t seq = 0;  // of the first message that showed it
+    Micros resolved = 0;   // 0 = open
+    std::string resolved_by;
+    std::string note;
+};
+
+struct ConflictFilter {
+    std::int64_t after = 0;  // id of the last one of the page before
+    int limit = 100;         // >= 1
+    bool all = false;        // the resolved ones too
+};
+
+// Counts of the status stop here: so many means so many or more.
+constexpr std::int64_t kCountMax = 10'000;
+
 struct StoreStatus {
     std::int64_t pending = 0;
     Micros oldest_pending = 0;  // receipt time, 0 = none
     std::int64_t dead_letters = 0;
+    std::int64_t identity_conflicts = 0;  // open ones, at most kCountMax
     std::int64_t resources = 0;  // estimate
     std::int64_t bytes = 0;      // of the database
 };
@@ -77,6 +102,12 @@ public:
     [[nodiscard]] virtual Result<std::vector<std::int64_t>> Reopen(const DeadLetterFilter& filter,
                                                                    const std::string& actor) = 0;
     [[nodiscard]] virtual Result<std::int64_t> Discard(const DeadLetterFilter& filter,
+                                                       const std::string& actor) = 0;
+    // By id, the oldest first.
+    [[nodiscard]] virtual Result<std::vector<IdentityConflict>> Conflicts(
+        const ConflictFilter& filter) = 0;
+    // Audited. Errors: kNotFound, kConflict (resolved before), kInvalid (no note).
+    [[nodiscard]] virtual Result<void> ResolveConflict(std::int64_t id, const std::string& note,
                                                        const std::string& actor) = 0;
     [[nodiscard]] virtual Result<StoreStatus> Status() = 0;
 };

@@ -87,7 +87,7 @@ Result<void> StoreImpl::Open(const StoreOptions& options,
     }
     CARESTREAM_TRY(StartServer(options, events.log));
     CARESTREAM_TRY(Prepare(options, events.log));
-    messages_ = MakeMessages(connect_, *keys_);
+    messages_ = MakeMessages(connect_, *keys_, definitions, clock);
 
     // The journal's lock comes first: a standby waits there and has touched nothing.
     JournalParts journal{.connect = connect_,

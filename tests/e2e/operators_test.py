@@ -137,6 +137,30 @@ class Operators(unittest.TestCase):
         self.assertIn(f"`carestream messages show {seq} --raw` shows all", shown)
         self.assertIn("\u00e4" * 5000, self.daemon.cli("messages", "show", seq).stdout)
 
+    def test_identity_conflicts_are_listed_and_resolved(self):
+        for number in ("901", "902"):
+            self.link.send(message(f"ONE-{number}", patient=f"{number}^^^MAIN^MR"))
+        both = message("BOTH-1", patient="901^^^MAIN^MR~902^^^MAIN^MR")
+        self.assertEqual(ack_code(self.link.send(both)), "AA")
+        self.assertEqual(self.find("BOTH-1")["status"], "processed")
+        conflicts = json.loads(self.daemon.cli("conflicts", "--json").stdout)["conflicts"]
+        self.assertEqual([c["seq"] for c in conflicts], [self.find("BOTH-1")["seq"]])
+        status = json.loads(self.daemon.cli("status", "--json").stdout)
+        self.assertEqual(status["identity_conflicts"], 1)
+        self.assertIn("1 identity conflict", status["headline"])
+        self.assertIn("carestream conflicts", status["remedy"])
+        number = str(conflicts[0]["id"])
+        listed = self.daemon.cli("conflicts").stdout
+        for part in (f"Conflict {number}", conflicts[0]["kept"], conflicts[0]["other"]):
+            self.assertIn(part, listed)
+        self.assertEqual(self.daemon.cli("conflicts", "resolve", number, check=False).returncode, 2)
+        self.daemon.cli("conflicts", "resolve", number, "--note", "two people")
+        again = self.daemon.cli("conflicts", "resolve", number, "--note", "two people", check=False)
+        self.assertEqual(again.returncode, 2)
+        self.assertIn("resolved already by", again.stderr)
+        self.assertIn("No open identity conflicts", self.daemon.cli("conflicts").stdout)
+        self.assertIn("two people", self.daemon.cli("conflicts", "--all").stdout)
+
     def test_reload_names_what_changed(self):
         mapping = self.site / "mappings/segments/PID.Patient.yaml"
         text = mapping.read_text()

@@ -244,7 +244,8 @@ int Status(const AdminOptions& admin) {
         if (const std::string oldest = Text(status, "oldest_pending"); !oldest.empty()) {
             std::cout << " (oldest received " << oldest << ")";
         }
-        std::cout << ", dead letters " << Text(status, "dead_letters") << ", resources about "
+        std::cout << ", dead letters " << Text(status, "dead_letters") << ", identity conflicts "
+                  << Text(status, "identity_conflicts") << ", resources about "
                   << Text(status, "resources") << '\n';
         if (const Node* channels = status.Find("channels")) {
             for (const Node& channel : channels->items()) {
@@ -361,6 +362,44 @@ int ReplayDeadLetters(const AdminOptions& admin, const DeadLetterOptions& option
         PrintNote("what became of " + std::string(count == 1 ? "it" : "them") +
                   ": `carestream messages show " + answer.Find("replayed")->items()[0].text() +
                   "`; what fails again is in `carestream deadletters`");
+        return 0;
+    });
+}
+
+int ListConflicts(const AdminOptions& admin, const ConflictOptions& options) {
+    const std::string target = "/conflicts?limit=" + std::to_string(options.limit) +
+                               "&after=" + std::to_string(options.after) +
+                               (options.all ? "&all=true" : "");
+    return Ask(admin, "GET", target, {}, [&options](const Node& answer) {
+        const Node* conflicts = answer.Find("conflicts");
+        if (conflicts == nullptr || conflicts->items().empty()) {
+            std::cout << (options.all ? "No identity conflicts.\n"
+                                      : "No open identity conflicts.\n");
+            return 0;
+        }
+        for (const Node& conflict : conflicts->items()) {
+            std::cout << Paint(Style::kBold, "Conflict " + Text(conflict, "id")) << "  "
+                      << Text(conflict, "at") << "  tenant " << Text(conflict, "tenant")
+                      << ", message " << Text(conflict, "seq") << "\n  kept  "
+                      << Text(conflict, "kept") << "\n  other " << Text(conflict, "other") << '\n';
+            if (const std::string by = Text(conflict, "resolved_by"); !by.empty()) {
+                std::cout << "  resolved " << Text(conflict, "resolved") << " by " << by << ": "
+                          << Text(conflict, "note") << '\n';
+            }
+        }
+        if (const Node* more = answer.Find("more"); more != nullptr && more->boolean()) {
+            PrintNote("there are more: --after " + Text(conflicts->items().back(), "id"));
+        }
+        return 0;
+    });
+}
+
+int ResolveConflict(const AdminOptions& admin, const ConflictOptions& options) {
+    Node body = Node::Object();
+    body.Set("id", Node::Number(std::to_string(options.id)));
+    body.Set("note", Node::String(options.note));
+    return Ask(admin, "POST", "/conflicts/resolve", fhir::ToJson(body), [](const Node& answer) {
+        std::cout << "conflict " << Text(answer, "resolved") << " is resolved\n";
         return 0;
     });
 }

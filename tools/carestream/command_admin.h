@@ -22,6 +22,14 @@ struct DeadLetterOptions {
     int limit = 100;
 };
 
+struct ConflictOptions {
+    std::int64_t id = 0;  // to resolve
+    std::string note;
+    std::int64_t after = 0;
+    int limit = 100;
+    bool all = false;
+};
+
 [[nodiscard]] int Status(const AdminOptions& admin);
 [[nodiscard]] int Reload(const AdminOptions& admin);
 [[nodiscard]] int Channels(const AdminOptions& admin);
@@ -34,5 +42,7 @@ struct DeadLetterOptions {
 [[nodiscard]] int GroupDeadLetters(const AdminOptions& admin);
 [[nodiscard]] int ReplayDeadLetters(const AdminOptions& admin, const DeadLetterOptions& options);
 [[nodiscard]] int DiscardDeadLetters(const AdminOptions& admin, const DeadLetterOptions& options);
+[[nodiscard]] int ListConflicts(const AdminOptions& admin, const ConflictOptions& options);
+[[nodiscard]] int ResolveConflict(const AdminOptions& admin, const ConflictOptions& options);
 
 }  // namespace carestream::cli

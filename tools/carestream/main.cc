@@ -25,6 +25,7 @@ struct Arguments {
     SendCommand send;
     TestOptions test;
     DeadLetterOptions dead;
+    ConflictOptions conflict;
     std::filesystem::path folder;
     Places places;
     std::string name;
@@ -303,6 +304,35 @@ void AddDeadLetters(CLI::App& app, Arguments& a) {
     again->callback([&a] { a.exit_code = ReplayDeadLetters(a.admin, a.dead); });
 }
 
+void AddConflicts(CLI::App& app, Arguments& a) {
+    CLI::App* conflicts =
+        app.add_subcommand("conflicts",
+                           "Identifiers that lead to two stored resources: for a person to decide")
+            ->group(kDaemon);
+    conflicts->footer(R"(Nothing was merged: the strongest identifier decided where the message went. Look at both
+resources and at the message; have the sender merge (ADT^A40) or correct its identifiers, then note it.
+Examples:
+  carestream conflicts                            the open ones, the oldest first
+  carestream conflicts --all                      the resolved ones too, and what was decided
+  carestream messages show 17                     the message that showed it
+  carestream conflicts resolve 3 --note "two people, the lab corrected its MRN")");
+    conflicts->add_flag("--all", a.conflict.all, "The resolved ones too");
+    conflicts->add_option("--after", a.conflict.after, "Only those after this one");
+    conflicts->add_option("--limit", a.conflict.limit, "At most so many")
+        ->check(CLI::Range(1, 9'999));
+    AddAdminFlags(*conflicts, a);
+    CLI::App* resolve =
+        conflicts->add_subcommand("resolve", "Note a decision (audited); nothing is merged by it");
+    resolve->add_option("id", a.conflict.id, "Its number, as the list prints it")->required();
+    resolve->add_option("--note", a.conflict.note, "What was decided, for those who ask later")
+        ->required();
+    AddAdminFlags(*resolve, a);
+    conflicts->callback([&a, resolve] {
+        a.exit_code = resolve->parsed() ? ResolveConflict(a.admin, a.conflict)
+                                        : ListConflicts(a.admin, a.conflict);
+    });
+}
+
 void AddBackup(CLI::App& app, Arguments& a) {
     CLI::App* backup =
         app.add_subcommand("backup", "Copy the running store; keys stay where they are")
@@ -380,6 +410,7 @@ int main(int argc, char** argv) {
     AddStatus(app, arguments);
     AddMessages(app, arguments);
     AddDeadLetters(app, arguments);
+    AddConflicts(app, arguments);
     AddBackup(app, arguments);
     GroupNested(app);
     if (const auto code = AnswerWords(app, {argv + 1, argv + argc})) return *code;

@@ -92,6 +92,16 @@ Result<std::string> OpenAck(const crypto::KeyRing& keys, Tenant tenant, std::int
     return OpenAs(keys, tenant, "outcome.ack", seq, sealed);
 }
 
+std::string SealNote(const crypto::KeyRing& keys, Tenant tenant, std::int64_t id, Micros resolved,
+                     std::string_view note) {
+    return SealAs(keys, tenant, "identity_conflict.note", id, resolved, note);
+}
+
+Result<std::string> OpenNote(const crypto::KeyRing& keys, Tenant tenant, std::int64_t id,
+                             std::string_view sealed) {
+    return OpenAs(keys, tenant, "identity_conflict.note", id, sealed);
+}
+
 std::string SealDetail(const crypto::KeyRing& keys, Tenant tenant, std::int64_t seq,
                        Micros received, std::string_view loss_report,
                        const std::vector<ChangedResource>& resources) {

@@ -28,6 +28,11 @@ struct OutcomeDetail {
                                   Micros received, std::string_view ack);
 [[nodiscard]] Result<std::string> OpenAck(const crypto::KeyRing& keys, Tenant tenant,
                                           std::int64_t seq, std::string_view sealed);
+// identity_conflict.note; `resolved`: when it was written.
+[[nodiscard]] std::string SealNote(const crypto::KeyRing& keys, Tenant tenant, std::int64_t id,
+                                   Micros resolved, std::string_view note);
+[[nodiscard]] Result<std::string> OpenNote(const crypto::KeyRing& keys, Tenant tenant,
+                                           std::int64_t id, std::string_view sealed);
 // outcome.detail.
 [[nodiscard]] std::string SealDetail(const crypto::KeyRing& keys, Tenant tenant, std::int64_t seq,
                                      Micros received, std::string_view loss_report,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <mutex>
+#include <utility>
 
 #include "store/internal/message_seal.h"
 #include "store/internal/session.h"
@@ -107,9 +108,33 @@ const pg::Statement kPendingCount{
 const pg::Statement kSizes{
     "m_sizes",
     "select (select count(*) from outcome where status = 3), "
+    "(select count(*) from (select 1 from identity_conflict where resolved is null "
+    "limit $1::int4) c), "
     "coalesce((select greatest(c.reltuples, s.n_live_tup)::int8 from pg_class c "
     "join pg_stat_user_tables s on s.relid = c.oid where c.oid = to_regclass('resource')), 0), "
     "pg_database_size(current_database())"};
+
+// $1 after, $2 limit. Two statements, so that the open ones are read from their index.
+#define CARESTREAM_CONFLICT_SELECT                                                               \
+    "select c.id, c.at, c.tenant, c.type, coalesce(k.id, ''), coalesce(o.id, ''), c.seq, "        \
+    "c.resolved, c.resolved_by, c.note from identity_conflict c left join resource k on k.pk = " \
+    "c.kept left join resource o on o.pk = c.other where c.id > $1::int8 "
+const pg::Statement kOpenConflicts{"m_conflicts",
+                                   CARESTREAM_CONFLICT_SELECT
+                                   "and c.resolved is null order by c.id limit $2::int4"};
+const pg::Statement kAllConflicts{"m_all_conflicts",
+                                  CARESTREAM_CONFLICT_SELECT "order by c.id limit $2::int4"};
+
+const pg::Statement kConflict{
+    "m_conflict", "select tenant, resolved_by, resolved from identity_conflict where id = $1::int8"};
+
+const pg::Statement kResolve{
+    "m_resolve",
+    "with done as (update identity_conflict set resolved = $2::timestamptz, "
+    "resolved_by = $3::text, note = $4::bytea where id = $1::int8 and resolved is null "
+    "returning id, seq) "
+    "insert into audit (actor, action, seq, detail) select $3::text, 'resolve-conflict', seq, "
+    "'conflict ' || id from done returning id"};
 
 const char* StatusName(std::int16_t status) {
     switch (static_cast<OutcomeStatus>(status)) {
@@ -166,8 +191,12 @@ pg::ConnectOptions Tuned(pg::ConnectOptions options) {
 
 class MessagesImpl final : public Messages {
 public:
-    MessagesImpl(const pg::ConnectOptions& options, const crypto::KeyRing& keys)
-        : keys_(keys), session_(Tuned(options)) {}
+    MessagesImpl(const pg::ConnectOptions& options, const crypto::KeyRing& keys,
+                 std::shared_ptr<const fhir::Definitions> definitions, const Clock& clock)
+        : keys_(keys),
+          definitions_(std::move(definitions)),
+          clock_(clock),
+          session_(Tuned(options)) {}
 
     Result<std::vector<MessageSummary>> Find(Tenant tenant, const FindKey& key, int limit) override;
     Result<MessageDetail> Show(std::int64_t seq, const std::string& actor) override;
@@ -177,10 +206,17 @@ public:
     Result<std::vector<std::int64_t>> Reopen(const DeadLetterFilter& filter,
                                              const std::string& actor) override;
     Result<std::int64_t> Discard(const DeadLetterFilter& filter, const std::string& actor) override;
+    Result<std::vector<IdentityConflict>> Conflicts(const ConflictFilter& filter) override;
+    Result<void> ResolveConflict(std::int64_t id, const std::string& note,
+                                 const std::string& actor) override;
     Result<StoreStatus> Status() override;
 
 private:
+    [[nodiscard]] Result<IdentityConflict> ReadConflict(const pg::Rows& rows, int row) const;
+
     const crypto::KeyRing& keys_;
+    const std::shared_ptr<const fhir::Definitions> definitions_;
+    const Clock& clock_;
     std::mutex mutex_;
     Session session_;  // guarded by mutex_
 };
@@ -278,24 +314,80 @@ Result<std::int64_t> MessagesImpl::Discard(const DeadLetterFilter& filter,
     return rows.Int8(0, 0);
 }
 
+Result<IdentityConflict> MessagesImpl::ReadConflict(const pg::Rows& rows, int row) const {
+    IdentityConflict conflict;
+    conflict.id = rows.Int8(row, 0);
+    conflict.at = rows.Timestamp(row, 1);
+    conflict.tenant = rows.Int2(row, 2);
+    const auto number = static_cast<std::size_t>(rows.Int2(row, 3));
+    const auto types = definitions_->ResourceTypes();
+    const std::string type(number >= 1 && number <= types.size() ? types[number - 1] : "?");
+    conflict.kept = type + "/" + std::string(rows.Text(row, 4));
+    conflict.other = type + "/" + std::string(rows.Text(row, 5));
+    conflict.seq = rows.Int8(row, 6);
+    if (!rows.IsNull(row, 7)) conflict.resolved = rows.Timestamp(row, 7);
+    conflict.resolved_by = rows.Text(row, 8);
+    if (!rows.IsNull(row, 9)) {
+        CARESTREAM_ASSIGN(note, OpenNote(keys_, conflict.tenant, conflict.id, rows.Bytes(row, 9)));
+        conflict.note = std::move(note);
+    }
+    return conflict;
+}
+
+Result<std::vector<IdentityConflict>> MessagesImpl::Conflicts(const ConflictFilter& filter) {
+    pg::Params params;
+    params.Int8(filter.after).Int4(filter.limit);
+    const std::lock_guard lock(mutex_);
+    CARESTREAM_ASSIGN(rows, session_.Run(filter.all ? kAllConflicts : kOpenConflicts, params));
+    std::vector<IdentityConflict> conflicts;
+    for (int i = 0; i < rows.size(); ++i) {
+        CARESTREAM_ASSIGN(conflict, ReadConflict(rows, i));
+        conflicts.push_back(std::move(conflict));
+    }
+    return conflicts;
+}
+
+Result<void> MessagesImpl::ResolveConflict(std::int64_t id, const std::string& note,
+                                           const std::string& actor) {
+    if (note.empty()) return Fail(Code::kInvalid, "say in a note what was decided", "note");
+    const std::lock_guard lock(mutex_);
+    CARESTREAM_ASSIGN(connection, session_.Get());
+    CARESTREAM_ASSIGN(rows, connection->Run(kConflict, pg::Params().Int8(id)));
+    if (rows.empty()) return Fail(Code::kNotFound, "no identity conflict " + std::to_string(id));
+    const Micros now = clock_.Now();
+    const std::string sealed = SealNote(keys_, rows.Int2(0, 0), id, now, note);
+    pg::Params params;
+    params.Int8(id).Timestamp(now).Text(actor).Bytes(sealed);
+    CARESTREAM_ASSIGN(done, connection->Run(kResolve, params));
+    if (done.empty()) {
+        const std::string by(rows.Text(0, 1));
+        return Fail(Code::kConflict, "identity conflict " + std::to_string(id) +
+                                         " is resolved already" + (by.empty() ? "" : " by " + by));
+    }
+    return {};
+}
+
 Result<StoreStatus> MessagesImpl::Status() {
     const std::lock_guard lock(mutex_);
     CARESTREAM_ASSIGN(pending, session_.Run(kPendingCount));
-    CARESTREAM_ASSIGN(sizes, session_.Run(kSizes));
+    CARESTREAM_ASSIGN(sizes, session_.Run(kSizes, pg::Params().Int4(static_cast<std::int32_t>(kCountMax))));
     StoreStatus status;
     status.pending = pending.Int8(0, 0);
     status.oldest_pending = pending.Timestamp(0, 1);
     status.dead_letters = sizes.Int8(0, 0);
-    status.resources = std::max<std::int64_t>(sizes.Int8(0, 1), 0);
-    status.bytes = sizes.Int8(0, 2);
+    status.identity_conflicts = sizes.Int8(0, 1);
+    status.resources = std::max<std::int64_t>(sizes.Int8(0, 2), 0);
+    status.bytes = sizes.Int8(0, 3);
     return status;
 }
 
 }  // namespace
 
 std::unique_ptr<Messages> MakeMessages(const pg::ConnectOptions& options,
-                                       const crypto::KeyRing& keys) {
-    return std::make_unique<MessagesImpl>(options, keys);
+                                       const crypto::KeyRing& keys,
+                                       std::shared_ptr<const fhir::Definitions> definitions,
+                                       const Clock& clock) {
+    return std::make_unique<MessagesImpl>(options, keys, std::move(definitions), clock);
 }
 
 }  // namespace carestream::store

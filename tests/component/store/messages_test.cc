@@ -11,7 +11,7 @@
 #include "store/internal/message_seal.h"
 #include "store/internal/messages_impl.h"
 #include "store/internal/tokens.h"
-#include "tests/support/store_fixture.h"
+#include "tests/component/store/resource_fixture.h"
 
 namespace carestream::store {
 namespace {
@@ -29,7 +29,7 @@ protected:
                                  .disk_folder = state_folder()});
         EXPECT_TRUE(made);
         journal_ = std::move(*made);
-        messages_ = MakeMessages({.url = url()}, keys());
+        messages_ = MakeMessages({.url = url()}, keys(), test::Definitions(), clock_);
     }
 
     std::int64_t Append(const std::string& control_id, const std::string& channel = "adt") {
@@ -201,6 +201,54 @@ TEST_F(MessagesTest, StatusCounts) {
     EXPECT_EQ(status->dead_letters, 0);
     EXPECT_EQ(status->resources, 0);
     EXPECT_GT(status->bytes, 1'000'000);
+}
+
+TEST_F(MessagesTest, ConflictsAreListedPageByPageAndResolvedOnce) {
+    const int patient = test::Definitions()->ResourceTypeNumber("Patient");
+    for (int pk = 1; pk <= 4; ++pk) {
+        pg::Params params;
+        params.Int8(pk).Int2(static_cast<std::int16_t>(patient)).Text("p" + std::to_string(pk));
+        ASSERT_TRUE(session_.Query("insert into resource values ($1::int8, 1, $2::int2, 1, false, "
+                                   "$1::int8, now(), now(), $3::text)",
+                                   params));
+    }
+    for (int other = 2; other <= 4; ++other) {
+        pg::Params params;
+        params.Int2(static_cast<std::int16_t>(patient)).Int8(other);
+        ASSERT_TRUE(session_.Query("insert into identity_conflict (tenant, type, kept, other, seq) "
+                                   "values (1, $1::int2, 1, $2::int8, 10 + $2::int8)",
+                                   params));
+    }
+    const auto page = messages_->Conflicts({.after = 0, .limit = 2, .all = false});
+    ASSERT_TRUE(page) << page.error().ToString();
+    ASSERT_EQ(page->size(), 2u);
+    EXPECT_EQ(page->at(0).kept, "Patient/p1");
+    EXPECT_EQ(page->at(0).other, "Patient/p2");
+    EXPECT_EQ(page->at(0).seq, 12);
+    EXPECT_EQ(page->at(0).resolved, 0);
+    EXPECT_EQ(messages_->Status()->identity_conflicts, 3);
+    const std::int64_t id = page->at(1).id;
+    EXPECT_EQ(messages_->Conflicts({.after = id, .limit = 2, .all = false})->size(), 1u);
+
+    EXPECT_EQ(messages_->ResolveConflict(id, "", "ann").error().code, Code::kInvalid);
+    EXPECT_EQ(messages_->ResolveConflict(99, "x", "ann").error().code, Code::kNotFound);
+    const auto done = messages_->ResolveConflict(id, "marked-note: two people", "ann");
+    ASSERT_TRUE(done) << done.error().ToString();
+    const auto again = messages_->ResolveConflict(id, "x", "bob");
+    EXPECT_EQ(again.error().code, Code::kConflict);
+    EXPECT_THAT(again.error().message, testing::HasSubstr("by ann"));
+    EXPECT_EQ(messages_->Conflicts({})->size(), 2u);
+    EXPECT_EQ(messages_->Status()->identity_conflicts, 2);
+    const auto all = messages_->Conflicts({.after = 0, .limit = 10, .all = true});
+    ASSERT_EQ(all->size(), 3u);
+    EXPECT_EQ(all->at(1).note, "marked-note: two people");
+    EXPECT_EQ(all->at(1).resolved_by, "ann");
+    EXPECT_EQ(all->at(1).resolved, kNow);
+    EXPECT_EQ(Scalar("select actor || action || seq || detail from audit"),
+              "annresolve-conflict13conflict " + std::to_string(id));
+    EXPECT_EQ(Scalar("select count(*) from identity_conflict where position('marked'::bytea in "
+                     "note) > 0"),
+              "0");
 }
 
 TEST_F(MessagesTest, SurvivesALostSession) {

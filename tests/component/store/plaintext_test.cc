@@ -14,7 +14,7 @@
 #include "store/internal/messages_impl.h"
 #include "store/internal/pg_install.h"
 #include "store/internal/tokens.h"
-#include "tests/support/store_fixture.h"
+#include "tests/component/store/resource_fixture.h"
 
 namespace carestream::store {
 namespace {
@@ -86,7 +86,7 @@ TEST_F(PlaintextTest, MarkedValuesAreNowhere) {
     EXPECT_FALSE(session.Execute("select 'ZQXNAME'::no_such_type"));
     EXPECT_FALSE(session.Query("select $1::text::int4", pg::Params().Text("ZQXMRN")));
     EXPECT_FALSE(session.Query("select pg_sleep(0), 1 / (length('ZQXNAME') - 7)"));
-    const auto messages = MakeMessages({.url = url()}, keys());
+    const auto messages = MakeMessages({.url = url()}, keys(), test::Definitions(), clock);
     ASSERT_TRUE(messages->Show(1, "ann"));
     ASSERT_EQ(messages->Find(1, visit, 10).value().size(), 1u);
     ASSERT_TRUE(session.Execute("checkpoint"));
