@@ -95,6 +95,12 @@ FeedWrite Process(store::PendingMessage message, const Channel* channel) {
     write.tenant = message.tenant;
     write.seq = message.seq;
     write.received = message.received;
+    if (message.unreadable) {
+        DeadLetter(write, "journal", {},
+                   "the stored message cannot be opened: its row in the database is damaged; have "
+                   "the sender send it again, or restore the row and replay");
+        return write;
+    }
     if (channel == nullptr) {
         DeadLetter(write, "channel", {},
                    "channel '" + message.channel +

@@ -47,6 +47,9 @@ struct PendingMessage {
     std::string raw;
     Micros received = 0;
     int attempts = 0;
+    // The row is there and its text cannot be opened (damaged): `raw` is empty. It must get an
+    // outcome like any other, or it would hold up all behind it.
+    bool unreadable = false;
 };
 
 // Pending stops after the message with which the raw texts pass this, whatever `limit` says.

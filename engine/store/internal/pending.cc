@@ -52,15 +52,16 @@ constexpr Micros kWeek = 7LL * 86'400 * 1'000'000;
 PendingReader::PendingReader(const pg::ConnectOptions& options, const crypto::KeyRing& keys)
     : keys_(keys), session_(Tuned(options)) {}
 
-Result<PendingMessage> PendingReader::Read(const pg::Rows& rows, int row) const {
+PendingMessage PendingReader::Read(const pg::Rows& rows, int row) const {
     PendingMessage message;
     message.seq = rows.Int8(row, 0);
     message.tenant = rows.Int2(row, 1);
     message.channel = rows.Text(row, 2);
     message.received = rows.Timestamp(row, 4);
     message.attempts = rows.Int4(row, 5);
-    CARESTREAM_ASSIGN(raw, OpenRaw(keys_, message.tenant, message.seq, rows.Bytes(row, 3)));
-    message.raw = std::move(raw);
+    auto raw = OpenRaw(keys_, message.tenant, message.seq, rows.Bytes(row, 3));
+    message.unreadable = !raw;
+    if (raw) message.raw = std::move(*raw);
     return message;
 }
 
@@ -72,7 +73,7 @@ Result<std::vector<PendingMessage>> PendingReader::Pending(std::int64_t after, i
     std::vector<PendingMessage> messages;
     std::size_t bytes = 0;
     for (int i = 0; i < rows.size() && bytes < kPendingBytesMax; ++i) {
-        CARESTREAM_ASSIGN(message, Read(rows, i));
+        PendingMessage message = Read(rows, i);
         bytes += message.raw.size();
         messages.push_back(std::move(message));
     }

@@ -26,7 +26,7 @@ public:
     [[nodiscard]] Result<void> PreparePartitions(Micros now);
 
 private:
-    [[nodiscard]] Result<PendingMessage> Read(const pg::Rows& rows, int row) const;
+    [[nodiscard]] PendingMessage Read(const pg::Rows& rows, int row) const;
 
     const crypto::KeyRing& keys_;
     std::mutex mutex_;

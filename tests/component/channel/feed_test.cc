@@ -69,6 +69,22 @@ TEST_F(FeedTest, AMessageIsNotGluedToOneThatWasCutShortBeforeIt) {
     EXPECT_EQ(Resources("Patient"), "2");
 }
 
+TEST_F(FeedTest, ADamagedJournalRowIsADeadLetterAndHoldsNobodyUp) {
+    Start();
+    ASSERT_EQ(Send({Adt("A01", "D1", "M1", "S"), Adt("A01", "D2", "M2", "S")}).size(), 2u);
+    ASSERT_TRUE(AllProcessed());
+    Stop();
+    auto session = Connect();
+    // As if both still waited, the first one with a flipped byte.
+    ASSERT_TRUE(session.Execute(
+        "delete from outcome; update journal_watermark set seq = 0; update journal set raw = "
+        "set_byte(raw, 40, get_byte(raw, 40) # 255) where seq = (select min(seq) from journal)"));
+    Start();
+    ASSERT_TRUE(AllProcessed());
+    EXPECT_EQ(Outcomes(1), "1");
+    EXPECT_EQ(Scalar("select stage from outcome where status = 3"), "journal");
+}
+
 TEST_F(FeedTest, WhatIsNoEventIsADeadLetterAndHoldsNobodyUp) {
     Start();
     const auto acks = Send({Adt("A0\xe9", "D1", "M1", "S"), Adt("A01", "D2", "M2", "S")});
