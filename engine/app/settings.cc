@@ -186,7 +186,21 @@ ContentSettings ContentOf(const config::Values& values, const fs::path& folder,
     return content;
 }
 
-void ReadFhir(const config::Values& fhir, Settings& settings, std::vector<Error>& errors) {
+// Relative to the file, as every path in it. One that a variable gives is meant from where that was
+// typed, and the CLI reads the same variable.
+fs::path StateOf(const config::Values& values, const fs::path& folder) {
+    const fs::path state = values.String("state");
+    const bool typed = !config::VariableIn(values.Written("state")).empty();
+    return (typed ? fs::absolute(state) : folder / state).lexically_normal();
+}
+
+// Empty stays empty: no such file.
+fs::path FileOf(const std::string& text, const fs::path& folder) {
+    return text.empty() ? fs::path() : (folder / text).lexically_normal();
+}
+
+void ReadFhir(const config::Values& fhir, const fs::path& folder, Settings& settings,
+              std::vector<Error>& errors) {
     if (const auto address = net::ParseAddress(fhir.String("listen"))) {
         settings.fhir_listen = *address;
         if (!address->IsLocal() && !fhir.Boolean("unprotected")) {
@@ -212,8 +226,8 @@ void ReadFhir(const config::Values& fhir, Settings& settings, std::vector<Error>
     settings.fhir_trust_forwarded = fhir.Boolean("trust_forwarded");
     settings.fhir_cors_origins = fhir.Strings("cors_origins");
     const config::Values& tls = fhir.Object("tls");
-    settings.fhir_tls.certificate_file = tls.String("certificate");
-    settings.fhir_tls.key_file = tls.String("key");
+    settings.fhir_tls.certificate_file = FileOf(tls.String("certificate"), folder);
+    settings.fhir_tls.key_file = FileOf(tls.String("key"), folder);
     if (tls.Has("certificate") != tls.Has("key")) {
         Complain(errors, fhir.PositionOf("tls"), "'tls' needs both 'certificate' and 'key'");
     }
@@ -304,11 +318,11 @@ ReadSettings ReadSettingsFile(const fs::path& file, const fs::path& home) {
     Settings& settings = read.settings;
     settings.state = values.String("state").empty()
                          ? DefaultStateFolder(home)
-                         : fs::absolute(fs::path(values.String("state")));
+                         : StateOf(values, folder);
     static_cast<ContentSettings&>(settings) = ContentOf(values, folder, home, read.errors);
     settings.schemas = home / "schemas";
     ReadStore(values.Object("store"), settings);
-    ReadFhir(values.Object("fhir"), settings, read.errors);
+    ReadFhir(values.Object("fhir"), folder, settings, read.errors);
     const config::Values& admin = values.Object("admin");
     if (const auto address = net::ParseAddress(admin.String("listen"))) {
         settings.admin_listen = *address;

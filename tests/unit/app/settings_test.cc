@@ -86,6 +86,20 @@ TEST_F(DaemonSettingsTest, RefusesWhatWouldBeDangerousOrWrong) {
               std::string::npos);
 }
 
+TEST_F(DaemonSettingsTest, PathsStartAtTheFilesFolder) {
+    ReadSettings read =
+        Read("state: ../data\nfhir: {tls: {certificate: tls/a.crt, key: /etc/a.key}}");
+    ASSERT_TRUE(read.errors.empty()) << read.errors[0].ToString();
+    EXPECT_EQ(read.settings.state, folder_.parent_path() / "data");
+    EXPECT_EQ(read.settings.fhir_tls.certificate_file, folder_ / "tls/a.crt");
+    EXPECT_EQ(read.settings.fhir_tls.key_file, "/etc/a.key");
+    EXPECT_TRUE(Read("").settings.fhir_tls.certificate_file.empty());
+    // What a variable gives is meant from where it was typed: the CLI reads the same one.
+    ::setenv("CS_TEST_STATE", "here", 1);
+    EXPECT_EQ(Read("state: \"${env:CS_TEST_STATE}\"").settings.state, fs::absolute("here"));
+    ::unsetenv("CS_TEST_STATE");
+}
+
 TEST_F(DaemonSettingsTest, ContentIsReadWithoutTheRest) {
     std::ofstream(folder_ / "c.yaml")
         << "store: {postgres: \"${file:/nowhere/password}\"}\nstor: {}\n"
