@@ -15,6 +15,7 @@
 #include "store/internal/lock.h"
 #include "store/internal/partitions.h"
 #include "store/internal/pending.h"
+#include "store/internal/session.h"
 
 namespace carestream::store {
 namespace {
@@ -34,6 +35,15 @@ constexpr milliseconds kRetryMin{50};
 constexpr milliseconds kRetryMax{1'000};
 constexpr milliseconds kHouseTick{1'000};
 constexpr int kPartitionTicks = 600;
+// How long the server may take to answer when it is asked whether it is there.
+constexpr int kPulseTimeoutMs = 3'000;
+
+pg::ConnectOptions PulseOptions(pg::ConnectOptions options) {
+    options.application = "carestream pulse";
+    options.connect_timeout_ms = kPulseTimeoutMs;
+    options.wait_timeout_ms = kPulseTimeoutMs;
+    return options;
+}
 
 std::int64_t NowMs() {
     return std::chrono::duration_cast<milliseconds>(SteadyClock::now().time_since_epoch()).count();
@@ -45,6 +55,7 @@ public:
         : parts_(std::move(parts)),
           batch_(parts_.keys),
           pending_(parts_.connect, parts_.keys),
+          pulse_(PulseOptions(parts_.connect)),
           disk_(parts_.disk_folder, parts_.disk_free_min_bytes) {
         parts_.connect.application = "carestream journal";
         parts_.connect.wait_timeout_ms = kCommitTimeoutMs;
@@ -92,19 +103,22 @@ private:
     void FailQueued();
     void KeepHouse();
     void LookAtDisk();
+    void FeelPulse();
     [[nodiscard]] Error Unavailable() const;
 
     JournalParts parts_;
     JournalBatch batch_;
     Partitions partitions_;
     PendingReader pending_;
-    DiskGuard disk_;  // the house-keeping thread's
+    Session pulse_;   // the house-keeping thread's, like the next
+    DiskGuard disk_;
 
     std::optional<pg::Connection> connection_;  // the working thread's, like the next two
     std::int64_t next_seq_ = 1;
     milliseconds retry_{kRetryMin};
 
     std::atomic<bool> connected_ = false;
+    std::atomic<bool> answers_ = true;  // of the server, when it was asked last or did a commit
     std::atomic<bool> disk_low_ = false;
     std::atomic<std::int64_t> busy_since_ms_ = 0;  // 0: no commit under way
 
@@ -156,7 +170,7 @@ Result<void> JournalImpl::Connect(int lock_wait_ms) {
 
 bool JournalImpl::Available() const {
     const std::int64_t since = busy_since_ms_;
-    return connected_ && !disk_low_ && (since == 0 || NowMs() - since < kStuck.count());
+    return connected_ && answers_ && !disk_low_ && (since == 0 || NowMs() - since < kStuck.count());
 }
 
 Error JournalImpl::Unavailable() const {
@@ -254,6 +268,7 @@ void JournalImpl::CommitSome(std::vector<Waiting> some) {
     busy_since_ms_ = 0;
     next_seq_ += static_cast<std::int64_t>(entries.size());
     if (receipts) {
+        answers_ = true;
         const std::chrono::duration<double> seconds = SteadyClock::now() - start;
         if (parts_.committed) parts_.committed(seconds.count(), entries.size());
         for (std::size_t i = 0; i < some.size(); ++i) some[i].done(std::move((*receipts)[i]));
@@ -317,6 +332,18 @@ void JournalImpl::LookAtDisk() {
     }
 }
 
+// Without traffic no commit fails: somebody has to ask whether the server is still there.
+void JournalImpl::FeelPulse() {
+    static const pg::Statement kPulse{"journal_pulse", "select 1"};
+    const bool answers = pulse_.Run(kPulse).has_value();
+    if (answers_.exchange(answers) == answers) return;
+    if (answers) {
+        Log("info", "journal-answers", "the database answers again");
+    } else {
+        Log("error", "journal-silent", "the database does not answer; listeners wait for it");
+    }
+}
+
 void JournalImpl::KeepHouse() {
     bool complained = false;
     for (int tick = 1;; ++tick) {
@@ -326,7 +353,8 @@ void JournalImpl::KeepHouse() {
             if (stopping_) return;
         }
         LookAtDisk();
-        if (!connected_ || disk_low_) continue;
+        FeelPulse();
+        if (!connected_ || !answers_ || disk_low_) continue;
         Result<void> done = pending_.AdvanceWatermark();
         if (done && tick % kPartitionTicks == 0) {
             done = pending_.PreparePartitions(

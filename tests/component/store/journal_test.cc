@@ -92,6 +92,21 @@ TEST_F(JournalTest, CommitsSealedAndReadsBack) {
         << "compressed and sealed bytes are not tried again by TOAST";
 }
 
+TEST_F(JournalTest, NoticesASilentServerWithoutTraffic) {
+    Open();
+    const std::string pulse =
+        "select pid from pg_stat_activity where application_name = 'carestream pulse' and datname "
+        "= current_database()";
+    ASSERT_TRUE(test::Eventually([&] { return !Scalar(pulse).empty(); }));
+    // It takes no more bytes and answers nothing, as behind a hung disk or a lost network.
+    const int backend = std::stoi(Scalar(pulse));
+    const int postmaster = test::TestServer::Pid();
+    for (const int process : {postmaster, backend}) ASSERT_EQ(::kill(process, SIGSTOP), 0);
+    EXPECT_TRUE(test::Eventually([this] { return !journal_->Available(); }, 15'000));
+    for (const int process : {postmaster, backend}) ASSERT_EQ(::kill(process, SIGCONT), 0);
+    EXPECT_TRUE(test::Eventually([this] { return journal_->Available(); }));
+}
+
 TEST_F(JournalTest, NumbersGoOnAfterARestart) {
     Open();
     ASSERT_TRUE(Append(Entry("C1", "one")));
