@@ -485,8 +485,8 @@ Response Admin::ResolveConflict(const Request& request) {
     if (number == nullptr) return Failure(400, "'id' is missing");
     const auto id = ParseNumber(number->text(), std::numeric_limits<std::int64_t>::max());
     if (!id) return Failure(id.error());
-    const auto done = parts_.messages.ResolveConflict(*id, std::string(body->TextOf("note")),
-                                                      ActorOf(request));
+    const auto done =
+        parts_.messages.ResolveConflict(*id, std::string(body->TextOf("note")), ActorOf(request));
     if (!done) return Failure(done.error());
     Node node = Node::Object();
     node.Set("resolved", Number(*id));

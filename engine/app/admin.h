@@ -1,6 +1,6 @@
 #pragma once
-// What admin.sock serves (README.md): status, reload, messages, dead letters, conflicts. Requests run one
-// after the other on a thread of their own, because the store's answers may take a while.
+// What admin.sock serves (README.md): status, reload, messages, dead letters, conflicts. Requests
+// run one after the other on a thread of their own, because the store's answers may take a while.
 #include <condition_variable>
 #include <deque>
 #include <functional>

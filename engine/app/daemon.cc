@@ -44,8 +44,8 @@ Condition WaitingForPeople(const store::StoreStatus& store) {
     }
     if (store.identity_conflicts > 0) {
         condition.headline += ", " + Plural(store.identity_conflicts, "identity conflict");
-        condition.remedy += condition.remedy.empty() ? "see `carestream conflicts`"
-                                                     : " and `carestream conflicts`";
+        condition.remedy +=
+            condition.remedy.empty() ? "see `carestream conflicts`" : " and `carestream conflicts`";
     }
     return condition;
 }

@@ -316,9 +316,8 @@ ReadSettings ReadSettingsFile(const fs::path& file, const fs::path& home) {
     read.errors = std::move(parsed.errors);
     const config::Values& values = parsed.values;
     Settings& settings = read.settings;
-    settings.state = values.String("state").empty()
-                         ? DefaultStateFolder(home)
-                         : StateOf(values, folder);
+    settings.state =
+        values.String("state").empty() ? DefaultStateFolder(home) : StateOf(values, folder);
     static_cast<ContentSettings&>(settings) = ContentOf(values, folder, home, read.errors);
     settings.schemas = home / "schemas";
     ReadStore(values.Object("store"), settings);

@@ -32,11 +32,11 @@ struct JournalEntry {
 };
 
 struct JournalReceipt {
-    std::int64_t seq = 0;       // of this message, or of the first copy when `duplicate`
-    Micros received = 0;        // likewise: the ACK of a duplicate is built from the first's values
-    std::string answer;         // likewise
+    std::int64_t seq = 0;  // of this message, or of the first copy when `duplicate`
+    Micros received = 0;   // likewise: the ACK of a duplicate is built from the first's values
+    std::string answer;    // likewise
     bool duplicate = false;
-    bool pending = false;       // of a duplicate: the first copy has no outcome yet
+    bool pending = false;            // of a duplicate: the first copy has no outcome yet
     bool control_id_reused = false;  // same MSH-10, other content, inside the window: new message
 };
 
@@ -59,10 +59,13 @@ class Journal {
 public:
     virtual ~Journal() = default;
     // Never blocks. The callback runs after the commit; errors are retryable outages (nothing was
-    // accepted) or kLimit (queue full: `queue_bytes_max`). Receipts come back in order of the calls.
+    // accepted) or kLimit (queue full: `queue_bytes_max`). Receipts come back in order of the
+    // calls.
     virtual void Append(JournalEntry entry, Callback<JournalReceipt> done) = 0;
-    // Messages without an outcome with seq > `after`, oldest first: read at start and after outages.
-    [[nodiscard]] virtual Result<std::vector<PendingMessage>> Pending(std::int64_t after, int limit) = 0;
+    // Messages without an outcome with seq > `after`, oldest first: read at start and after
+    // outages.
+    [[nodiscard]] virtual Result<std::vector<PendingMessage>> Pending(std::int64_t after,
+                                                                      int limit) = 0;
     // One message by seq, whatever its outcome: for replay.
     [[nodiscard]] virtual Result<PendingMessage> Load(std::int64_t seq) = 0;
     // False while the server does not answer or free space is below `disk_free_min`: listeners then

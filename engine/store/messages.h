@@ -51,9 +51,9 @@ struct DeadLetterFilter {
     int limit = 100;  // the oldest; 0 = all
 };
 
-// Identifiers of one message that lead to two stored resources. Nothing was merged: a person decides,
-// outside of CareStream or by a merge message, and notes it. What was resolved stays resolved when a
-// later message shows the same two.
+// Identifiers of one message that lead to two stored resources. Nothing was merged: a person
+// decides, outside of CareStream or by a merge message, and notes it. What was resolved stays
+// resolved when a later message shows the same two.
 struct IdentityConflict {
     std::int64_t id = 0;
     Micros at = 0;
@@ -80,8 +80,8 @@ struct StoreStatus {
     Micros oldest_pending = 0;  // receipt time, 0 = none
     std::int64_t dead_letters = 0;
     std::int64_t identity_conflicts = 0;  // open ones, at most kCountMax
-    std::int64_t resources = 0;  // estimate
-    std::int64_t bytes = 0;      // of the database
+    std::int64_t resources = 0;           // estimate
+    std::int64_t bytes = 0;               // of the database
 };
 
 class Messages {

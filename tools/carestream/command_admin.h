@@ -1,6 +1,6 @@
 #pragma once
-// Commands that ask or tell a running daemon. Each returns the exit code: 0 done, 1 the answer is bad
-// news, 2 it could not be asked.
+// Commands that ask or tell a running daemon. Each returns the exit code: 0 done, 1 the answer is
+// bad news, 2 it could not be asked.
 #include <cstdint>
 #include <filesystem>
 #include <string>

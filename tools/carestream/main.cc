@@ -309,7 +309,8 @@ void AddConflicts(CLI::App& app, Arguments& a) {
         app.add_subcommand("conflicts",
                            "Identifiers that lead to two stored resources: for a person to decide")
             ->group(kDaemon);
-    conflicts->footer(R"(Nothing was merged: the strongest identifier decided where the message went. Look at both
+    conflicts->footer(
+        R"(Nothing was merged: the strongest identifier decided where the message went. Look at both
 resources and at the message; have the sender merge (ADT^A40) or correct its identifiers, then note it.
 Examples:
   carestream conflicts                            the open ones, the oldest first

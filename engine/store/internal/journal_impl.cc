@@ -110,7 +110,7 @@ private:
     JournalBatch batch_;
     Partitions partitions_;
     PendingReader pending_;
-    Session pulse_;   // the house-keeping thread's, like the next
+    Session pulse_;  // the house-keeping thread's, like the next
     DiskGuard disk_;
 
     std::optional<pg::Connection> connection_;  // the working thread's, like the next two

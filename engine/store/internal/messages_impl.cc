@@ -116,17 +116,17 @@ const pg::Statement kSizes{
 
 // $1 after, $2 limit. Two statements, so that the open ones are read from their index.
 #define CARESTREAM_CONFLICT_SELECT                                                               \
-    "select c.id, c.at, c.tenant, c.type, coalesce(k.id, ''), coalesce(o.id, ''), c.seq, "        \
+    "select c.id, c.at, c.tenant, c.type, coalesce(k.id, ''), coalesce(o.id, ''), c.seq, "       \
     "c.resolved, c.resolved_by, c.note from identity_conflict c left join resource k on k.pk = " \
     "c.kept left join resource o on o.pk = c.other where c.id > $1::int8 "
-const pg::Statement kOpenConflicts{"m_conflicts",
-                                   CARESTREAM_CONFLICT_SELECT
+const pg::Statement kOpenConflicts{"m_conflicts", CARESTREAM_CONFLICT_SELECT
                                    "and c.resolved is null order by c.id limit $2::int4"};
 const pg::Statement kAllConflicts{"m_all_conflicts",
                                   CARESTREAM_CONFLICT_SELECT "order by c.id limit $2::int4"};
 
 const pg::Statement kConflict{
-    "m_conflict", "select tenant, resolved_by, resolved from identity_conflict where id = $1::int8"};
+    "m_conflict",
+    "select tenant, resolved_by, resolved from identity_conflict where id = $1::int8"};
 
 const pg::Statement kResolve{
     "m_resolve",
@@ -370,7 +370,8 @@ Result<void> MessagesImpl::ResolveConflict(std::int64_t id, const std::string& n
 Result<StoreStatus> MessagesImpl::Status() {
     const std::lock_guard lock(mutex_);
     CARESTREAM_ASSIGN(pending, session_.Run(kPendingCount));
-    CARESTREAM_ASSIGN(sizes, session_.Run(kSizes, pg::Params().Int4(static_cast<std::int32_t>(kCountMax))));
+    CARESTREAM_ASSIGN(
+        sizes, session_.Run(kSizes, pg::Params().Int4(static_cast<std::int32_t>(kCountMax))));
     StoreStatus status;
     status.pending = pending.Int8(0, 0);
     status.oldest_pending = pending.Timestamp(0, 1);

@@ -11,9 +11,8 @@
 namespace carestream::store {
 
 // Thread-safe: one caller at a time, the others wait. `keys` and `clock` outlive it.
-[[nodiscard]] std::unique_ptr<Messages> MakeMessages(const pg::ConnectOptions& options,
-                                                     const crypto::KeyRing& keys,
-                                                     std::shared_ptr<const fhir::Definitions> definitions,
-                                                     const Clock& clock);
+[[nodiscard]] std::unique_ptr<Messages> MakeMessages(
+    const pg::ConnectOptions& options, const crypto::KeyRing& keys,
+    std::shared_ptr<const fhir::Definitions> definitions, const Clock& clock);
 
 }  // namespace carestream::store

@@ -208,16 +208,18 @@ TEST_F(MessagesTest, ConflictsAreListedPageByPageAndResolvedOnce) {
     for (int pk = 1; pk <= 4; ++pk) {
         pg::Params params;
         params.Int8(pk).Int2(static_cast<std::int16_t>(patient)).Text("p" + std::to_string(pk));
-        ASSERT_TRUE(session_.Query("insert into resource values ($1::int8, 1, $2::int2, 1, false, "
-                                   "$1::int8, now(), now(), $3::text)",
-                                   params));
+        ASSERT_TRUE(
+            session_.Query("insert into resource values ($1::int8, 1, $2::int2, 1, false, "
+                           "$1::int8, now(), now(), $3::text)",
+                           params));
     }
     for (int other = 2; other <= 4; ++other) {
         pg::Params params;
         params.Int2(static_cast<std::int16_t>(patient)).Int8(other);
-        ASSERT_TRUE(session_.Query("insert into identity_conflict (tenant, type, kept, other, seq) "
-                                   "values (1, $1::int2, 1, $2::int8, 10 + $2::int8)",
-                                   params));
+        ASSERT_TRUE(
+            session_.Query("insert into identity_conflict (tenant, type, kept, other, seq) "
+                           "values (1, $1::int2, 1, $2::int8, 10 + $2::int8)",
+                           params));
     }
     const auto page = messages_->Conflicts({.after = 0, .limit = 2, .all = false});
     ASSERT_TRUE(page) << page.error().ToString();
