@@ -160,7 +160,7 @@ class Lint(Offline):
         file = self.write("mappings/overlays/later/segments/PID.Patient.yaml",
                           "extends: PID -> Patient\nrules:\n  - {at: PID-7, to: birthDat, id: x}\n")
         out, _ = self.cli("lint", self.folder, code=1)
-        self.assertIn(f"{file}:3:20: ", out)
+        self.assertIn(f"{file}:3:21: ", out)
         self.assertIn("did you mean 'birthDate'?", out)
 
     def test_an_event_that_nobody_knows_is_a_mistake(self):
