@@ -96,6 +96,7 @@ Loaded LoadGeneration(const GenerationInputs& inputs, std::int64_t number) {
     auto generation = std::make_shared<Generation>();
     generation->number = number;
     for (Settings& settings : read.channels) {
+        loaded.overlays.insert(settings.overlays.begin(), settings.overlays.end());
         CheckAuthority(settings, *inputs.definitions, loaded.errors);
         auto program = programs.Get(settings.overlays);
         if (program == nullptr) continue;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,6 +50,7 @@ struct GenerationInputs {
 struct Loaded {
     std::shared_ptr<const Generation> generation;  // null if there are errors
     std::vector<Error> errors;                     // all of them: channels, then mappings
+    std::set<std::string> overlays;                // that some channel names
 };
 
 // Reads and checks everything; touches nothing that runs.

@@ -3,30 +3,13 @@
 #include <algorithm>
 #include <iterator>
 
-#include "channel/decision.h"
+#include "channel/map_message.h"
 
 namespace carestream::channel {
 
 namespace {
 
 namespace fs = std::filesystem;
-
-mapping::Mapped MapAsChannel(const Channel& channel, const hl7::Message& message,
-                             const mapping::MapContext& context) {
-    const Decision decision = Decide(channel, message.bytes());
-    mapping::Mapped mapped;
-    if (!decision.accepted) {
-        mapped.status = mapping::MapStatus::kUnusable;
-        mapped.path = decision.path;
-        mapped.reason = decision.reason;
-    } else if (!channel.Covers(decision.header->message_code, decision.header->trigger_event)) {
-        mapped.status = mapping::MapStatus::kNoMap;
-        mapped.reason = "no map for the event in this channel";
-    } else {
-        mapped = channel.program->Map(message, context);
-    }
-    return mapped;
-}
 
 const Channel* ChannelOfTest(const Generation& generation, const fs::path& test) {
     std::string name = test.filename().string();
@@ -51,7 +34,7 @@ std::vector<mapping::TestCase> RunFile(const Generation& generation, const fs::p
     }
     return mapping::RunTests(
         {[channel](const hl7::Message& message, const mapping::MapContext& context) {
-             return MapAsChannel(*channel, message, context);
+             return MapMessage(*channel, message, context).mapped;
          },
          channel->context},
         file);

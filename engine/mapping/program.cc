@@ -1,6 +1,7 @@
 #include "mapping/program.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "mapping/internal/compiler.h"
@@ -17,36 +18,40 @@ std::string HeaderText(const hl7::Message& message, int field, int component) {
         message.Subcomponent(message.Component(message.Repetition(msh, field, 1), component), 1));
 }
 
+std::string EventOf(const hl7::Message& message) {
+    return HeaderText(message, 9, 1) + "^" + HeaderText(message, 9, 2);
+}
+
+// Which message it is, and what the parser had to repair; its notes stand first.
+void Describe(const hl7::Message& message, LossReport& report) {
+    report.control_id = HeaderText(message, 10, 1);
+    report.event = EventOf(message);
+    std::vector<std::string> notes;
+    for (const hl7::Note& note : message.notes()) {
+        notes.push_back(note.path.empty() ? note.message : note.path + ": " + note.message);
+    }
+    report.notes.insert(report.notes.begin(), std::make_move_iterator(notes.begin()),
+                        std::make_move_iterator(notes.end()));
+}
+
 class CompiledProgram final : public Program {
 public:
     explicit CompiledProgram(std::shared_ptr<const internal::Model> model)
         : model_(std::move(model)) {}
 
     Mapped Map(const hl7::Message& message, const MapContext& context) const override {
-        const std::string code = HeaderText(message, 9, 1);
-        const std::string trigger = HeaderText(message, 9, 2);
-        const std::string event = code + "^" + trigger;
-        const auto found = model_->by_event.find(event);
+        const auto found = model_->by_event.find(EventOf(message));
         Mapped mapped;
         if (found == model_->by_event.end()) {
             mapped.status = MapStatus::kNoMap;
             mapped.path = "MSH-9";
             mapped.reason = "no message map covers this event";
             mapped.map_version = model_->version;
-            internal::Ledger ledger(message);
-            ledger.Report({}, mapped.report);
+            mapped.report = ReportUnread(message, mapped.reason);
         } else {
             mapped = internal::Run(*model_, message, context).Execute(*found->second);
+            Describe(message, mapped.report);
         }
-        mapped.report.control_id = HeaderText(message, 10, 1);
-        mapped.report.event = event;
-        std::vector<std::string> notes;
-        for (const hl7::Note& note : message.notes()) {
-            notes.push_back(note.path.empty() ? note.message : note.path + ": " + note.message);
-        }
-        auto& all = mapped.report.notes;
-        all.insert(all.begin(), std::make_move_iterator(notes.begin()),
-                   std::make_move_iterator(notes.end()));
         return mapped;
     }
 
@@ -84,6 +89,15 @@ Program::Compiled Program::Compile(const std::filesystem::path& mappings,
         compiled.program = std::make_shared<CompiledProgram>(std::move(model));
     }
     return compiled;
+}
+
+LossReport ReportUnread(const hl7::Message& message, std::string_view reason) {
+    LossReport report;
+    internal::Ledger ledger(message);
+    ledger.Lost(message.bytes(), reason, 0, false);
+    ledger.Report({}, report);
+    Describe(message, report);
+    return report;
 }
 
 bool IsTimeZone(std::string_view name) {

@@ -52,6 +52,9 @@ struct LossReport {
 // {"control_id":..,"event":..,"leaves":N,"mapped":[..],"unmapped":[{"path":..,"reason":..}]}
 [[nodiscard]] std::string ToJson(const LossReport& report);
 
+// The report of a message that nothing is made of: every leaf is unmapped, all for one reason.
+[[nodiscard]] LossReport ReportUnread(const hl7::Message& message, std::string_view reason);
+
 enum class MapStatus : std::uint8_t {
     kMapped,
     kNoMap,     // no message file covers the event

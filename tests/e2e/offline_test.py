@@ -3,6 +3,7 @@
 Method: the CLI over folders made for each test; no daemon runs."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -121,6 +122,27 @@ class Mapping(Offline):
         self.assertIn(f"{file}:1:6: ", self.cli("test", self.folder, code=2)[1])
 
 
+    def test_a_channel_takes_what_the_daemon_would_take(self):
+        self.write("channels/n.yaml", CHANNEL.format(name="n", tenant="main"))
+        good = BAD.replace("19801302", "19801202")
+        for change, said in ((("|P|", "|T|"), "MSH-11.1: this channel does not take this processing id"),
+                             (("ADT^A01^ADT_A01", "ORU^R01"), "MSH-9: no map for the event in this channel"),
+                             (("ADT^A01^ADT_A01", "AD^A01"), "MSH-9: not a message code")):
+            file = self.write("m.hl7", good.replace(*change))
+            out, err = self.cli("map", file, "--channel", "n", "--channels", "channels", code=1)
+            self.assertIn(f"{file}: message 1: {said}", err)
+            self.assertEqual(out, "")
+        self.cli("map", self.write("m.hl7", good), "--channel", "n", "--channels", "channels")
+
+    def test_what_has_no_map_is_reported_leaf_by_leaf(self):
+        file = self.write("m.hl7", BAD.replace("ADT^A01^ADT_A01", "ADT^A99"))
+        _, err = self.cli("map", file, "--report", "json", code=1)
+        report = json.loads(err.splitlines()[0])
+        self.assertEqual(report["mapped"], [])
+        self.assertEqual(len(report["unmapped"]), report["leaves"])
+        self.assertIn({"path": "PID-7.1", "reason": "no message map covers this event"}, report["unmapped"])
+
+
 class Lint(Offline):
     def test_files_that_nobody_reads_are_mistakes(self):
         self.write("channels/n.yaml", CHANNEL.format(name="n", tenant="main"))
@@ -131,6 +153,21 @@ class Lint(Offline):
         self.assertIn(f"{self.folder}/channels/ward.yml: is not read: rename it to ward.yaml", out)
         self.assertIn(f"{self.folder}/mappings/segments/Zxx.YML: is not read: rename it to Zxx.yaml", out)
         self.assertNotIn("notes.txt", out)
+
+    def test_overlays_that_no_channel_uses_are_judged(self):
+        self.write("channels/n.yaml", CHANNEL.format(name="n", tenant="main"))
+        shutil.copytree(HOME / "mappings", self.folder / "mappings")
+        file = self.write("mappings/overlays/later/segments/PID.Patient.yaml",
+                          "extends: PID -> Patient\nrules:\n  - {at: PID-7, to: birthDat, id: x}\n")
+        out, _ = self.cli("lint", self.folder, code=1)
+        self.assertIn(f"{file}:3:21: ", out)
+        self.assertIn("did you mean 'birthDate'?", out)
+
+    def test_an_event_that_nobody_knows_is_a_mistake(self):
+        text = CHANNEL.format(name="n", tenant="main").replace("[ADT]", "[ADT^A01, ADT^A0X]")
+        channel = self.write("channels/n.yaml", text)
+        out, _ = self.cli("lint", self.folder, code=1)
+        self.assertIn(f"{channel}:7:31: no map covers 'ADT^A0X', did you mean 'ADT^A0", out)
 
     def test_no_channel_is_said(self):
         out, _ = self.cli("lint", self.folder)

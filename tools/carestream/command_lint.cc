@@ -121,6 +121,30 @@ Result<std::filesystem::path> ChannelFolder(const Places& places) {
     return read.inputs.channels;
 }
 
+// Overlays that no channel names are checked alone, each over the base: they wait for their
+// channel.
+void LintUnusedOverlays(const channel::GenerationInputs& inputs, const std::set<std::string>& used,
+                        std::vector<Error>& errors) {
+    const std::filesystem::path folder = inputs.mappings / "overlays";
+    if (!std::filesystem::is_directory(folder)) return;
+    std::set<std::string> unused;
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+        const std::string name = entry.path().filename().string();
+        if (entry.is_directory() && !name.starts_with('.') && !used.contains(name)) {
+            unused.insert(name);
+        }
+    }
+    std::set<std::string> said;
+    for (const Error& error : errors) said.insert(error.ToString());
+    for (const std::string& name : unused) {
+        auto compiled = mapping::Program::Compile(inputs.mappings, inputs.definitions,
+                                                  inputs.dictionary, {name});
+        for (Error& error : compiled.errors) {
+            if (said.insert(error.ToString()).second) errors.push_back(std::move(error));
+        }
+    }
+}
+
 // Appends every mistake of channels and mappings; the number of channels.
 std::size_t LintContent(const channel::GenerationInputs& inputs, std::vector<Error>& errors) {
     channel::Loaded loaded = channel::LoadGeneration(inputs, 1);
@@ -131,6 +155,7 @@ std::size_t LintContent(const channel::GenerationInputs& inputs, std::vector<Err
         found = mapping::Program::Compile(inputs.mappings, inputs.definitions, inputs.dictionary)
                     .errors;
     }
+    LintUnusedOverlays(inputs, loaded.overlays, found);
     app::LocateMappings(inputs.mappings, found);
     std::move(found.begin(), found.end(), std::back_inserter(errors));
     std::vector<Error> unread = app::UnreadFiles(inputs.channels, inputs.mappings);

@@ -5,6 +5,7 @@
 
 #include "app/folders.h"
 #include "base/clock.h"
+#include "channel/map_message.h"
 #include "content.h"
 #include "fhir/json.h"
 #include "hl7/batch.h"
@@ -18,8 +19,14 @@ namespace {
 
 struct Run {
     std::shared_ptr<const mapping::Program> program;
+    std::shared_ptr<const channel::Channel> channel;  // null: no sender is known
     mapping::MapContext context;
     std::string fallback_charset = "UTF-8";
+
+    [[nodiscard]] mapping::Mapped Map(const hl7::Message& message) const {
+        return channel ? channel::MapMessage(*channel, message, context).mapped
+                       : program->Map(message, context);
+    }
 };
 
 void PrintAll(std::vector<Error> errors, const std::filesystem::path& mappings) {
@@ -62,7 +69,7 @@ std::unique_ptr<Run> Prepare(const MapOptions& options) {
         PrintError("no channel '" + options.channel + "' in " + inputs.channels.string());
         return nullptr;
     }
-    run->program = channel->program;
+    run->channel = channel;
     run->context = channel->context;
     run->context.ids = crypto::IdKey::Public();
     run->fallback_charset = channel->settings.charset;
@@ -95,11 +102,12 @@ bool MapOne(const MapOptions& options, const Run& run, const std::string& file, 
     parse.fallback_charset = run.fallback_charset;
     const auto message = hl7::Message::Parse(std::string(bytes), parse);
     if (!message) return Complain(file, number, message.error().path, message.error().message);
-    const mapping::Mapped mapped = run.program->Map(*message, run.context);
+    const mapping::Mapped mapped = run.Map(*message);
     if (options.report_json) std::cerr << mapping::ToJson(mapped.report) << '\n';
     if (mapped.status == mapping::MapStatus::kNoMap) {
-        return Complain(file, number, "MSH-9",
-                        "no message file covers this event; see mappings/messages");
+        return Complain(file, number, mapped.path,
+                        mapped.reason + (run.channel ? "; it would be kept as it is"
+                                                     : "; see mappings/messages"));
     }
     if (mapped.status == mapping::MapStatus::kUnusable) {
         return Complain(file, number, mapped.path, mapped.reason);

@@ -16,6 +16,7 @@ struct MapOptions {
     bool quiet = false;  // nothing of what was dropped
 };
 
+// With a channel each message is judged as the daemon would (its events and processing ids).
 // Says on stderr which values a rule read and dropped ("FILE: message 1: PID-7.1: not a date ...");
 // with `report_json` the report says it, and more. Exit code: 0 every message mapped, 1 some did
 // not, 2 nothing could be tried.

@@ -126,7 +126,22 @@ std::unique_ptr<Condition> Compiler::CompileWhen(const config::Yaml& yaml, const
         problems_.AddInside(yaml, condition.error());
         return nullptr;
     }
+    CheckTriggers(*condition, yaml);
     return std::make_unique<Condition>(std::move(*condition));
+}
+
+// `event == A0X` can never hold.
+void Compiler::CheckTriggers(const Condition& condition, const config::Yaml& place) {
+    for (const Condition& child : condition.children) CheckTriggers(child, place);
+    if (condition.op != Condition::Op::kIn || condition.operand.kind != Operand::Kind::kEvent) {
+        return;
+    }
+    for (const std::string& value : condition.values) CheckTrigger(value, place.position());
+}
+
+void Compiler::CheckTrigger(const std::string& trigger, const Position& place) {
+    std::string mistake = names_.TriggerMistake(trigger);
+    if (!mistake.empty()) problems_.Add(place, std::move(mistake));
 }
 
 std::vector<Operand> Compiler::CompileKey(const config::Yaml& yaml, const Scope& scope) {

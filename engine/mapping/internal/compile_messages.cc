@@ -81,6 +81,10 @@ void Compiler::CompileMessage(const Document& document) {
                 problems_.Add(at->position(), "an event is written ADT^A01");
                 continue;
             }
+            if (std::string mistake = names_.EventMistake(event); !mistake.empty()) {
+                problems_.Add(at->position(), std::move(mistake));
+                continue;
+            }
             const auto [other, fresh] = model_->by_event.emplace(event, message.get());
             if (!fresh) {
                 problems_.Add(at->position(),
@@ -348,6 +352,7 @@ void Compiler::CompileMode(const config::Yaml& yaml, Statement& statement) {
     for (const config::YamlEntry& entry : mode->entries()) {
         fhir::ChangeMode value = fhir::ChangeMode::kUpsert;
         read(entry.value, value);
+        CheckTrigger(entry.key, entry.position);
         statement.mode_by_event.emplace_back(entry.key, value);
     }
 }

@@ -156,6 +156,7 @@ bool Compiler::CompileSwitch(const config::Yaml& yaml, const Scope& scope, Rule&
                 problems_.Add(entry.position,
                               "unreachable case: '" + value + "' is already in a case above");
             }
+            if (rule.at.kind == Operand::Kind::kEvent) CheckTrigger(value, entry.position);
             seen.push_back(value);
             one.values.push_back(value);
         }

@@ -35,6 +35,8 @@ private:
     void CompileMap(const Document& document);
     std::vector<Operand> CompileKey(const config::Yaml& yaml, const Scope& scope);
     std::unique_ptr<Condition> CompileWhen(const config::Yaml& yaml, const Scope& scope);
+    void CheckTriggers(const Condition& condition, const config::Yaml& place);
+    void CheckTrigger(const std::string& trigger, const Position& place);
     std::optional<Operand> CompileOperand(const config::Yaml& yaml, const Scope& scope,
                                           bool whole = false);
 

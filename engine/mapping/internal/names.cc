@@ -42,6 +42,26 @@ std::string Names::SegmentHint(std::string_view id) const {
     return DidYouMean(id, ids);
 }
 
+std::string Names::EventMistake(std::string_view event) const {
+    const std::vector<std::string_view> events = dictionary_.Events();
+    const std::size_t hat = event.find('^');
+    if (event.starts_with('Z') || (hat != event.npos && event.substr(hat + 1).starts_with('Z')) ||
+        std::find(events.begin(), events.end(), event) != events.end()) {
+        return {};
+    }
+    return "HL7 has no event '" + std::string(event) + "'" + DidYouMean(event, events);
+}
+
+std::string Names::TriggerMistake(std::string_view trigger) const {
+    std::vector<std::string_view> triggers = dictionary_.Events();
+    for (std::string_view& one : triggers) one.remove_prefix(one.find('^') + 1);
+    if (trigger.starts_with('Z') ||
+        std::find(triggers.begin(), triggers.end(), trigger) != triggers.end()) {
+        return {};
+    }
+    return "HL7 has no event '" + std::string(trigger) + "'" + DidYouMean(trigger, triggers);
+}
+
 bool Names::MayRefer(const std::vector<std::string_view>& allowed, std::string_view type) {
     return allowed.empty() || std::find(allowed.begin(), allowed.end(), type) != allowed.end() ||
            std::find(allowed.begin(), allowed.end(), "Resource") != allowed.end();

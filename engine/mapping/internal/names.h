@@ -47,6 +47,10 @@ public:
     [[nodiscard]] bool IsSegment(std::string_view id) const;  // Z-segments are
     [[nodiscard]] std::string SegmentHint(std::string_view id) const;
     [[nodiscard]] bool IsDataType(std::string_view id) const;
+    // What is wrong with an event ("ADT^A0X") or a trigger alone ("A0X"), "" if nothing. Those that
+    // begin with Z are the sites' own.
+    [[nodiscard]] std::string EventMistake(std::string_view event) const;
+    [[nodiscard]] std::string TriggerMistake(std::string_view trigger) const;
     // May `type` stand where a reference allows `allowed`?
     [[nodiscard]] static bool MayRefer(const std::vector<std::string_view>& allowed,
                                        std::string_view type);

@@ -146,6 +146,11 @@ TEST_F(DispatcherTest, BadMessagesBecomeDeadLettersInTheirPlaceAndHoldNobodyUp) 
     EXPECT_EQ(writes[0].map_name, "TEST");
     EXPECT_EQ(writes[0].generation, 1);
     EXPECT_EQ(dispatcher_->Status().dead_letters, 5);
+    // Nothing is lost silently: what was kept or refused names every leaf too.
+    EXPECT_THAT(writes[4].loss_report,
+                testing::HasSubstr(R"({"path":"PID-3.1","reason":"no map for the event in this )"
+                                   R"(channel"})"));
+    EXPECT_THAT(writes[5].loss_report, testing::HasSubstr(R"("path":"PID-3.1","reason":"this )"));
 }
 
 TEST_F(DispatcherTest, ReplayedMessagesAreProcessedAgain) {

@@ -50,8 +50,8 @@ TEST_F(ChannelTestsTest, AMessageGoesAsThroughTheChannel) {
     ASSERT_EQ(cases[3].failures.size(), 1u);
     EXPECT_EQ(cases[3].failures[0].error.ToString(),
               (folder_ / "w.test.yaml").string() +
-                  ":7:11: status: expected 'mapped', got 'no-map, no map for the event in this "
-                  "channel'");
+                  ":7:11: status: expected 'mapped', got 'no-map, MSH-9, no map for the event "
+                  "in this channel'");
 }
 
 TEST_F(ChannelTestsTest, ATestWithoutItsChannelFails) {

@@ -68,6 +68,14 @@ TEST(Content, ItsOwnTestsHold) {
     EXPECT_GT(cases.size(), 10u);
 }
 
+TEST(Content, AMissingIdentityIsReportedWhereItBelongs) {
+    const Mapped mapped = Shipped().Map(
+        Parse("MSH|^~\\&|A|B|C|D|20260102||ADT^A08^ADT_A01|1|P|2.5.1\nPID|1||^^^MAIN^MR||Roe"),
+        TestContext());
+    EXPECT_EQ(mapped.status, MapStatus::kUnusable);
+    EXPECT_EQ(mapped.path, "PID-3");
+}
+
 TEST(Content, SamplesMap) {
     for (const fs::path& file : Files(fs::path(CARESTREAM_SOURCE_DIR) / "tests/samples")) {
         auto message = hl7::Message::Parse(ReadFile(file));

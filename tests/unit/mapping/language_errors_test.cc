@@ -325,6 +325,27 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& row) { return std::string(row.param.name); });
 
 INSTANTIATE_TEST_SUITE_P(
+    Events, LanguageErrors,
+    testing::Values(
+        Mistake{"unknown",
+                "messages/ADT_A01.yaml",
+                "message: ADT_A01\nevents: [ADT^A01, ADT^A0X]\ntree:\n  - MSH\n",
+                {"2:19: HL7 has no event 'ADT^A0X', did you mean 'ADT^A0"}},
+        Mistake{"in_mode",
+                "messages/ADT_A01.yaml",
+                Tree("  - PID: {make: Patient, with: PID.Patient, mode: {A1: update}}\n"),
+                {"4:52: HL7 has no event 'A1'"}},
+        Mistake{"in_condition",
+                kPid,
+                Rules("  - {at: PID-7, to: birthDate, when: \"event in [A01, A0X, Z01]\"}\n"),
+                {"4:38: HL7 has no event 'A0X', did you mean 'A0"}},
+        Mistake{"in_switch",
+                kPid,
+                Rules("  - switch: event\n    cases:\n      A0X: {at: PID-7, to: birthDate}\n"),
+                {"6:7: HL7 has no event 'A0X'"}}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+INSTANTIATE_TEST_SUITE_P(
     Messages, LanguageErrors,
     testing::Values(
         Mistake{
