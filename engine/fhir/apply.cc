@@ -19,6 +19,13 @@ using internal::ListSlot;
 using internal::MergeState;
 using internal::Pair;
 
+// More than all of calendar time, so that what is assumed is older than what is stated.
+constexpr Micros kAssumedShift = 1'000'000'000'000'000'000;
+
+Stamp AsAssumed(const Stamp& stamp) {
+    return {stamp.order_time - kAssumedShift, stamp.seq};
+}
+
 bool IsUnmerged(const TypeDefinition& type, std::string_view name) {
     return type.kind == TypeKind::kResource && (name == "id" || name == "meta");
 }
@@ -46,6 +53,7 @@ public:
     std::vector<std::string> TakeSuperseded() { return std::move(superseded_); }
 
 private:
+    [[nodiscard]] bool IsAssumed(const Pair& pair, ElementPath path) const;
     Result<void> Object(const Node& incoming, const TypeDefinition& type, ElementPath path,
                         Stamp floor, const std::string& name, Node& target);
     Result<void> Split(const Pair& pair, ElementPath path, Stamp floor, const std::string& name,
@@ -130,16 +138,27 @@ Result<void> Merger::Split(const Pair& pair, ElementPath path, Stamp floor, cons
     return {};
 }
 
+bool Merger::IsAssumed(const Pair& pair, ElementPath path) const {
+    return path.levels() == 1 && std::find(change_.assumed.begin(), change_.assumed.end(),
+                                           pair.name) != change_.assumed.end();
+}
+
 void Merger::Single(const Pair& pair, const TypeDefinition& type, ElementPath path, Stamp floor,
                     const std::string& name, Node& target) {
     const Stamp stored = state_.StampOf(path);
-    if (stamp_ < floor || stamp_ < stored) {
+    const bool assumed = IsAssumed(pair, path);
+    const Stamp stamp = assumed ? AsAssumed(stamp_) : stamp_;
+    // A value without a stamp came over REST, and so was stated.
+    if (assumed && (stamp < stored || (stored == kNever && target.Find(pair.name) != nullptr))) {
+        return;
+    }
+    if (stamp < floor || stamp < stored) {
         return Superseded(Below(name, pair.resolved.element->name));
     }
-    if (stamp_ == stored) return;
+    if (stamp == stored) return;
     if (pair.resolved.element->choice) RemoveOtherTypes(pair, type, target);
     changed_ = internal::SetPair(target, pair.name, pair.value, pair.sibling) || changed_;
-    state_.Set(path, stamp_);
+    state_.Set(path, stamp);
 }
 
 // value[x]: the members of the same element under other names go.

@@ -39,7 +39,9 @@ struct Applied {
 // nothing.
 // `cleared`: a single element is removed; a split one with all its members; a list under kSnapshot
 // loses the entries of this source, a list under kMerge all entries. A value in the same change
-// wins. `id`, `meta` and `resourceType` are not merged: those of `current` stay.
+// wins.
+// `assumed`: its values are older than every stated one, and among themselves the newest wins; one
+// that gives way is not `superseded`. `id`, `meta` and `resourceType` are not merged: those of `current` stay.
 //
 // Properties, tested: any permutation of the same changes with distinct stamps gives the same
 // resource and stamps, byte for byte; applying a change twice changes nothing. Two changes with

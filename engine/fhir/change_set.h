@@ -1,6 +1,6 @@
 #pragma once
-// What one message, or one REST write, wants of the store. Made by the mapping without knowing what is
-// stored; the writer resolves identities, rewrites references and applies (apply.h).
+// What one message, or one REST write, wants of the store. Made by the mapping without knowing what
+// is stored; the writer resolves identities, rewrites references and applies (apply.h).
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -11,8 +11,8 @@
 
 namespace carestream::fhir {
 
-// A business identifier by which a resource is found: namespaced, so that MRN 7 of hospital A is not
-// MRN 7 of hospital B. PHI: never stored or logged in plain.
+// A business identifier by which a resource is found: namespaced, so that MRN 7 of hospital A is
+// not MRN 7 of hospital B. PHI: never stored or logged in plain.
 struct IdentityKey {
     std::string system;  // URI or "<authority>|<type>" as the identity content decides
     std::string value;
@@ -28,9 +28,10 @@ enum class ListPolicy : std::uint8_t {
 
 // One entry of a `lists` element carries its key at the same index in `keys`.
 struct ListChange {
-    std::string element;  // "identifier", "contact", "hospitalization.extension" is not allowed: top level
+    std::string element;  // of the resource itself: "identifier", "contact"
     ListPolicy policy = ListPolicy::kSnapshot;
-    std::vector<std::string> keys;  // kMerge: identity of each item, e.g. "use=home"; same size as the array
+    // kMerge: identity of each item, e.g. "use=home"; same size as the array.
+    std::vector<std::string> keys;
 };
 
 enum class ChangeMode : std::uint8_t {
@@ -41,14 +42,17 @@ enum class ChangeMode : std::uint8_t {
 };
 
 struct Change {
-    std::string type;            // "Patient"
-    std::string provisional_id;  // UUIDv8; also in resource.id and in references inside this set
+    std::string type;               // "Patient"
+    std::string provisional_id;     // UUIDv8; also in resource.id and in references inside this set
     std::vector<IdentityKey> keys;  // strongest first; any that is found decides; all are recorded
     ChangeMode mode = ChangeMode::kUpsert;
     Node resource;                     // with resourceType and id
     std::vector<std::string> cleared;  // elements that the message nulls: "birthDate", "period.end"
+    // Single elements of the resource itself whose value the message does not state but lets
+    // assume: they give way to any value that was stated, newer or older.
+    std::vector<std::string> assumed;  // "status"
     std::vector<ListChange> lists;     // repeating elements with a policy; others are kSnapshot
-    bool only_with_others = false;  // applied only if another change of the set has an effect
+    bool only_with_others = false;     // applied only if another change of the set has an effect
 };
 
 // A40 and kin. Both are indexes into ChangeSet::changes.
@@ -77,7 +81,8 @@ struct ChangeSet {
     std::vector<Move> moves;
     // Order time of the source as the channel's `order_by` says; 0 = arrival.
     Micros order_time = 0;
-    std::string source;  // whose list entries are replaced by kSnapshot: "<channel>|<MSH-3>|<MSH-4>"
+    // Whose list entries are replaced by kSnapshot: "<channel>|<MSH-3>|<MSH-4>".
+    std::string source;
 };
 
 }  // namespace carestream::fhir

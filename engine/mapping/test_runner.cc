@@ -102,13 +102,13 @@ public:
 private:
     // The message; nullopt after mistakes of the test.
     std::optional<hl7::Message> Read(TestCase& done) {
-        problems_.CheckKeys(
-            yaml_, "a test",
-            {"note", "channel", "message", "status", "expect", "cleared", "modes", "unmapped"});
+        problems_.CheckKeys(yaml_, "a test",
+                            {"note", "channel", "message", "status", "expect", "cleared", "assumed",
+                             "modes", "unmapped"});
         done.note = problems_.Text(yaml_, "note").value_or("");
         const auto text = problems_.Text(yaml_, "message");
         if (!text) problems_.Add(yaml_.position(), "a test needs `message`");
-        for (const char* key : {"expect", "cleared", "modes", "unmapped"}) CheckMap(key);
+        for (const char* key : {"expect", "cleared", "assumed", "modes", "unmapped"}) CheckMap(key);
         ReadSender();
         if (problems_.size() != 0) return std::nullopt;
         auto message = hl7::Message::Parse(*text);
@@ -157,7 +157,8 @@ private:
     void Check(const Mapped& mapped) {
         CheckStatus(mapped);
         CheckExpected(mapped);
-        CheckCleared(mapped);
+        CheckElements(mapped, "cleared", &fhir::Change::cleared);
+        CheckElements(mapped, "assumed", &fhir::Change::assumed);
         CheckModes(mapped);
         CheckUnmapped(mapped);
     }
@@ -202,19 +203,20 @@ private:
         return change == nullptr ? text : change->type + "/" + change->provisional_id;
     }
 
-    // cleared: {Patient: [birthDate]}
-    void CheckCleared(const Mapped& mapped) {
-        const config::Yaml* cleared = yaml_.Find("cleared");
-        if (cleared == nullptr) return;
-        for (const config::YamlEntry& entry : cleared->entries()) {
+    // cleared: {Patient: [birthDate]}, and `assumed` likewise
+    void CheckElements(const Mapped& mapped, const std::string& key,
+                       std::vector<std::string> fhir::Change::*elements) {
+        const config::Yaml* yaml = yaml_.Find(key);
+        if (yaml == nullptr) return;
+        for (const config::YamlEntry& entry : yaml->entries()) {
             const fhir::Change* change = FindChange(mapped, entry.key);
             std::vector<std::string> wanted;
-            for (const auto& [text, at] : problems_.Texts(entry.value, "cleared")) {
+            for (const auto& [text, at] : problems_.Texts(entry.value, key)) {
                 wanted.push_back(text);
             }
-            if (change != nullptr && change->cleared == wanted) continue;
-            Differ(entry.position, entry.key + " cleared", Joined(wanted),
-                   change == nullptr ? "no such resource" : Joined(change->cleared));
+            if (change != nullptr && change->*elements == wanted) continue;
+            Differ(entry.position, entry.key + " " + key, Joined(wanted),
+                   change == nullptr ? "no such resource" : Joined(change->*elements));
         }
     }
 

@@ -109,9 +109,9 @@ bool Compiler::CompileRule(const config::Yaml& yaml, const Scope& scope, Rule& r
     }
     problems_.CheckKeys(
         yaml, "a rule",
-        {"at",   "const", "concat", "first-of", "add",     "to",        "on",    "extension",
-         "type", "as",    "code",   "miss",     "default", "otherwise", "null",  "id",
-         "note", "when",  "rules",  "join",     "replace", "before",    "after", "switch"});
+        {"at",   "const", "concat", "first-of", "add",       "to",    "on",    "extension", "type",
+         "as",   "code",  "miss",   "default",  "otherwise", "null",  "id",    "assumed",   "note",
+         "when", "rules", "join",   "replace",  "before",    "after", "switch"});
     if (!CompileSource(yaml, scope, rule) || !CompileTarget(yaml, scope, rule)) return false;
     if (!CompileConversion(yaml, scope, rule)) return false;
     if (!CompileNested(yaml, scope, rule)) return false;
@@ -309,6 +309,26 @@ bool Compiler::CompileTarget(const config::Yaml& yaml, const Scope& scope, Rule&
             return false;
         }
         rule.null_clears = null->text() == "clear";
+    }
+    return CompileAssumed(yaml, scope, rule);
+}
+
+bool Compiler::CompileAssumed(const config::Yaml& yaml, const Scope& scope, Rule& rule) {
+    const config::Yaml* assumed = yaml.Find("assumed");
+    if (assumed == nullptr) return true;
+    if (!assumed->IsScalar() || (assumed->text() != "true" && assumed->text() != "false")) {
+        problems_.Add(assumed->position(), "'assumed' can be: true, false");
+        return false;
+    }
+    rule.assumed = assumed->text() == "true";
+    const Target& target = rule.target;
+    const bool single = scope.at_root && target.steps.size() == 1 && !target.steps[0].list &&
+                        target.primitive != fhir::Primitive::kNone && target.extension.empty();
+    if (rule.assumed && !single) {
+        problems_.Add(assumed->position(),
+                      "`assumed` goes with a simple element of the resource itself that takes one "
+                      "value, like status");
+        return false;
     }
     return true;
 }

@@ -51,6 +51,7 @@ private:
     bool CompileConcat(const config::Yaml& yaml, const Scope& scope, Rule& rule);
     bool CompileAdd(const config::Yaml& yaml, const Scope& scope, Rule& rule);
     bool CompileTarget(const config::Yaml& yaml, const Scope& scope, Rule& rule);
+    bool CompileAssumed(const config::Yaml& yaml, const Scope& scope, Rule& rule);
     bool CompileConversion(const config::Yaml& yaml, const Scope& scope, Rule& rule);
     bool CompileAs(const config::Yaml& as, const Scope& scope, Rule& rule);
     bool CheckTableCodes(const config::Yaml& place, bool miss, Rule& rule);

@@ -177,6 +177,16 @@ std::size_t Run::Final(std::size_t resource) const {
     return resource;
 }
 
+// Before their values are put together: what one of them states is not assumed.
+void Run::MergeAssumed(Made& into, const Made& made) {
+    std::erase_if(into.assumed, [&](const std::string& element) {
+        return made.node.Find(element) != nullptr && !Contains(made.assumed, element);
+    });
+    for (const std::string& element : made.assumed) {
+        if (into.node.Find(element) == nullptr) into.assumed.push_back(element);
+    }
+}
+
 // Two resources with a common key are one: later values complete the first.
 void Run::MergeSame() {
     std::map<std::pair<std::string_view, fhir::IdentityKey>, std::size_t> owners;
@@ -194,6 +204,7 @@ void Run::MergeSame() {
         }
         if (same == kNoResource) continue;
         made.same_as = same;
+        MergeAssumed(into, made);
         if (Merge(into.node, std::move(made.node), std::nullopt) == Put::kTaken) {
             ledger_.RevokeResource(
                 i, ledger_.Keep("another " + made.type + " of the same identity says otherwise"));
@@ -431,6 +442,7 @@ fhir::Change Run::BuildChange(Made& made) {
         }
     }
     change.resource = std::move(made.node);
+    change.assumed = std::move(made.assumed);
     ListPolicies(made, change);
     return change;
 }

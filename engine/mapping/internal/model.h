@@ -101,6 +101,7 @@ struct Rule {
     MissKind miss = MissKind::kDefault;
     bool has_fallback = false;
     bool null_clears = true;
+    bool assumed = false;
     bool constant_only = false;  // nothing of the message can come through it
     Operand at;                  // kAt; kAdd: the date; kSwitch: what is switched on
     std::unique_ptr<Condition> when;

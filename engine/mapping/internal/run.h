@@ -50,6 +50,7 @@ struct Made {
     fhir::ChangeMode mode = fhir::ChangeMode::kUpsert;
     bool only_with_others = false;
     std::vector<std::string> cleared;
+    std::vector<std::string> assumed;
 
     enum class State : std::uint8_t { kOpen, kKeying, kKeyed };
     State state = State::kOpen;
@@ -107,6 +108,7 @@ private:
     void Warn(std::string_view piece, std::string_view what);
 
     // run_rules.cc
+    void Assume(const Target& target, std::size_t resource);
     void RunRules(const std::vector<Rule>& rules, const Here& here);
     void RunRule(const Rule& rule, const Here& here);
     void RunSwitch(const Rule& rule, const Here& here);
@@ -183,6 +185,7 @@ private:
     void ChildKey(Made& made);
     [[nodiscard]] std::string PathOfIdentity(const Made& made) const;
     bool Settle(std::size_t resource, Mapped& out);
+    static void MergeAssumed(Made& into, const Made& made);
     void MergeSame();
     [[nodiscard]] std::size_t Final(std::size_t resource) const;
     void RewriteReferences();

@@ -47,6 +47,7 @@ void Run::RunRule(const Rule& rule, const Here& here) {
                                         ? ApplyNested(rule, here, nullptr, 0)
                                         : RunText(rule, here);
             done = outcome == Outcome::kWritten;
+            if (rule.assumed && done) Assume(rule.target, here.element.resource);
             if (!done && rule.has_fallback && outcome != Outcome::kTaken) Fallback(rule, here);
             break;
     }
@@ -56,6 +57,10 @@ void Run::RunRule(const Rule& rule, const Here& here) {
         }
     }
     Forget(decided);
+}
+
+void Run::Assume(const Target& target, std::size_t resource) {
+    made_[resource].assumed.push_back(target.steps.front().member);
 }
 
 void Run::RunSwitch(const Rule& rule, const Here& here) {

@@ -200,6 +200,32 @@ TEST(ApplyTest, AdmitDischargeCancelDischarge) {
     ExpectSameInEveryOrder({a01, a03, a13});
 }
 
+TEST(ApplyTest, AssumedValuesGiveWayToStatedOnes) {
+    const auto assume = [](std::string_view status, std::int64_t time) {
+        Op op =
+            Make(R"({"resourceType":"Encounter","status":")" + std::string(status) + R"("})", time);
+        op.change.assumed = {"status"};
+        return op;
+    };
+    const Op a03 = Make(R"({"resourceType":"Encounter","status":"finished"})", 2);
+    const auto status = [](const std::vector<Op>& ops) {
+        return std::string(RunAll(ops).resource.TextOf("status"));
+    };
+    EXPECT_EQ(status({a03, assume("in-progress", 3)}), "finished");
+    EXPECT_EQ(status({assume("in-progress", 3), a03}), "finished");
+    EXPECT_EQ(status({assume("planned", 1), assume("in-progress", 3)}), "in-progress");
+    EXPECT_EQ(status({assume("in-progress", 3), assume("planned", 1)}), "in-progress");
+    EXPECT_TRUE(RunAll({a03, assume("in-progress", 1)}).last.superseded.empty());
+    ExpectSameInEveryOrder({assume("planned", 1), a03, assume("in-progress", 3)});
+
+    // What came over REST has no stamp, and was stated.
+    const Node rest = Json(R"({"resourceType":"Encounter","status":"arrived"})");
+    const Op update = assume("in-progress", 3);
+    const auto kept = Apply(R4(), rest, "", update.change, update.stamp, update.source);
+    ASSERT_TRUE(kept);
+    EXPECT_FALSE(kept->changed);
+}
+
 TEST(ApplyTest, ClearedObjectTakesItsOlderMembersAlong) {
     const Op start = Make(R"({"resourceType":"Encounter","period":{"start":"2026-01-01"}})", 1);
     const Op clear = Clear(R"({"resourceType":"Encounter","status":"planned"})", {"period"}, 3);
@@ -492,6 +518,7 @@ public:
         Op op = Start("Encounter", time);
         Node& node = op.change.resource;
         Maybe(op, "status", {R"("in-progress")", R"("finished")"});
+        if (Chance(40)) op.change.assumed.push_back("status");
         Maybe(op, "class", {R"({"code":"IMP"})", R"({"code":"EMER"})"});
         if (Chance(60)) {
             Node& period = node.At("period");

@@ -95,6 +95,10 @@ INSTANTIATE_TEST_SUITE_P(
                 {"4:10: unknown segment 'PIX', did you mean"}},
         Mistake{
             "field_too_high", kPid, Rules("  - {at: PID-70, to: birthDate}\n"), {"4:10: PID has"}},
+        Mistake{"assumed_list",
+                kPid,
+                Rules("  - {at: PID-5, to: name.family, assumed: true}\n"),
+                {"4:43: `assumed` goes with a simple element of the resource itself"}},
         Mistake{"component_too_high",
                 kPid,
                 Rules("  - {at: PID-3.14, to: birthDate}\n"),
