@@ -12,12 +12,13 @@ namespace carestream::mapping::internal {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Builtin>, 5> kBuiltins = {
+constexpr std::array<std::pair<std::string_view, Builtin>, 6> kBuiltins = {
     {{"attachment", Builtin::kAttachment},
      {"authority", Builtin::kAuthority},
      {"coding-system", Builtin::kCodingSystem},
      {"quantity", Builtin::kQuantity},
-     {"table-system", Builtin::kTableSystem}}};
+     {"table-system", Builtin::kTableSystem},
+     {"text", Builtin::kText}}};
 
 constexpr std::array<std::string_view, 5> kSources = {"at", "const", "concat", "first-of", "add"};
 

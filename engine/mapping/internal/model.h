@@ -75,6 +75,7 @@ enum class Builtin : std::uint8_t {
     kCodingSystem,
     kTableSystem,
     kAttachment,
+    kText,
 };
 
 enum class SourceKind : std::uint8_t { kNone, kAt, kConst, kConcat, kFirstOf, kAdd };

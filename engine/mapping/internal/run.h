@@ -122,6 +122,8 @@ private:
     Outcome Place(const Rule& rule, const Here& here, fhir::Node&& node, std::size_t mark);
     Outcome Fallback(const Rule& rule, const Here& here);
     bool ReadJoined(const Rule& rule, const ValueList& values, const Here& here, Text& out);
+    bool ReadLine(const Rule& rule, const Value& value, const Here& here, Text& out);
+    bool ReadWhole(const Value& value, const Here& here, Text& out);
     bool Concat(const Rule& rule, const Here& here, Text& out);
     bool Add(const Rule& rule, const Here& here, Text& out);
     void Clear(const std::string& element, const Here& here);

@@ -281,6 +281,11 @@ std::string Run::AuthorityUri(const Value& value, Pieces& pieces) const {
 Run::Outcome Run::ApplyBuiltin(const Rule& rule, const Here& here, const Value& value, int table) {
     if (rule.builtin == Builtin::kQuantity) return ApplyQuantity(rule, here, value);
     if (rule.builtin == Builtin::kAttachment) return ApplyAttachment(rule, here, value);
+    if (rule.builtin == Builtin::kText) {
+        Text text;
+        if (!ReadWhole(value, here, text)) return Outcome::kEmpty;
+        return ApplyText(rule, here, std::move(text));
+    }
     Text uri;
     if (rule.builtin == Builtin::kAuthority) {
         uri.text = AuthorityUri(value, uri.pieces);

@@ -100,7 +100,10 @@ Run::Outcome Run::RunValues(const Rule& rule, const Here& here) {
             break;
         }
     }
-    if (rule.join && rule.target.primitive != fhir::Primitive::kNone) {
+    // What a map or another builtin makes of each value is joined when it is put.
+    const bool texts =
+        rule.map == nullptr && (rule.builtin == Builtin::kNone || rule.builtin == Builtin::kText);
+    if (rule.join && texts && rule.target.primitive != fhir::Primitive::kNone) {
         Text text;
         if (!ReadJoined(rule, all, here, text)) return Outcome::kEmpty;
         return ApplyText(rule, here, std::move(text));
@@ -113,7 +116,7 @@ Run::Outcome Run::RunValues(const Rule& rule, const Here& here) {
             ledger_.Mapped(value.raw, here.element.resource);
             continue;
         }
-        if (result == Outcome::kWritten && !rule.target.list) {
+        if (result == Outcome::kWritten && !rule.target.list && !rule.join) {
             ledger_.Lost(value.raw, rule.target.reason_single, here.element.resource, false);
             continue;
         }
@@ -151,15 +154,57 @@ bool Run::ReadJoined(const Rule& rule, const ValueList& values, const Here& here
             out.text += *rule.join;  // an empty line of a text
             continue;
         }
-        std::string text;
-        std::string_view piece;
-        if (!ReadText(value, here, text, piece)) continue;
+        Text line;
+        if (!ReadLine(rule, value, here, line)) continue;
         if (any) out.text += *rule.join;
-        out.text += text;
-        out.pieces.push_back(piece);
+        out.text += line.text;
+        for (const std::string_view piece : line.pieces) out.pieces.push_back(piece);
         any = true;
     }
     return any;
+}
+
+bool Run::ReadLine(const Rule& rule, const Value& value, const Here& here, Text& out) {
+    if (rule.builtin == Builtin::kText) return ReadWhole(value, here, out);
+    std::string_view piece;
+    if (!ReadText(value, here, out.text, piece)) return false;
+    out.pieces.push_back(piece);
+    return true;
+}
+
+// All parts of a value as HL7 writes them, with the delimiters that HL7 recommends whatever those
+// of the message, escapes resolved. False if nothing can be read.
+bool Run::ReadWhole(const Value& value, const Here& here, Text& out) {
+    std::string_view piece;
+    if (value.level == Value::Level::kLeaf) {
+        if (!IsValued(value)) return false;
+        std::string text;
+        if (!ReadText(value, here, text, piece)) return false;
+        out.text += text;
+        out.pieces.push_back(piece);
+        return true;
+    }
+    const bool components = value.level == Value::Level::kRepetition;
+    const hl7::Delimiters& delimiters = message_.delimiters();
+    const char delimiter = components ? delimiters.component : delimiters.subcomponent;
+    const Value::Level level = components ? Value::Level::kComponent : Value::Level::kLeaf;
+    const std::string_view search = message_.Searchable(value.raw);
+    std::string gap;  // before the next part that is valued; there is none at the end
+    bool any = false;
+    for (std::size_t at = 0;;) {
+        const std::size_t cut = std::min(search.find(delimiter, at), search.size());
+        const std::size_t before = out.text.size();
+        out.text += gap;
+        if (ReadWhole({value.raw.substr(at, cut - at), level}, here, out)) {
+            gap.clear();
+            any = true;
+        } else {
+            out.text.resize(before);
+        }
+        if (cut == search.size()) return any;
+        gap += components ? '^' : '&';
+        at = cut + 1;
+    }
 }
 
 bool Run::Concat(const Rule& rule, const Here& here, Text& out) {

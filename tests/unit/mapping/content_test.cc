@@ -76,6 +76,86 @@ TEST(Content, AMissingIdentityIsReportedWhereItBelongs) {
     EXPECT_EQ(mapped.path, "PID-3");
 }
 
+// Table 0125, the types that it had in earlier versions too: a value with all of its components, or
+// a reason for each that is not there.
+TEST(Content, EveryValueTypeGivesItsValueOrAReason) {
+    struct Row {
+        const char* type;
+        const char* value;
+        const char* json;
+    };
+    const Row rows[] = {
+        {"AD", "1 Main St^Apt 2^Town^NH^03801",
+         R"("valueString":"1 Main St, Apt 2, Town, NH, 03801")"},
+        {"CD", "1&A^^3", R"("valueString":"1&A^^3")"},
+        {"CE", "A^Alpha^L", R"("valueCodeableConcept")"},
+        {"CF", "A^Alpha^L", R"("valueCodeableConcept")"},
+        {"CK", "7^1^M10^MAIN", R"("valueString":"7 1 M10 MAIN")"},
+        {"CN", "7^Okafor^Chidi", R"("valueString":"Chidi Okafor 7")"},
+        {"CNE", "A^Alpha^L", R"("valueCodeableConcept")"},
+        {"CP", "12.50&USD^UP", R"("valueString":"12.50 USD UP")"},
+        {"CQ", "3^mg&&UCUM", R"("valueQuantity":{"value":3)"},
+        {"CQ", "many^mg", R"("valueString":"many^mg")"},
+        {"CWE", "A^Alpha^L", R"("valueCodeableConcept")"},
+        {"CX", "7^^^MAIN^MR", R"("valueString":"7 MR MAIN")"},
+        {"DR", "20260101^20260102", R"("valuePeriod":{"start":"2026-01-01","end":"2026-01-02"})"},
+        {"DT", "20260101", R"("valueDateTime":"2026-01-01")"},
+        {"DTM", "20260101", R"("valueDateTime":"2026-01-01")"},
+        {"ED", "LAB^application^pdf^Base64^JVBERi0xLjQK", R"("valueAttachment")"},
+        {"ED", "LAB^application^pdf^Base64^****", ""},
+        {"EI", "7^MAIN^1.2.3^ISO", R"("valueString":"7 MAIN 1.2.3 ISO")"},
+        {"FT", "one~two", R"("valueString":"one\ntwo")"},
+        {"HD", "MAIN^1.2.3^ISO", R"("valueString":"MAIN 1.2.3 ISO")"},
+        {"ID", "A", R"("valueCodeableConcept")"},
+        {"IS", "A", R"("valueCodeableConcept")"},
+        {"MA", "1^2^3~4^5^6", R"("valueString":"1^2^3\n4^5^6")"},
+        {"MO", "12.50^USD", R"("valueString":"12.50 USD")"},
+        {"NA", "1^^3", R"("valueString":"1^^3")"},
+        {"NM", "5", R"("valueQuantity":{"value":5)"},
+        {"NR", "1^2", R"("valueRange":{"low":{"value":1},"high":{"value":2}})"},
+        {"NR", "low^high", R"("valueString":"low^high")"},
+        {"PN", "Roe^Jane", R"("valueString":"Jane Roe")"},
+        {"RP", "http://x.test/1.pdf^PACS^application^pdf", R"("valueAttachment")"},
+        {"RP", "vol 7^PACS", R"("valueString":"vol 7^PACS")"},
+        {"SN", ">^10", R"("valueQuantity":{"comparator":">","value":10)"},
+        {"SN", "^low^-^high", R"("valueString":"low - high")"},
+        {"ST", "a^b", R"("valueString":"a^b")"},
+        {"TM", "0930", R"("valueTime":"09:30:00")"},
+        {"TN", "603-5550100", R"("valueString":"603-5550100")"},
+        {"TS", "20260101", R"("valueDateTime":"2026-01-01")"},
+        {"TX", "one", R"("valueString":"one")"},
+        {"VR", "a^z", R"("valueString":"a-z")"},
+        {"XAD", "1 Main St^^Town^NH~2 Main St",
+         R"("valueString":"1 Main St, Town, NH\n2 Main St")"},
+        {"XCN", "7^Okafor^Chidi^^^Dr", R"("valueString":"Dr Chidi Okafor 7")"},
+        {"XON", "Clinic^L^^^^MAIN^XX^^^77", R"("valueString":"Clinic L 77 MAIN XX")"},
+        {"XPN", "Roe^Jane^Q^Jr^Ms^^L", R"("valueString":"Ms Jane Q Roe Jr L")"},
+        {"XTN", "^PRN^PH^^1^603^5550100", R"("valueString":"1 603 5550100 PRN PH")"},
+        {"ZZ", "a^b&c", R"("valueString":"a^b&c")"},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(std::string(row.type) + " " + row.value);
+        const hl7::Message message = Parse(
+            std::string("MSH|^~\\&|A|B|C|D|20260102||ORU^R01^ORU_R01|1|P|2.5.1\n"
+                        "PID|1||7^^^MAIN^MR\nOBR|1||F1|A^A^L||||||||||||||||||||||F\nOBX|1|") +
+            row.type + "|V^V^L||" + row.value + "||||||F");
+        const Mapped mapped = Shipped().Map(message, TestContext());
+        ExpectSound(message, mapped);
+        const std::string json = Json(mapped, "Observation") + Json(mapped, "DiagnosticReport");
+        const bool attachment = std::string_view(row.json) == R"("valueAttachment")";
+        EXPECT_TRUE(json.find(row.json) != std::string::npos ||
+                    (attachment && json.find("presentedForm") != std::string::npos))
+            << json;
+        for (const Unmapped& leaf : mapped.report.unmapped) {
+            // Of a document and its pointer: who made it.
+            const bool source = leaf.path == "OBX-5.1" || leaf.path == "OBX-5.2";
+            EXPECT_FALSE(leaf.path.starts_with("OBX-5") && leaf.reason == "no rule" &&
+                         !(attachment && source))
+                << leaf.path;
+        }
+    }
+}
+
 TEST(Content, SamplesMap) {
     for (const fs::path& file : Files(fs::path(CARESTREAM_SOURCE_DIR) / "tests/samples")) {
         auto message = hl7::Message::Parse(ReadFile(file));
