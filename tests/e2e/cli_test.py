@@ -20,6 +20,7 @@ ARGUMENTS = {
     "deadletters replay": ["1"],
     "deadletters discard": ["1"],
     "replay": ["1"],
+    "conflicts resolve": ["1", "--note", "same person"],
     "backup": ["copy"],
     "restore": ["copy"],
 }
