@@ -66,6 +66,48 @@ SAMPLES = {
 }
 
 
+# A data type map -> a field that is read with it, what else the segment needs, and where its result lies.
+DATA_CARRIERS = {
+    "CX-Identifier": ("PID-3", {"PID-3": "100^^^MAIN^MR"}, "Patient", "identifier"),
+    "XPN-HumanName": ("PID-5", {}, "Patient", "name"),
+    "FN-HumanName": ("PID-5", {}, "Patient", "name"),
+    "XAD-Address": ("PID-11", {}, "Patient", "address"),
+    "SAD-Address": ("PID-11", {}, "Patient", "address"),
+    "XTN-ContactPoint": ("PID-13", {}, "Patient", "telecom"),
+    "XPN-string": ("PID-6", {}, "Patient", "extension.valueString"),
+    "XCN-Practitioner": ("PV1-7", {"PV1-7": "D1^Smith"}, "Encounter", "participant.individual(Practitioner)"),
+    "CNN-Practitioner": ("OBR-32", {"OBR-32": "N1&Smith"}, "DiagnosticReport", "resultsInterpreter(Practitioner)"),
+    "NDL-PractitionerRole": ("OBR-32", {}, "DiagnosticReport", "resultsInterpreter(PractitionerRole)"),
+    "XON-Organization": ("OBX-23", {"OBX-23": "Org^^O1"}, "Observation", "performer(Organization)"),
+    "CWE-Organization": ("OBX-15", {"OBX-15": "O1^Org"}, "Observation", "performer(Organization)"),
+    "HD-Organization": ("PID-3", {"PID-3": "100"}, "Patient", "identifier.assigner(Organization)"),
+    "HD-uri": ("PID-3", {"PID-3": "100"}, "Patient", "identifier.system"),
+    "PL-Location": ("PV1-3", {}, "Encounter", "location.location(Location)"),
+    "DLD-Location-Discharge": ("PV1-37", {}, "Encounter", "hospitalization.destination(Location)"),
+    "CWE-CodeableConcept": ("OBX-3", {}, "Observation", "code"),
+    "CE-CodeableConcept": ("OBX-3", {}, "Observation", "code"),
+    "CNE-CodeableConcept": ("OBX-3", {}, "Observation", "code"),
+    "CF-CodeableConcept": ("OBX-5", {"OBX-2": "CF"}, "Observation", "valueCodeableConcept"),
+    "CWE-Coding": ("PV2-38", {}, "Encounter", "extension.valueCoding"),
+    "CWE-Quantity": ("OBX-6", {"OBX-2": "NM", "OBX-5": "5", "OBX-6": "mg^milligram^UCUM"}, "Observation", "valueQuantity"),
+    "NM-Quantity": ("OBX-5", {"OBX-2": "NM"}, "Observation", "valueQuantity"),
+    "CQ-Quantity": ("SPM-12", {}, "Specimen", "collection.quantity"),
+    "DR-Period": ("SPM-17", {}, "Specimen", "collection.collectedPeriod"),
+    "EI-Identifier-Extension": ("OBX-21", {"OBX-21": "E1^AUTH"}, "Observation", "identifier"),
+    "EIP-Identifier-PlacerAssignedIdentifier": ("SPM-2", {}, "Specimen", "identifier"),
+    "EIP-Identifier-FillerAssignedIdentifier": ("SPM-2", {}, "Specimen", "identifier"),
+    "SN-Quantity": ("OBX-5", {"OBX-2": "SN", "OBX-5": "^5"}, "Observation", "valueQuantity"),
+    "SN-Range": ("OBX-5", {"OBX-2": "SN", "OBX-5": "^5^-^8"}, "Observation", "valueRange"),
+    "SN-Ratio": ("OBX-5", {"OBX-2": "SN", "OBX-5": "^5^:^8"}, "Observation", "valueRatio"),
+    "NR-Range": ("OBX-5", {"OBX-2": "NR", "OBX-5": "1^5"}, "Observation", "valueRange"),
+    "ED-Attachment": ("OBX-5", {"OBX-2": "ED", "OBX-5": "S^TEXT^plain^A^abc"}, "DiagnosticReport", "presentedForm"),
+    "RP-Attachment": ("OBX-5", {"OBX-2": "RP", "OBX-5": "p.pdf^S^TEXT^plain"}, "Observation", "extension.valueAttachment"),
+    "DTM-dateTime": ("OBX-14", {}, "Observation", "effectiveDateTime"),
+    "TS-dateTime": ("OBX-14", {}, "Observation", "effectiveDateTime"),
+    "ID-boolean": ("PID-30", {}, "Patient", "deceasedBoolean"),
+    "TQ-Appointment": ("SCH-11", {}, "Appointment", "$this"),
+    "CWE-Annotation": ("SPM-14", {}, "Specimen", "note"),
+}
 # note(Annotation.text): no resource behind it.
 DATA_TYPES = {"Annotation", "Identifier", "CodeableConcept", "Coding", "Quantity", "ContactPoint", "Period"}
 
@@ -111,7 +153,8 @@ class Condition:
             text = re.split(r" OR ", text, flags=re.I)[0]
             if not re.search(r"VALUED|EQUALS?|\bIN\b|\bIS\b", text, flags=re.I):
                 text += " VALUED"
-        text = re.sub(r"AND IF ", "AND ", text, flags=re.I)
+        text = re.sub(r"(AND|OR) IF ", r"\1 ", text, flags=re.I)
+        text = re.sub(r"DOES NOT EXIST", "NOT VALUED", text, flags=re.I)
         # The samples are long enough, and fields that repeat do so once.
         text = re.sub(r"(^|AND )[A-Z0-9-]+ (LENGTH GREATER THAN \d+|(LST\.)?COUNT ?(=|EQUALS) ?1)", "", text, flags=re.I)
         text = re.sub(r"^ *AND ", "", text).strip()
@@ -232,9 +275,11 @@ class Row:
         self.identifier, self.type, self.condition = cells[1], cells[3], cells[6]
         self.narrative, self.target, self.data_map, self.vocabulary, self.assignment = cells[8], cells[9], cells[14], \
             cells[15], cells[16]
-        if "=" in self.target and not self.assignment:  # status="finished"
+        if "=" in self.target and "(" not in self.target and not self.assignment:  # status="finished"
             self.assignment = self.target.split("=", 1)[1]
         self.state, self.why, self.message = "", "", None
+        self.field, self.needs = self.identifier, {}
+        self.resource = re.sub(r"-.*", "", self.map.split("-", 1)[1])
 
     def constant(self):
         text = self.assignment.strip().strip('"').strip()
@@ -242,51 +287,66 @@ class Row:
             return None
         return text
 
+    def carry(self, field, needs, resource, path):
+        """Makes a row of a data type one of a field that is read with the map."""
+        self.field, self.needs, self.resource = field, needs, resource
+        below = re.sub(r"^(\[[^\]]*\]\.|\$this|\$value|Quantity|Organization)\b\.?", "", self.target)
+        self.target = below if path == "$this" else f"{path}.{below}" if below else path
+
+    def place(self, path):
+        """CX.4 -> PID-3.4; CWE.3 in a condition of SCH-7 -> SCH-7.3."""
+        return path if "-" in path else ".".join([self.field, *path.split(".")[1:]])
+
     def build(self, vocabulary, types):
-        segment = self.identifier.split("-")[0]
+        if not self.field:
+            self.state, self.why = "open", "no field that we read with this map"
+            return
+        segment = self.field.split("-")[0]
         message = Message(CARRIERS[segment], segment)
-        sample = SAMPLES.get(self.type, "text")
+        for path, value in self.needs.items():
+            message.put(path, value)
+        sample = SAMPLES.get(self.type) or (SAMPLES.get(self.identifier.split(".")[0], "text") if not self.type else "text")
+        if self.field != self.identifier:
+            sample = sample.replace("^", "&")
         if self.vocabulary:
             code = vocabulary.sample(self.vocabulary)
             if code and self.type in ("CWE", "CE", "CNE"):
                 sample = code[0] + "^Text"
             elif code:
                 sample = code[0]
-        message.put(self.identifier, sample)
+        message.put(self.place(self.identifier), sample)
         if self.identifier in ("OBX-5", "OBX-6"):
             kind = re.search(r'OBX-2 (?:EQUALS|IN|IS) \(?"(\w+)"', self.condition)
             if kind and kind[1] in SAMPLES:
                 message.put("OBX-2", kind[1])
                 message.put("OBX-5", SAMPLES[kind[1]])
         if self.condition:
-            condition = Condition(self.condition, self.identifier)
+            condition = Condition(self.condition, self.place(self.identifier))
             if not condition.good:
                 self.state, self.why = "open", "condition not understood: " + self.condition
                 return
             for path, value in condition.wants:
-                if "-" not in path:  # of the row's own type: CWE.3
-                    path = self.identifier + "." + ".".join(path.split(".")[1:])
+                path, own = self.place(path), self.place(self.identifier)
                 if value == "*":
-                    if path != self.identifier:
+                    if path != own:
                         message.put(path, SAMPLES.get(types.get(path, ""), "X1"))
                 elif value.startswith("!"):
-                    if path.split(".")[0] == self.identifier and sample.split("^")[0] in value[1:].split("|"):
+                    if path.split(".")[0] == own and sample.split("^")[0] in value[1:].split("|"):
                         message.put(path, "C1")
-                    elif path.split(".")[0] != self.identifier:
+                    elif path.split(".")[0] != own:
                         message.put(path, "C1" if "C1" not in value else "C2")
                 else:
                     message.put(path, value)
         self.message = message
 
     def check(self, bundle):
-        resource_type = re.sub(r"-.*", "", self.map.split("-", 1)[1])
         steps = steps_of(self.target)
         if steps is None:
             self.state, self.why = "open", "target not understood"
             return
-        resources = [r for r in bundle.values() if r["resourceType"] == resource_type]
+        resources = [r for r in bundle.values() if r["resourceType"] == self.resource]
         if not resources:
-            self.state, self.why = "missing", "no " + resource_type
+            self.state, self.why = "missing", "no " + self.resource
             return
         values = [v for r in resources for v in find(r, steps, bundle)]
         constant = self.constant()
@@ -299,6 +359,19 @@ class Row:
             self.state, self.why = "differs", f"expected {constant}, got {json.dumps(values)[:80]}"
         else:
             self.state = "holds"
+
+
+def load_data_types(folder, only):
+    for path in sorted((folder / "datatypes").glob("*.csv")):
+        if only and not any(path.stem.startswith(one) for one in only):
+            continue
+        for cells in csv_rows(path):
+            if cells[9]:
+                row = Row(path.stem, cells)
+                row.field = ""
+                if path.stem in DATA_CARRIERS:
+                    row.carry(*DATA_CARRIERS[path.stem])
+                yield row
 
 
 def field_types(folder):
@@ -394,7 +467,7 @@ def main():
     if not folder.is_dir():
         print("skipped: no folder", folder)
         return SKIPPED
-    rows = list(load(folder, arguments.maps))
+    rows = [*load(folder, arguments.maps), *load_data_types(folder, arguments.maps)]
     number_equal_rows(rows)
     verify(rows, Path(os.environ.get("CARESTREAM_BIN", ROOT / "build/bin")) / "carestream", folder)
     table = ROOT / "mappings/coverage.tsv"

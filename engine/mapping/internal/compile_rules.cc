@@ -29,6 +29,11 @@ bool IsConstant(const Operand& operand) {
     return operand.kind != Operand::Kind::kSegment && operand.kind != Operand::Kind::kValue;
 }
 
+bool IsSimple(const std::string& type) {
+    constexpr std::array<std::string_view, 7> kSimple = {"ST", "TX", "FT", "NM", "ID", "IS", "SI"};
+    return std::find(kSimple.begin(), kSimple.end(), type) != kSimple.end();
+}
+
 // Versions renamed types without changing what their first components mean.
 bool Compatible(std::string_view given, std::string_view read) {
     if (given.empty() || given == read) return true;
@@ -55,11 +60,15 @@ std::string Compiler::TypeOfSource(const Rule& rule, const Scope&) {
     }
     if (rule.source == SourceKind::kFirstOf && !rule.operands.empty()) {
         const std::string& first = rule.operands.front().data_type;
-        const bool same =
-            std::all_of(rule.operands.begin(), rule.operands.end(), [&](const Operand& operand) {
-                return IsConstant(operand) || operand.data_type == first;
-            });
-        return same ? first : "";
+        const auto all = [&](auto holds) {
+            return std::all_of(rule.operands.begin(), rule.operands.end(),
+                               [&](const Operand& operand) {
+                                   return IsConstant(operand) || holds(operand.data_type);
+                               });
+        };
+        if (all([&](const std::string& type) { return type == first; })) return first;
+        // Mixed simple types have no parts, so paths in nested rules mean a value further out.
+        return all(IsSimple) ? "ST" : "";
     }
     return "ST";
 }
@@ -383,9 +392,7 @@ bool Compiler::CompileAs(const config::Yaml& as, const Scope& scope, Rule& rule)
     const Map& map = *found->second;
     rule.map = &map;
     const std::string given = TypeOfSource(rule, scope);
-    const bool simple = given == "ST" || given == "TX" || given == "FT" || given == "NM" ||
-                        given == "ID" || given == "IS" || given == "SI";
-    if (!simple && !Compatible(given, map.source)) {
+    if (!IsSimple(given) && !Compatible(given, map.source)) {
         problems_.Add(as.position(), "the source is of type " + given + ", and map " + map.name +
                                          " reads " + map.source);
         return false;
