@@ -340,4 +340,24 @@ Result<Applied> Apply(const Definitions& definitions, Node current, std::string_
     return applied;
 }
 
+Result<std::string> Mark(std::string_view stamps, std::string_view name, const Stamp& stamp) {
+    CARESTREAM_ASSIGN(state, MergeState::Parse(stamps));
+    const std::uint64_t id = internal::KeySlot(name);
+    const ListSlot* noted = state.FindList(internal::kMarks, id);
+    if (noted != nullptr && noted->stamp >= stamp) return std::string(stamps);
+    ListSlot mark;
+    mark.element = internal::kMarks;
+    mark.id = id;
+    mark.stamp = stamp;
+    state.PutList(std::move(mark));
+    return state.ToBytes();
+}
+
+Result<std::optional<Stamp>> MarkedAt(std::string_view stamps, std::string_view name) {
+    CARESTREAM_ASSIGN(state, MergeState::Parse(stamps));
+    const ListSlot* noted = state.FindList(internal::kMarks, internal::KeySlot(name));
+    if (noted == nullptr) return std::optional<Stamp>();
+    return std::optional<Stamp>(noted->stamp);
+}
+
 }  // namespace carestream::fhir

@@ -2,6 +2,7 @@
 // The merge of a change into what is stored: pure, and independent of the order of arrival. Each
 // element, and each entry of a list, is won by its newest stamp; what was removed leaves a stamp
 // without a value, so that an older value cannot come back.
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,6 +50,14 @@ struct Applied {
 [[nodiscard]] Result<Applied> Apply(const Definitions& definitions, Node current,
                                     std::string_view stamps, const Change& change,
                                     const Stamp& stamp, std::string_view source);
+
+// Notes in `stamps` of Apply that something happened to the resource at `stamp`; of several, the
+// newest counts. Marks are no values: they outlive REST writes and change nothing. Error:
+// kInternal.
+[[nodiscard]] Result<std::string> Mark(std::string_view stamps, std::string_view name,
+                                       const Stamp& stamp);
+// When, or nullopt. Error: kInternal.
+[[nodiscard]] Result<std::optional<Stamp>> MarkedAt(std::string_view stamps, std::string_view name);
 
 // A REST write: the result is `replacement`, with its id and meta. What it changes or removes is
 // stamped, the rest keeps its stamps. Entries of a list that it leaves or edits in place stay with

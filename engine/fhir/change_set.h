@@ -1,6 +1,6 @@
 #pragma once
-// What one message, or one REST write, wants of the store. Made by the mapping without knowing what is
-// stored; the writer resolves identities, rewrites references and applies (apply.h).
+// What one message, or one REST write, wants of the store. Made by the mapping without knowing what
+// is stored; the writer resolves identities, rewrites references and applies (apply.h).
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -11,8 +11,8 @@
 
 namespace carestream::fhir {
 
-// A business identifier by which a resource is found: namespaced, so that MRN 7 of hospital A is not
-// MRN 7 of hospital B. PHI: never stored or logged in plain.
+// A business identifier by which a resource is found: namespaced, so that MRN 7 of hospital A is
+// not MRN 7 of hospital B. PHI: never stored or logged in plain.
 struct IdentityKey {
     std::string system;  // URI or "<authority>|<type>" as the identity content decides
     std::string value;
@@ -28,9 +28,11 @@ enum class ListPolicy : std::uint8_t {
 
 // One entry of a `lists` element carries its key at the same index in `keys`.
 struct ListChange {
-    std::string element;  // "identifier", "contact", "hospitalization.extension" is not allowed: top level
+    std::string
+        element;  // "identifier", "contact", "hospitalization.extension" is not allowed: top level
     ListPolicy policy = ListPolicy::kSnapshot;
-    std::vector<std::string> keys;  // kMerge: identity of each item, e.g. "use=home"; same size as the array
+    std::vector<std::string>
+        keys;  // kMerge: identity of each item, e.g. "use=home"; same size as the array
 };
 
 enum class ChangeMode : std::uint8_t {
@@ -41,14 +43,14 @@ enum class ChangeMode : std::uint8_t {
 };
 
 struct Change {
-    std::string type;            // "Patient"
-    std::string provisional_id;  // UUIDv8; also in resource.id and in references inside this set
+    std::string type;               // "Patient"
+    std::string provisional_id;     // UUIDv8; also in resource.id and in references inside this set
     std::vector<IdentityKey> keys;  // strongest first; any that is found decides; all are recorded
     ChangeMode mode = ChangeMode::kUpsert;
     Node resource;                     // with resourceType and id
     std::vector<std::string> cleared;  // elements that the message nulls: "birthDate", "period.end"
     std::vector<ListChange> lists;     // repeating elements with a policy; others are kSnapshot
-    bool only_with_others = false;  // applied only if another change of the set has an effect
+    bool only_with_others = false;     // applied only if another change of the set has an effect
 };
 
 // A40 and kin. Both are indexes into ChangeSet::changes.
@@ -64,6 +66,16 @@ struct Move {
     std::size_t patient = 0;
 };
 
+// All that the source has to say of one type about a patient: what it said before and leaves out
+// now is ended. Only entries that came in snapshots of the same source are, whatever the order of
+// arrival.
+struct Snapshot {
+    std::string type;                  // of the entries: "AllergyIntolerance"
+    std::size_t owner = 0;             // index of the patient's change
+    std::vector<std::size_t> entries;  // indexes of the changes that are in it
+    Node ended;  // what is written into one that is left out: {"clinicalStatus":{...}}
+};
+
 // Who wins an element: the newest stamp. Ordered by (order_time, seq).
 struct Stamp {
     Micros order_time = 0;
@@ -75,9 +87,11 @@ struct ChangeSet {
     std::vector<Change> changes;
     std::vector<PatientLink> links;
     std::vector<Move> moves;
+    std::vector<Snapshot> snapshots;
     // Order time of the source as the channel's `order_by` says; 0 = arrival.
     Micros order_time = 0;
-    std::string source;  // whose list entries are replaced by kSnapshot: "<channel>|<MSH-3>|<MSH-4>"
+    std::string
+        source;  // whose list entries are replaced by kSnapshot: "<channel>|<MSH-3>|<MSH-4>"
 };
 
 }  // namespace carestream::fhir

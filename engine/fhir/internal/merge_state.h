@@ -63,6 +63,8 @@ struct ListSlot {
 };
 
 constexpr std::uint64_t kRestSlot = 0;
+// The element number under which marks (apply.h) stand; no type has so many elements.
+constexpr std::uint8_t kMarks = 0xFF;
 [[nodiscard]] std::uint64_t SourceSlot(std::string_view source);
 [[nodiscard]] std::uint64_t KeySlot(std::string_view key);
 
