@@ -36,11 +36,12 @@ struct Applied {
 // whatever its type; "_birthDate" goes with "birthDate".
 // Lists at the top level: kSnapshot makes one slot of all entries of this source; kMerge one slot
 // of the entries with the same key, whatever the source. Their order is that of the positions in
-// the messages that won, then of the slots; it never depends on stamps, so an equal message changes
-// nothing.
-// `cleared`: a single element is removed; a split one with all its members; a list under kSnapshot
-// loses the entries of this source, a list under kMerge all entries. A value in the same change
-// wins. `id`, `meta` and `resourceType` are not merged: those of `current` stay.
+// the messages that won, then of the slots (of `parts`: a slot for each part of the source's); it
+// never depends on stamps, so an equal message changes nothing. `cleared`: a single element is
+// removed; a split one with all its members; a list under kSnapshot loses the entries of this
+// source, a list under kMerge all entries. A value in the same change wins. `nulled` parts of a
+// list lose the entries that they gave, under kMerge whatever the source; entries won by other
+// parts stay. `id`, `meta` and `resourceType` are not merged: those of `current` stay.
 //
 // Properties, tested: any permutation of the same changes with distinct stamps gives the same
 // resource and stamps, byte for byte; applying a change twice changes nothing. Two changes with

@@ -33,6 +33,10 @@ struct ListChange {
     ListPolicy policy = ListPolicy::kSnapshot;
     std::vector<std::string>
         keys;  // kMerge: identity of each item, e.g. "use=home"; same size as the array
+    // Which part of the message gave each entry ("PID-13"; "" = unknown): empty, or of the same
+    // size. Under kSnapshot each part has a set of its own.
+    std::vector<std::string> parts = {};
+    std::vector<std::string> nulled = {};  // parts that lose what they gave before
 };
 
 enum class ChangeMode : std::uint8_t {
