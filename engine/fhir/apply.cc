@@ -45,7 +45,9 @@ public:
         : definitions_(definitions),
           change_(change),
           stamp_(stamp),
+          source_(source),
           source_slot_(internal::SourceSlot(source)),
+          source_group_(internal::GroupOf("source\n" + std::string(source))),
           state_(state) {}
 
     Result<void> Run(const TypeDefinition& type, Node& target);
@@ -62,6 +64,8 @@ private:
                 const std::string& name, Node& target);
     void RemoveOtherTypes(const Pair& pair, const TypeDefinition& type, Node& target);
     Result<void> List(const Pair& pair, const TypeDefinition& type, ElementPath path, Node& target);
+    [[nodiscard]] std::uint64_t PartSlot(const std::string& part) const;
+    Result<void> NulledParts(const TypeDefinition& type, Node& target);
     Result<void> EmptiedLists(const TypeDefinition& type, Node& target);
     Result<void> Clear(std::string_view name, const TypeDefinition& type, Node& target);
     void ClearSplit(const TypeDefinition& type, ElementPath path, const std::string& name,
@@ -73,7 +77,9 @@ private:
     const Definitions& definitions_;
     const Change& change_;
     const Stamp stamp_;
+    const std::string_view source_;
     const std::uint64_t source_slot_;
+    const std::uint32_t source_group_;  // of its slots for parts
     MergeState& state_;
     bool changed_ = false;
     std::vector<std::string> superseded_;
@@ -93,6 +99,7 @@ Result<void> Merger::Run(const TypeDefinition& type, Node& target) {
         CARESTREAM_TRY(Object(change_.resource, type, {}, kNever, {}, target));
     }
     CARESTREAM_TRY(EmptiedLists(type, target));
+    CARESTREAM_TRY(NulledParts(type, target));
     for (const std::string& name : change_.cleared) CARESTREAM_TRY(Clear(name, type, target));
     internal::SortMembers(definitions_, type, target);
     return {};
@@ -181,23 +188,58 @@ Result<void> Merger::List(const Pair& pair, const TypeDefinition& type, ElementP
     CARESTREAM_ASSIGN(entries, internal::EntriesOf(pair, type.name));
     internal::ListMerge merge(state_, path, pair.name);
     CARESTREAM_TRY(merge.Open(target));
-    bool older = false;
-    if (policy != nullptr && policy->policy == ListPolicy::kMerge) {
-        if (policy->keys.size() != entries.size()) {
-            return Fail(Code::kInvalid, "needs one key for each entry",
-                        Below(std::string(type.name), pair.name));
+    const bool merged = policy != nullptr && policy->policy == ListPolicy::kMerge;
+    if (merged && policy->keys.size() != entries.size()) {
+        return Fail(Code::kInvalid, "needs one key for each entry",
+                    Below(std::string(type.name), pair.name));
+    }
+    const bool parts = policy != nullptr && !policy->parts.empty();
+    if (parts && policy->parts.size() != entries.size()) {
+        return Fail(Code::kInvalid, "needs one part for each entry",
+                    Below(std::string(type.name), pair.name));
+    }
+    std::vector<std::uint64_t> slots(entries.size(), source_slot_);
+    std::vector<std::uint32_t> groups(entries.size(), 0);
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+        const bool known = parts && !policy->parts[i].empty();
+        if (merged) {
+            slots[i] = internal::KeySlot(policy->keys[i]);
+            if (known) groups[i] = internal::GroupOf(policy->parts[i]);
+        } else if (known) {
+            slots[i] = PartSlot(policy->parts[i]);
+            groups[i] = source_group_;
         }
-        std::vector<std::uint64_t> slots;
-        slots.reserve(entries.size());
-        for (const std::string& key : policy->keys) slots.push_back(internal::KeySlot(key));
-        older = !merge.Write(slots, entries, stamp_);
-    } else {
-        const std::vector<std::uint64_t> slots(entries.size(), source_slot_);
-        older = !merge.Write(slots, entries, stamp_);
-        if (entries.empty()) older = !merge.Empty(source_slot_, stamp_);
+    }
+    bool older = !merge.Write(slots, groups, entries, stamp_);
+    if (!merged && entries.empty()) {
+        older = !merge.Empty(source_slot_, stamp_);
+        older = !merge.NullGroup(source_group_, stamp_) || older;
     }
     if (older) Superseded(pair.name);
     changed_ = merge.Close(target) || changed_;
+    return {};
+}
+
+std::uint64_t Merger::PartSlot(const std::string& part) const {
+    return internal::SourceSlot(std::string(source_) + "\n" + part);
+}
+
+Result<void> Merger::NulledParts(const TypeDefinition& type, Node& target) {
+    for (const ListChange& list : change_.lists) {
+        if (list.nulled.empty()) continue;
+        const ResolvedElement resolved = definitions_.Resolve(type, list.element);
+        const ElementPath path =
+            ElementPath().Child(static_cast<std::size_t>(resolved.element - type.elements.data()));
+        internal::ListMerge merge(state_, path, list.element);
+        CARESTREAM_TRY(merge.Open(target));
+        for (const std::string& part : list.nulled) {
+            const bool newest = list.policy == ListPolicy::kMerge
+                                    ? merge.NullGroup(internal::GroupOf(part), stamp_)
+                                    : merge.Empty(PartSlot(part), stamp_);
+            if (!newest) Superseded(list.element);
+        }
+        changed_ = merge.Close(target) || changed_;
+    }
     return {};
 }
 
@@ -209,7 +251,7 @@ Result<void> Merger::EmptiedLists(const TypeDefinition& type, Node& target) {
             return Fail(Code::kInvalid, "is no list of the type",
                         Below(std::string(type.name), list.element));
         }
-        if (list.policy != ListPolicy::kSnapshot ||
+        if (list.policy != ListPolicy::kSnapshot || !list.nulled.empty() ||
             change_.resource.Find(list.element) != nullptr) {
             continue;
         }
@@ -315,7 +357,9 @@ Result<void> Merger::ClearList(const ElementDefinition& element, ElementPath pat
     internal::ListMerge merge(state_, path, element.name);
     CARESTREAM_TRY(merge.Open(target));
     const bool whole = policy != nullptr && policy->policy == ListPolicy::kMerge;
-    if (!(whole ? merge.RaiseFloor(stamp_) : merge.Empty(source_slot_, stamp_))) {
+    bool newest = whole ? merge.RaiseFloor(stamp_) : merge.Empty(source_slot_, stamp_);
+    if (!whole) newest = merge.NullGroup(source_group_, stamp_) && newest;
+    if (!newest) {
         Superseded(element.name);
     }
     changed_ = merge.Close(target) || changed_;
@@ -357,6 +401,26 @@ Result<Applied> Apply(const Definitions& definitions, Node current, std::string_
     applied.stamps_changed = applied.stamps != stamps;
     applied.superseded = merger.TakeSuperseded();
     return applied;
+}
+
+Result<std::string> Mark(std::string_view stamps, std::string_view name, const Stamp& stamp) {
+    CARESTREAM_ASSIGN(state, MergeState::Parse(stamps));
+    const std::uint64_t id = internal::KeySlot(name);
+    const ListSlot* noted = state.FindList(internal::kMarks, id);
+    if (noted != nullptr && noted->stamp >= stamp) return std::string(stamps);
+    ListSlot mark;
+    mark.element = internal::kMarks;
+    mark.id = id;
+    mark.stamp = stamp;
+    state.PutList(std::move(mark));
+    return state.ToBytes();
+}
+
+Result<std::optional<Stamp>> MarkedAt(std::string_view stamps, std::string_view name) {
+    CARESTREAM_ASSIGN(state, MergeState::Parse(stamps));
+    const ListSlot* noted = state.FindList(internal::kMarks, internal::KeySlot(name));
+    if (noted == nullptr) return std::optional<Stamp>();
+    return std::optional<Stamp>(noted->stamp);
 }
 
 }  // namespace carestream::fhir

@@ -2,6 +2,7 @@
 // The merge of a change into what is stored: pure, and independent of the order of arrival. Each
 // element, and each entry of a list, is won by its newest stamp; what was removed leaves a stamp
 // without a value, so that an older value cannot come back.
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,13 +36,15 @@ struct Applied {
 // whatever its type; "_birthDate" goes with "birthDate".
 // Lists at the top level: kSnapshot makes one slot of all entries of this source; kMerge one slot
 // of the entries with the same key, whatever the source. Their order is that of the positions in
-// the messages that won, then of the slots; it never depends on stamps, so an equal message changes
-// nothing.
+// the messages that won, then of the slots (of `parts`: a slot for each part of the source's); it
+// never depends on stamps, so an equal message changes nothing.
 // `cleared`: a single element is removed; a split one with all its members; a list under kSnapshot
 // loses the entries of this source, a list under kMerge all entries. A value in the same change
-// wins.
+// wins. `nulled` parts of a list lose the entries that they gave, under kMerge whatever the source;
+// entries won by other parts stay.
 // `assumed`: its values are older than every stated one, and among themselves the newest wins; one
-// that gives way is not `superseded`. `id`, `meta` and `resourceType` are not merged: those of `current` stay.
+// that gives way is not `superseded`.
+// `id`, `meta` and `resourceType` are not merged: those of `current` stay.
 //
 // Properties, tested: any permutation of the same changes with distinct stamps gives the same
 // resource and stamps, byte for byte; applying a change twice changes nothing. Two changes with
@@ -51,6 +54,14 @@ struct Applied {
 [[nodiscard]] Result<Applied> Apply(const Definitions& definitions, Node current,
                                     std::string_view stamps, const Change& change,
                                     const Stamp& stamp, std::string_view source);
+
+// Notes in `stamps` of Apply that something happened to the resource at `stamp`; of several, the
+// newest counts. Marks are no values: they outlive REST writes and change nothing. Error:
+// kInternal.
+[[nodiscard]] Result<std::string> Mark(std::string_view stamps, std::string_view name,
+                                       const Stamp& stamp);
+// When, or nullopt. Error: kInternal.
+[[nodiscard]] Result<std::optional<Stamp>> MarkedAt(std::string_view stamps, std::string_view name);
 
 // A REST write: the result is `replacement`, with its id and meta. What it changes or removes is
 // stamped, the rest keeps its stamps. Entries of a list that it leaves or edits in place stay with

@@ -32,6 +32,10 @@ struct ListChange {
     ListPolicy policy = ListPolicy::kSnapshot;
     // kMerge: identity of each item, e.g. "use=home"; same size as the array.
     std::vector<std::string> keys;
+    // Which part of the message gave each entry ("PID-13"; "" = unknown): empty, or of the same
+    // size. Under kSnapshot each part has a set of its own.
+    std::vector<std::string> parts = {};
+    std::vector<std::string> nulled = {};  // parts that lose what they gave before
 };
 
 enum class ChangeMode : std::uint8_t {
@@ -68,6 +72,16 @@ struct Move {
     std::size_t patient = 0;
 };
 
+// All that the source has to say of one type about a patient: what it said before and leaves out
+// now is ended. Only entries that came in snapshots of the same source are, whatever the order of
+// arrival.
+struct Snapshot {
+    std::string type;                  // of the entries: "AllergyIntolerance"
+    std::size_t owner = 0;             // index of the patient's change
+    std::vector<std::size_t> entries;  // indexes of the changes that are in it
+    Node ended;  // what is written into one that is left out: {"clinicalStatus":{...}}
+};
+
 // Who wins an element: the newest stamp. Ordered by (order_time, seq).
 struct Stamp {
     Micros order_time = 0;
@@ -79,6 +93,7 @@ struct ChangeSet {
     std::vector<Change> changes;
     std::vector<PatientLink> links;
     std::vector<Move> moves;
+    std::vector<Snapshot> snapshots;
     // Order time of the source as the channel's `order_by` says; 0 = arrival.
     Micros order_time = 0;
     // Whose list entries are replaced by kSnapshot: "<channel>|<MSH-3>|<MSH-4>".

@@ -229,6 +229,7 @@ void Differ::StampSlots(ElementPath path, const std::vector<PlacedEntry>& before
             ListSlot slot;
             slot.element = element;
             slot.id = id;
+            slot.group = stored ? stored->group : 0;
             slot.stamp = std::max({stamp_, state_.StampOf(path), stored ? stored->stamp : kNever});
             for (auto entry = b; entry != b_end; ++entry) slot.positions.push_back(entry->position);
             state_.PutList(std::move(slot));

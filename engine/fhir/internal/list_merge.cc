@@ -75,7 +75,17 @@ void ListMerge::Drop(std::uint64_t slot) {
     touched_ = true;
 }
 
-bool ListMerge::Write(const std::vector<std::uint64_t>& slots, const std::vector<Entry>& entries,
+std::uint64_t ListMerge::FloorId(std::uint32_t group) const {
+    return std::uint64_t{element_} << 32 | group;
+}
+
+Stamp ListMerge::GroupFloor(std::uint32_t group) const {
+    const ListSlot* floor = group == 0 ? nullptr : state_.FindList(kGroupFloors, FloorId(group));
+    return floor == nullptr ? kNever : floor->stamp;
+}
+
+bool ListMerge::Write(const std::vector<std::uint64_t>& slots,
+                      const std::vector<std::uint32_t>& groups, const std::vector<Entry>& entries,
                       const Stamp& stamp) {
     // Entries with the same key share a slot: they are taken together, in their order.
     std::vector<std::uint32_t> order(slots.size());
@@ -90,10 +100,12 @@ bool ListMerge::Write(const std::vector<std::uint64_t>& slots, const std::vector
         slot.element = element_;
         slot.id = slots[*at];
         slot.stamp = stamp;
+        slot.group = groups[*at];
+        const bool nulled = stamp < GroupFloor(slot.group);
         const Outcome outcome = Compare(slot.id, stamp);
-        all = all && outcome != Outcome::kOlder;
+        all = all && outcome != Outcome::kOlder && !nulled;
         for (; at != order.end() && slots[*at] == slot.id; ++at) {
-            if (outcome != Outcome::kNewer) continue;
+            if (outcome != Outcome::kNewer || nulled) continue;
             slot.positions.push_back(*at);
             fresh.push_back({*at, slot.id, entries[*at]});
         }
@@ -141,6 +153,27 @@ bool ListMerge::Empty(std::uint64_t slot, const Stamp& stamp) {
         state_.PutList(std::move(empty));
     }
     return outcome != Outcome::kOlder;
+}
+
+bool ListMerge::NullGroup(std::uint32_t group, const Stamp& stamp) {
+    const Stamp floor = GroupFloor(group);
+    if (stamp <= floor) return stamp == floor;
+    ListSlot raised;
+    raised.element = kGroupFloors;
+    raised.id = FloorId(group);
+    raised.stamp = stamp;
+    state_.PutList(std::move(raised));
+    std::vector<ListSlot> older;
+    for (const ListSlot& slot : state_.List(element_)) {
+        const bool goes = slot.group == group && slot.stamp < stamp && !slot.positions.empty();
+        if (goes) older.push_back(slot);
+    }
+    for (ListSlot& slot : older) {
+        Drop(slot.id);
+        slot.positions.clear();
+        state_.PutList(std::move(slot));
+    }
+    return true;
 }
 
 bool ListMerge::RaiseFloor(const Stamp& stamp) {

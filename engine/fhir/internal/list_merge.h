@@ -36,12 +36,14 @@ public:
     ListMerge(MergeState& state, ElementPath path, std::string_view name);
 
     Result<void> Open(const Node& resource);
-    // The entries, each for the slot at the same index. False if one of the slots has a newer
-    // stamp.
-    bool Write(const std::vector<std::uint64_t>& slots, const std::vector<Entry>& entries,
-               const Stamp& stamp);
+    // The entries, each for the slot and of the group at the same index. False if one of the slots
+    // has a newer stamp. What is older than the floor of its group wins its slot and is not there.
+    bool Write(const std::vector<std::uint64_t>& slots, const std::vector<std::uint32_t>& groups,
+               const std::vector<Entry>& entries, const Stamp& stamp);
     // Nothing for this slot. False if it has a newer stamp.
     bool Empty(std::uint64_t slot, const Stamp& stamp);
+    // Nothing older than `stamp` of this group. False if it was nulled by a newer one.
+    bool NullGroup(std::uint32_t group, const Stamp& stamp);
     // Nothing older than `stamp` in the whole list. False if the list was emptied by a newer one.
     bool RaiseFloor(const Stamp& stamp);
     // Writes the list back if it differs; true if so.
@@ -51,6 +53,8 @@ private:
     enum class Outcome { kNewer, kSame, kOlder };
     [[nodiscard]] Outcome Compare(std::uint64_t slot, const Stamp& stamp) const;
     void Drop(std::uint64_t slot);
+    [[nodiscard]] Stamp GroupFloor(std::uint32_t group) const;
+    [[nodiscard]] std::uint64_t FloorId(std::uint32_t group) const;
     // A message with the same value takes an entry over from an earlier REST write.
     void TakeOverFromRest(const std::vector<Entry>& entries, const Stamp& stamp);
 

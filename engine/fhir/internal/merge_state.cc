@@ -14,7 +14,9 @@ namespace {
 // (path, number of the stamp); list slots (element, id, number of the stamp, positions). All
 // numbers are varints but the id, 8 bytes little endian, and path bytes, 7 bits with a mark for
 // "goes on".
+// Version 2: a list slot ends with its group. Written only where there is one.
 constexpr char kVersion = 1;
+constexpr char kVersionWithGroups = 2;
 
 void PutNumber(std::uint64_t value, std::string& out) {
     while (value >= 0x80) {
@@ -141,11 +143,21 @@ std::uint64_t KeySlot(std::string_view key) {
     return id == kRestSlot ? 1 : id;
 }
 
+std::uint32_t GroupOf(std::string_view name) {
+    constexpr std::uint32_t kBits = 0xFFFFF;  // three bytes each; a resource has a handful
+    if (name.empty()) return 0;
+    const auto group = static_cast<std::uint32_t>(Fnv64(name) & kBits);
+    return group == 0 ? 1 : group;
+}
+
 Result<MergeState> MergeState::Parse(std::string_view bytes) {
     MergeState state;
     if (bytes.empty()) return state;
     Reader in(bytes);
-    if (in.Byte() != kVersion) return Fail(Code::kInternal, "merge stamps of an unknown version");
+    const char version = static_cast<char>(in.Byte());
+    const bool groups = version == kVersionWithGroups;
+    if (version != kVersion && !groups)
+        return Fail(Code::kInternal, "merge stamps of an unknown version");
     std::vector<Stamp> stamps(in.Count());
     Stamp before{0, 0};
     for (Stamp& stamp : stamps) {
@@ -171,6 +183,7 @@ Result<MergeState> MergeState::Parse(std::string_view bytes) {
         slot.id = in.Fixed();
         slot.stamp = stamp_at(in.Number());
         ReadPositions(in, slot.positions);
+        if (groups) slot.group = static_cast<std::uint32_t>(in.Number());
     }
     if (!in.AtEnd()) return Fail(Code::kInternal, "damaged merge stamps");
     return state;
@@ -191,7 +204,9 @@ std::string MergeState::ToBytes() const {
 
     std::string out;
     out.reserve(16 + stamps.size() * 12 + slots_.size() * 3 + lists_.size() * 12);
-    out += kVersion;
+    const bool groups = std::any_of(lists_.begin(), lists_.end(),
+                                    [](const ListSlot& slot) { return slot.group != 0; });
+    out += groups ? kVersionWithGroups : kVersion;
     PutNumber(stamps.size(), out);
     Stamp before{0, 0};
     for (const Stamp& stamp : stamps) {
@@ -210,6 +225,7 @@ std::string MergeState::ToBytes() const {
         PutFixed(slot.id, out);
         PutNumber(number(slot.stamp), out);
         PutPositions(slot.positions, out);
+        if (groups) PutNumber(slot.group, out);
     }
     return out;
 }

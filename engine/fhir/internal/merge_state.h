@@ -60,11 +60,17 @@ struct ListSlot {
     std::uint64_t id = 0;
     Stamp stamp = kNever;
     std::vector<std::uint32_t> positions;  // of its entries in the message that won, ascending
+    std::uint32_t group = 0;  // who can null it: a part of messages, or the source; 0 = nobody
 };
 
 constexpr std::uint64_t kRestSlot = 0;
+// The element number under which marks (apply.h) stand; no type has so many elements.
+constexpr std::uint8_t kMarks = 0xFF;
+// Likewise the floors of groups: entries that a group gave earlier are not there.
+constexpr std::uint8_t kGroupFloors = 0xFE;
 [[nodiscard]] std::uint64_t SourceSlot(std::string_view source);
 [[nodiscard]] std::uint64_t KeySlot(std::string_view key);
+[[nodiscard]] std::uint32_t GroupOf(std::string_view name);  // 0 for ""
 
 class MergeState {
 public:

@@ -180,9 +180,10 @@ void Compiler::CompileNode(const config::Yaml& item, const std::string& name,
 void Compiler::CompileStatement(const config::Yaml& yaml, const TreeNode& node,
                                 Statement& statement) {
     statement.position = yaml.position();
-    if (!problems_.CheckKeys(yaml, "a statement",
-                             {"make", "into", "with", "rules", "when", "refs", "parent", "mode",
-                              "fold", "only-with-others", "link", "unlink", "move", "note"})) {
+    if (!problems_.CheckKeys(
+            yaml, "a statement",
+            {"make", "into", "with", "rules", "when", "refs", "parent", "mode", "repeats", "fold",
+             "only-with-others", "link", "unlink", "move", "note"})) {
         return;
     }
     const Scope scope{node.name, {}, "", "", true};
@@ -224,6 +225,31 @@ void Compiler::CompileStatement(const config::Yaml& yaml, const TreeNode& node,
     if (const config::Yaml* refs = yaml.Find("refs"); refs != nullptr)
         CompileRefs(*refs, statement);
     CompileMode(yaml, statement);
+    CompileRepeats(yaml, node, statement);
+}
+
+// `repeats: snapshot` needs someone whose entries they are, and a form for those left out.
+void Compiler::CompileRepeats(const config::Yaml& yaml, const TreeNode& node,
+                              Statement& statement) {
+    const auto word = problems_.Text(yaml, "repeats");
+    if (!word || *word == "merge") return;
+    const Position place = yaml.Find("repeats")->position();
+    constexpr std::array<std::string_view, 2> kWords = {"snapshot", "merge"};
+    if (*word != "snapshot") {
+        problems_.Add(place, "'repeats' can be: snapshot, merge" + DidYouMean(*word, kWords));
+        return;
+    }
+    statement.snapshot = true;
+    const bool patients =
+        statement.parents.size() == 1 && made_.find(statement.parents.front())->second == "Patient";
+    if (statement.kind != Statement::Kind::kMake || !node.repeats || !patients) {
+        problems_.Add(place,
+                      "a snapshot is of a repeating segment that makes resources, and its "
+                      "`parent` is the patient");
+    } else if (statement.identity == nullptr || statement.identity->ended.empty()) {
+        problems_.Add(place, "a snapshot needs `ended` in the identity of " + statement.type +
+                                 ": what becomes of those it leaves out");
+    }
 }
 
 void Compiler::CompileStatementMaps(const config::Yaml& yaml, const TreeNode& node,

@@ -155,8 +155,9 @@ void Compiler::CompileLists(const config::Yaml& yaml, Identity& identity) {
 
 void Compiler::CompileIdentity(const Document& document) {
     const config::Yaml& yaml = *document.yaml;
-    problems_.CheckKeys(yaml, "an identity",
-                        {"identity", "note", "authority", "keys", "use", "without", "lists"});
+    problems_.CheckKeys(
+        yaml, "an identity",
+        {"identity", "note", "authority", "keys", "use", "without", "lists", "ended"});
     auto identity = std::make_unique<Identity>();
     identity->type = document.name;
     identity->position = document.name_at->position();
@@ -196,6 +197,14 @@ void Compiler::CompileIdentity(const Document& document) {
     }
     if (const config::Yaml* lists = yaml.Find("lists"); lists != nullptr) {
         CompileLists(*lists, *identity);
+    }
+    if (const config::Yaml* ended = yaml.Find("ended"); ended != nullptr) {
+        identity->ended =
+            CompileRuleOrList(*ended, Scope{"", {}, document.name, document.name, true});
+        for (const Rule& rule : identity->ended) {
+            if (rule.source == SourceKind::kConst && rule.kind == Rule::Kind::kValue) continue;
+            problems_.Add(rule.position, "`ended` takes constants: no message speaks of it");
+        }
     }
     model_->identities.emplace(document.name, std::move(identity));
 }

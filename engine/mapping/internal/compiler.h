@@ -70,6 +70,7 @@ private:
     void CompileStatementMaps(const config::Yaml& yaml, const TreeNode& node, Statement& statement);
     void CompileRefs(const config::Yaml& yaml, Statement& statement);
     void CompileMode(const config::Yaml& yaml, Statement& statement);
+    void CompileRepeats(const config::Yaml& yaml, const TreeNode& node, Statement& statement);
     bool CompileLink(const config::Yaml& yaml, Statement& statement);
     void DeclareNames(const config::Yaml& tree);
     bool KnownName(const std::string& name, const config::Yaml& place);

@@ -458,9 +458,41 @@ void Run::BuildChanges(Mapped& out) {
         made.change = out.changes.changes.size();
         out.changes.changes.push_back(BuildChange(made));
     }
+    Snapshots(out);
     Relations(out);
     OrderTime(out);
     out.changes.source = context_.channel + "|" + sender_;
+}
+
+// The entries of one type and patient make one snapshot, wherever they stand.
+void Run::Snapshots(Mapped& out) {
+    for (std::size_t i = 0; i < made_.size(); ++i) {
+        const Made& made = made_[i];
+        if (made.statement == nullptr || !made.statement->snapshot || made.parents.empty()) {
+            continue;
+        }
+        const std::size_t entry = made_[Final(i)].change;
+        const std::size_t owner = made_[Final(made.parents.front())].change;
+        if (entry == kNoResource || owner == kNoResource) continue;
+        auto& snapshots = out.changes.snapshots;
+        auto of = std::find_if(snapshots.begin(), snapshots.end(), [&](const fhir::Snapshot& one) {
+            return one.type == made.type && one.owner == owner;
+        });
+        if (of == snapshots.end()) {
+            snapshots.push_back({made.type, owner, {}, EndedNode(*made.identity)});
+            of = std::prev(snapshots.end());
+        }
+        of->entries.push_back(entry);
+    }
+}
+
+fhir::Node Run::EndedNode(const Identity& identity) {
+    fhir::Node node = fhir::Node::Object();
+    std::vector<Binding> bindings;
+    Here here;
+    here.element = {&node, kNoResource, &bindings, false};
+    RunRules(identity.ended, here);
+    return node;
 }
 
 void Run::Relations(Mapped& out) {

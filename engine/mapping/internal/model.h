@@ -160,6 +160,7 @@ struct Identity {
     Presence without = Presence::kSkip;
     std::vector<KeyCandidate> keys;
     std::vector<ListRule> lists;
+    std::vector<Rule> ended;  // what a snapshot makes of those it leaves out
     Position position;
 };
 
@@ -187,6 +188,7 @@ struct Statement {
     std::unique_ptr<Condition> fold_when;
     bool folds = false;
     bool only_with_others = false;
+    bool snapshot = false;      // the message has all of them that its source knows
     std::string first, second;  // link: survivor, loser; move: visit, patient
     const Identity* identity = nullptr;
     Position position;

@@ -202,6 +202,8 @@ private:
     fhir::Change BuildChange(Made& made);
     void ListPolicies(const Made& made, fhir::Change& change) const;
     void OrderTime(Mapped& out);
+    void Snapshots(Mapped& out);
+    fhir::Node EndedNode(const Identity& identity);
     void Relations(Mapped& out);
 
     const Model& model_;

@@ -9,6 +9,7 @@
 #include "store/internal/batch_load.h"
 #include "store/internal/feed_apply.h"
 #include "store/internal/rest_apply.h"
+#include "store/internal/snapshot.h"
 #include "store/internal/visit_move.h"
 
 namespace carestream::store {
@@ -103,6 +104,10 @@ Result<void> BatchRunner::Load(pg::Connection& connection, const std::vector<Wri
     for (const WriteJob* job : jobs) {
         if (!job->feed || job->feed->changes.moves.empty()) continue;
         CARESTREAM_TRY(FindVisitResources(connection, *job->feed, context_, set));
+    }
+    for (const WriteJob* job : jobs) {
+        if (!job->feed || job->feed->status != OutcomeStatus::kProcessed) continue;
+        CARESTREAM_TRY(FindHeld(connection, *job->feed, context_, set));
     }
     std::unordered_set<Entry*> marked;
     std::vector<Entry*> wanted_rows;

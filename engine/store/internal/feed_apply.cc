@@ -7,6 +7,7 @@
 #include "crypto/keys.h"
 #include "fhir/apply.h"
 #include "store/internal/patient_link.h"
+#include "store/internal/snapshot.h"
 #include "store/internal/visit_move.h"
 
 namespace carestream::store {
@@ -31,6 +32,9 @@ public:
     Result<FeedResult> Run() {
         CARESTREAM_TRY(Resolve());
         CARESTREAM_TRY(ApplyChanges(false));
+        for (const fhir::Snapshot& snapshot : write_.changes.snapshots) {
+            CARESTREAM_TRY(EndLeftOut(snapshot));
+        }
         for (const fhir::PatientLink& link : write_.changes.links) CARESTREAM_TRY(Link(link));
         for (const fhir::Move& move : write_.changes.moves) CARESTREAM_TRY(Move(move));
         // Provenance of a message that changed nothing would say that it did.
@@ -138,15 +142,15 @@ private:
         Entry& entry = *meaning.target;
         if (change.mode == fhir::ChangeMode::kFindOrCreate && entry.Exists()) return {};
         if (change.mode == fhir::ChangeMode::kDelete) return Delete(entry);
-        if (renames_.empty() && meaning.foreign.empty()) return Merge(change, entry);
+        if (renames_.empty() && meaning.foreign.empty()) return Merge(change, entry, stamp_);
         fhir::Change own = change;
         if (!renames_.empty()) DropEmptied(own);
         RewriteReferences(own.resource, renames_);
         for (const fhir::IdentityKey* key : meaning.foreign) DropIdentifier(own, *key);
-        return Merge(own, entry);
+        return Merge(own, entry, stamp_);
     }
 
-    // Takes entries out of a list, and with each the key that a merged list has for it.
+    // Takes entries out of a list, and with each the key and the part that go with it.
     template <typename Unwanted>
     static void DropEntries(fhir::Change& change, const std::string& element, Unwanted unwanted) {
         fhir::Node* list = change.resource.Find(element);
@@ -154,22 +158,21 @@ private:
         const auto policy =
             std::find_if(change.lists.begin(), change.lists.end(),
                          [&](const fhir::ListChange& one) { return one.element == element; });
-        std::vector<std::string>* keys =
-            policy != change.lists.end() && policy->keys.size() == list->items().size()
-                ? &policy->keys
-                : nullptr;
         for (std::size_t i = list->items().size(); i-- > 0;) {
             if (!unwanted(list->items()[i])) continue;
+            const std::size_t size = list->items().size();
             const auto at = static_cast<std::ptrdiff_t>(i);
             list->items().erase(list->items().begin() + at);
-            if (keys != nullptr) keys->erase(keys->begin() + at);
+            if (policy == change.lists.end()) continue;
+            for (auto* beside : {&policy->keys, &policy->parts}) {
+                if (beside->size() == size) beside->erase(beside->begin() + at);
+            }
         }
     }
 
-    // Entries of merged lists of which nothing is left once their references are rewritten.
+    // Entries of which nothing is left once their references are rewritten.
     void DropEmptied(fhir::Change& change) const {
         for (const fhir::ListChange& list : change.lists) {
-            if (list.policy != fhir::ListPolicy::kMerge) continue;
             DropEntries(change, list.element, [this](const fhir::Node& entry) {
                 if (!entry.IsObject()) return false;
                 fhir::Node rewritten = entry;
@@ -206,7 +209,7 @@ private:
         return {};
     }
 
-    Result<void> Merge(const fhir::Change& change, Entry& entry) {
+    Result<void> Merge(const fhir::Change& change, Entry& entry, const fhir::Stamp& stamp) {
         CARESTREAM_ASSERT(entry.loaded);
         CARESTREAM_TRY(set_.Parse(entry));
         if (entry.deleted && TooOld(entry)) return {};
@@ -214,9 +217,8 @@ private:
         const bool was_there = entry.Exists() || entry.dirty;
         fhir::Node current = std::move(*entry.node);
         entry.node.reset();
-        CARESTREAM_ASSIGN(
-            applied, fhir::Apply(context_.definitions(), std::move(current), entry.stamps, change,
-                                 stamp_, write_.changes.source));
+        CARESTREAM_ASSIGN(applied, fhir::Apply(context_.definitions(), std::move(current),
+                                               entry.stamps, change, stamp, write_.changes.source));
         for (const std::string& element : applied.superseded) {
             result_.superseded.push_back(ReferenceTo(entry.type, entry.id) + "." + element);
         }
@@ -224,12 +226,60 @@ private:
         entry.node->Set("resourceType", fhir::Node::String(std::string(entry.type)));
         entry.node->Set("id", fhir::Node::String(entry.id));
         entry.stamps = std::move(applied.stamps);
-        entry.newest = std::max(entry.newest, stamp_);
+        entry.newest = std::max(entry.newest, stamp);
         entry.stamps_changed |= applied.stamps_changed;
         entry.gone = false;
         if (applied.changed || !was_there) {
             entry.dirty = true;
             changed_ = true;
+        }
+        return {};
+    }
+
+    Result<void> Note(Entry& entry, const std::string& mark) {
+        set_.Touch(entry);
+        CARESTREAM_ASSIGN(stamps, fhir::Mark(entry.stamps, mark, stamp_));
+        entry.stamps_changed |= stamps != entry.stamps;
+        entry.stamps = std::move(stamps);
+        return {};
+    }
+
+    // Ends what the source named before its newest snapshot and not in it: of a late message that
+    // may be an entry of its own.
+    Result<void> EndLeftOut(const fhir::Snapshot& snapshot) {
+        if (snapshot.owner >= meanings_.size()) {
+            return Fail(Code::kInternal, "a snapshot names no change");
+        }
+        Entry* owner = meanings_[snapshot.owner].target;
+        if (owner == nullptr || (!owner->Exists() && !owner->dirty)) return {};
+        const std::string mark = SnapshotMark(snapshot.type, write_.changes.source);
+        fhir::Change nothing;  // gives what has no stamps yet its own
+        nothing.type = std::string(owner->type);
+        CARESTREAM_TRY(Merge(nothing, *owner, stamp_));
+        CARESTREAM_TRY(Note(*owner, mark));
+        CARESTREAM_ASSIGN(newest, fhir::MarkedAt(owner->stamps, mark));
+        std::vector<std::int64_t>& held =
+            set_.held[{owner->pk, context_.TypeNumber(snapshot.type)}];
+        for (const std::size_t index : snapshot.entries) {
+            if (index >= meanings_.size()) {
+                return Fail(Code::kInternal, "a snapshot names no change");
+            }
+            Entry* entry = meanings_[index].target;
+            if (entry == nullptr || entry->stamps.empty()) continue;
+            CARESTREAM_TRY(Note(*entry, mark));
+            if (std::find(held.begin(), held.end(), entry->pk) == held.end()) {
+                held.push_back(entry->pk);
+            }
+        }
+        fhir::Change ended;
+        ended.type = snapshot.type;
+        ended.resource = snapshot.ended;
+        for (const std::int64_t pk : held) {
+            Entry* entry = set_.FindPk(pk);
+            if (entry == nullptr || (!entry->Exists() && !entry->dirty)) continue;
+            CARESTREAM_TRY(set_.Open(*entry));
+            CARESTREAM_ASSIGN(named, fhir::MarkedAt(entry->stamps, mark));
+            if (named && *named < *newest) CARESTREAM_TRY(Merge(ended, *entry, *newest));
         }
         return {};
     }
@@ -338,11 +388,18 @@ void WantIds(const FeedWrite& write, WriteContext& context, WorkingSet& set,
 void LockFeed(const FeedWrite& write, WriteContext& context, WorkingSet& set,
               const std::function<void(Entry&)>& mark) {
     if (write.status != OutcomeStatus::kProcessed) return;
+    const auto owns_snapshot = [&](const fhir::Change& change) {
+        const auto& snapshots = write.changes.snapshots;
+        return std::any_of(snapshots.begin(), snapshots.end(), [&](const fhir::Snapshot& one) {
+            return one.owner < write.changes.changes.size() &&
+                   &write.changes.changes[one.owner] == &change;
+        });
+    };
     const auto consider = [&](const fhir::Change& change, Entry* found) {
         if (found == nullptr) return;
         Entry& target = set.Canonical(*found);
         const bool only_found = change.mode == fhir::ChangeMode::kFindOrCreate && target.Exists();
-        if (!only_found) mark(target);
+        if (!only_found || owns_snapshot(change)) mark(target);
         if (!write.changes.links.empty()) {
             mark(*found);
             mark(target);
@@ -354,6 +411,15 @@ void LockFeed(const FeedWrite& write, WriteContext& context, WorkingSet& set,
         }
         consider(change,
                  set.FindId(write.tenant, context.TypeNumber(change.type), change.provisional_id));
+    }
+    for (const fhir::Snapshot& snapshot : write.changes.snapshots) {
+        const Entry* owner = FindOwner(write, snapshot, context, set);
+        if (owner == nullptr) continue;
+        const auto held = set.held.find({owner->pk, context.TypeNumber(snapshot.type)});
+        if (held == set.held.end()) continue;
+        for (const std::int64_t pk : held->second) {
+            if (Entry* entry = set.FindPk(pk)) mark(*entry);
+        }
     }
 }
 

@@ -291,6 +291,7 @@ void WorkingSet::NextBatch() {
     new_links.clear();
     new_conflicts.clear();
     visit_resources.clear();
+    std::erase_if(held, [&](const auto& one) { return FindPk(one.first.first) == nullptr; });
     versions_made_ = 0;
     ++batch_;
     Begin();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -152,6 +153,8 @@ public:
     std::vector<NewConflict> new_conflicts;
     // Of visits that are moved: what refers to them.
     std::unordered_map<std::int64_t, std::vector<std::int64_t>> visit_resources;
+    // (patient, type) -> resources of that type that the patient has, for snapshots.
+    std::map<std::pair<std::int64_t, std::int16_t>, std::vector<std::int64_t>> held;
 
 private:
     struct Saved {

@@ -102,6 +102,66 @@ TEST_F(WriterTest, AnyOrderOfArrivalGivesTheSameState) {
     EXPECT_THAT(expected, HasSubstr("1980-01-03"));
 }
 
+// What a source leaves out of a snapshot is ended, in whatever order its messages arrive; what only
+// another source names is not, and a newer word of another one counts.
+TEST_F(WriterTest, ASnapshotEndsWhatItLeavesOut) {
+    struct Sent {
+        const char* source;
+        const char* names;  // a letter each
+        bool snapshot;
+    };
+    const std::vector<Sent> messages = {{"X", "ABD", true}, {"X", "AD", true}, {"Y", "BE", false},
+                                        {"X", "", false},   {"X", "AC", true}, {"Y", "D", false}};
+    const auto allergy = [&](const std::string& mrn, char name) {
+        return Change("AllergyIntolerance", mrn + name,
+                      R"({"clinicalStatus":{"coding":[{"code":"active"}]},"patient":{"reference":)"
+                      R"("Patient/)" +
+                          IdOf("Patient", mrn) + "\"}}");
+    };
+    std::vector<std::size_t> order(messages.size());
+    std::iota(order.begin(), order.end(), 0);
+    int person = 0;
+    do {
+        const std::string mrn = "S" + std::to_string(++person);
+        const bool one_by_one = person % 2 == 0;
+        std::vector<std::future<Result<store::FeedResult>>> waiting;
+        for (const std::size_t i : order) {
+            // A feed without authority for patients does not update them.
+            std::vector<fhir::Change> changes = {
+                Patient(mrn, "", i % 2 == 0 ? ChangeMode::kUpsert : ChangeMode::kFindOrCreate)};
+            fhir::Snapshot snapshot{"AllergyIntolerance", 0, {}, {}};
+            snapshot.ended = test::Json(R"({"clinicalStatus":{"coding":[{"code":"inactive"}]}})");
+            for (const char* name = messages[i].names; *name != '\0'; ++name) {
+                snapshot.entries.push_back(changes.size());
+                changes.push_back(allergy(mrn, *name));
+            }
+            auto write = Message(std::move(changes));
+            write.changes.source = messages[i].source;
+            write.changes.order_time = test::kDay0 + static_cast<Micros>(i) * 1000;
+            if (messages[i].snapshot) write.changes.snapshots.push_back(std::move(snapshot));
+            waiting.push_back(Submit(std::move(write)));
+            if (one_by_one) waiting.back().wait();
+        }
+        for (auto& one : waiting) {
+            const auto result = one.get();
+            ASSERT_TRUE(result.has_value()) << result.error().ToString();
+            ASSERT_NE(result->status, OutcomeStatus::kDeadLetter) << result->reason;
+        }
+        std::string state;
+        for (const char name : std::string("ABCDE")) {
+            const fhir::Node stored =
+                Stored("AllergyIntolerance", IdOf("AllergyIntolerance", mrn + name));
+            state +=
+                fhir::ToJson(*stored.Find("clinicalStatus")).find("inactive") == std::string::npos
+                    ? name
+                    : '-';
+        }
+        // B: ended by X at 4 though Y named it at 2. D: X left it out at 4, Y named it at 5.
+        ASSERT_EQ(state, "A-CDE") << testing::PrintToString(order);
+        for (int skip = 0; skip < 10; ++skip) std::next_permutation(order.begin(), order.end());
+    } while (std::next_permutation(order.begin(), order.end()) && person < 66);
+}
+
 TEST_F(WriterTest, EventsHaveNoGapsAndBatchesKeepOrder) {
     std::vector<std::future<Result<store::FeedResult>>> waiting;
     for (int i = 0; i < 300; ++i) {

@@ -317,6 +317,78 @@ TEST(ApplyTest, SnapshotReplacesTheOwnEntriesOnly) {
     }
 }
 
+Op WithParts(Op op, std::vector<std::string> parts, std::vector<std::string> nulled = {}) {
+    op.change.lists.back().parts = std::move(parts);
+    op.change.lists.back().nulled = std::move(nulled);
+    return op;
+}
+
+TEST(ApplyTest, ANullTakesWhatItsPartOfTheMessageGave) {
+    const auto telecom = [](std::string_view ids, std::vector<std::string> keys,
+                            std::vector<std::string> parts, std::vector<std::string> nulled,
+                            std::int64_t time, const char* source = "a") {
+        std::string json = R"({"resourceType":"Patient")";
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            json += (i == 0 ? R"(,"telecom":[)" : ",") + std::string(R"({"id":")") + ids[i] + "\"}";
+        }
+        json += ids.empty() ? "}" : "]}";
+        return WithParts(Merge(json, "telecom", std::move(keys), time, source), std::move(parts),
+                         std::move(nulled));
+    };
+    const Op both = telecom("hw", {"home", "work"}, {"13", "14"}, {}, 1);
+    const Op nulled = telecom("", {}, {}, {"13"}, 2, "b");
+    EXPECT_EQ(RunAll({both, nulled}).Text(),
+              R"({"resourceType":"Patient","telecom":[{"id":"w"}]})");
+    // Won by another part since: it stays. With a value in the same message: that one is there.
+    const Op taken = telecom("t", {"home"}, {"14"}, {}, 3);
+    const Op again = telecom("n", {"mobile"}, {"13"}, {"13"}, 4);
+    const auto ids = [](const Stored& stored) {
+        std::vector<std::string> found;
+        if (const Node* list = stored.resource.Find("telecom")) {
+            for (const Node& item : list->items()) found.emplace_back(item.TextOf("id"));
+        }
+        return found;
+    };
+    EXPECT_THAT(ids(RunAll({both, nulled, taken, again})),
+                testing::UnorderedElementsAre("n", "t", "w"));
+    ExpectSameInEveryOrder({both, nulled, taken, again});
+    Op cleared = Clear(R"({"resourceType":"Patient"})", {"telecom"}, 5);
+    cleared.change.lists.push_back({"telecom", ListPolicy::kMerge, {}});
+    EXPECT_THAT(ids(RunAll({both, nulled, taken, again, cleared})), IsEmpty());
+    ExpectSameInEveryOrder({both, nulled, taken, again, cleared});
+}
+
+TEST(ApplyTest, EachPartOfASnapshotIsOneOfItsOwn) {
+    const auto people = [](const std::string& json, std::vector<std::string> parts,
+                           std::vector<std::string> nulled, std::int64_t time) {
+        Op op = Make(R"({"resourceType":"Encounter")" + json + "}", time);
+        op.change.lists.push_back({"participant", ListPolicy::kSnapshot, {}});
+        return WithParts(std::move(op), std::move(parts), std::move(nulled));
+    };
+    const Op two = people(R"(,"participant":[{"id":"a"},{"id":"r"}])", {"7", "8"}, {}, 1);
+    const Op one = people(R"(,"participant":[{"id":"b"}])", {"7"}, {}, 2);
+    const Op none = people("", {}, {"7"}, 3);
+    EXPECT_EQ(RunAll({two, one}).Text(),
+              R"({"resourceType":"Encounter","participant":[{"id":"b"},{"id":"r"}]})");
+    EXPECT_EQ(RunAll({two, one, none}).Text(),
+              R"({"resourceType":"Encounter","participant":[{"id":"r"}]})");
+    const Op cleared = Clear(R"({"resourceType":"Encounter"})", {"participant"}, 4);
+    EXPECT_EQ(RunAll({two, one, none, cleared}).Text(), R"({"resourceType":"Encounter"})");
+    ExpectSameInEveryOrder({two, one, none, cleared});
+}
+
+TEST(ApplyTest, MarksAreNoValuesAndOutliveAClientsWrite) {
+    Stored stored = RunAll({Make(R"({"resourceType":"Patient","gender":"male"})", 1)});
+    stored.stamps = *Mark(stored.stamps, "seen", {5, 5});
+    EXPECT_EQ(*Mark(stored.stamps, "seen", {4, 4}), stored.stamps);
+    Op edit;
+    edit.stamp = {6, 6};
+    edit.edit = [](Node& node) { node.Set("gender", Node::String("female")); };
+    stored.Run(edit);
+    EXPECT_EQ(**MarkedAt(stored.stamps, "seen"), (Stamp{5, 5}));
+    EXPECT_FALSE(MarkedAt(stored.stamps, "other")->has_value());
+}
+
 TEST(ApplyTest, ListsOfPrimitivesKeepTheirSiblings) {
     const Op a = Make(R"({"resourceType":"AllergyIntolerance","category":["food",null],
                           "_category":[null,{"id":"x"}]})",
@@ -575,6 +647,8 @@ private:
     void MaybeList(Op& op, const char* name, ListPolicy policy) {
         if (Chance(15)) op.change.cleared.push_back(name);
         ListChange list{name, policy, {}};
+        const bool parts = Chance(60);
+        if (Chance(15)) list.nulled.push_back(std::to_string(Number(2)));
         const bool present = Chance(60);
         if (present) {
             Node& array = op.change.resource.Set(name, Node::Array());
@@ -584,6 +658,7 @@ private:
                 item.Set("id", Node::String(key + "-" + std::to_string(Number(2))));
                 array.Append(std::move(item));
                 if (policy == ListPolicy::kMerge) list.keys.push_back(key);
+                if (parts) list.parts.push_back(Chance(30) ? "" : std::to_string(Number(2)));
             }
         }
         if (policy == ListPolicy::kMerge || Chance(50)) op.change.lists.push_back(std::move(list));

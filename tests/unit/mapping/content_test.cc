@@ -76,6 +76,27 @@ TEST(Content, AMissingIdentityIsReportedWhereItBelongs) {
     EXPECT_EQ(mapped.path, "PID-3");
 }
 
+TEST(Content, AllergiesOfAMessageAreASnapshotAndNoneEndNone) {
+    const std::string start =
+        "MSH|^~\\&|A|B|C|D|20260102||ADT^A08^ADT_A01|1|P|2.5.1\nPID|1||7^^^MAIN^MR";
+    const Mapped none = Shipped().Map(Parse(start), TestContext());
+    EXPECT_TRUE(none.changes.snapshots.empty());
+    const Mapped two = Shipped().Map(
+        Parse(start + "\nAL1|1|DA|P^Penicillin^L\nAL1|2|FA|N^Nuts^L\nAL1|3|FA|P^Penicillin^L"),
+        TestContext());
+    ASSERT_EQ(two.changes.snapshots.size(), 1u);
+    const fhir::Snapshot& snapshot = two.changes.snapshots[0];
+    EXPECT_EQ(snapshot.type, "AllergyIntolerance");
+    EXPECT_EQ(two.changes.changes[snapshot.owner].type, "Patient");
+    ASSERT_EQ(snapshot.entries.size(), 3u);
+    for (const std::size_t entry : snapshot.entries) {
+        EXPECT_EQ(two.changes.changes[entry].type, "AllergyIntolerance");
+    }
+    EXPECT_EQ(fhir::ToJson(snapshot.ended),
+              R"({"clinicalStatus":{"coding":[{"code":"inactive","system":)"
+              R"("http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"}]}})");
+}
+
 // Table 0125, the types that it had in earlier versions too: a value with all of its components, or
 // a reason for each that is not there.
 TEST(Content, EveryValueTypeGivesItsValueOrAReason) {

@@ -329,6 +329,32 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& row) { return std::string(row.param.name); });
 
 INSTANTIATE_TEST_SUITE_P(
+    Repeats, LanguageErrors,
+    testing::Values(
+        Mistake{"word",
+                "messages/ADT_A01.yaml",
+                Tree("  - PID: {make: Patient#pat, with: PID.Patient}\n"
+                     "  - PV1[]: {make: Encounter, with: PV1.Encounter, parent: pat, repeats: "
+                     "snapshots}\n"),
+                {"5:73: 'repeats' can be: snapshot, merge, did you mean 'snapshot'?"}},
+        Mistake{"without_patient",
+                "messages/ADT_A01.yaml",
+                Tree("  - PID: {make: Patient#pat, with: PID.Patient}\n"
+                     "  - PV1[]: {make: Encounter, with: PV1.Encounter, repeats: snapshot}\n"),
+                {"5:60: a snapshot is of a repeating segment"}},
+        Mistake{"without_ended",
+                "messages/ADT_A01.yaml",
+                Tree("  - PID: {make: Patient#pat, with: PID.Patient}\n"
+                     "  - PV1[]: {make: Encounter, with: PV1.Encounter, parent: pat, repeats: "
+                     "snapshot}\n"),
+                {"5:73: a snapshot needs `ended` in the identity of Encounter"}},
+        Mistake{"ended_by_a_value",
+                "identity/Practitioner.yaml",
+                "identity: Encounter\nkeys: [child]\nended: {at: PID-8, to: status}\n",
+                {"3:13: a data type map reads only its own value"}}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+INSTANTIATE_TEST_SUITE_P(
     Events, LanguageErrors,
     testing::Values(
         Mistake{"unknown",
