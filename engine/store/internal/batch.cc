@@ -105,10 +105,13 @@ Result<void> BatchRunner::Load(pg::Connection& connection, const std::vector<Wri
         if (!job->feed || job->feed->changes.moves.empty()) continue;
         CARESTREAM_TRY(FindVisitResources(connection, *job->feed, context_, set));
     }
+    std::vector<const FeedWrite*> processed;
     for (const WriteJob* job : jobs) {
-        if (!job->feed || job->feed->status != OutcomeStatus::kProcessed) continue;
-        CARESTREAM_TRY(FindHeld(connection, *job->feed, context_, set));
+        if (job->feed && job->feed->status == OutcomeStatus::kProcessed) {
+            processed.push_back(&*job->feed);
+        }
     }
+    CARESTREAM_TRY(FindHeld(connection, processed, context_, set));
     std::unordered_set<Entry*> marked;
     std::vector<Entry*> wanted_rows;
     const auto mark = [&](Entry& entry) {

@@ -1,5 +1,6 @@
 #include "store/internal/snapshot.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "store/internal/batch_load.h"
@@ -7,9 +8,12 @@
 namespace carestream::store {
 namespace {
 
-const pg::Statement kBySubject{"w_by_subject",
-                               "select r.pk from resource r where r.tenant = $1 and r.type = $2 "
-                               "and r.subject = $3 and r.subject <> 0 and not r.deleted"};
+// A row for each resource of the type that the patient has. Planned: resource_subject.
+const pg::Statement kBySubject{
+    "w_by_subject",
+    "select w.subject, w.type, r.pk from unnest($1::int2[], $2::int2[], $3::int8[]) as w(tenant, "
+    "type, subject) join resource r on r.tenant = w.tenant and r.subject = w.subject and r.type = "
+    "w.type where r.subject <> 0 and not r.deleted"};
 
 }  // namespace
 
@@ -29,28 +33,46 @@ Entry* FindOwner(const FeedWrite& write, const fhir::Snapshot& snapshot, WriteCo
     return found == nullptr ? nullptr : &set.Canonical(*found);
 }
 
-Result<void> FindHeld(pg::Connection& connection, const FeedWrite& write, WriteContext& context,
-                      WorkingSet& set) {
-    for (const fhir::Snapshot& snapshot : write.changes.snapshots) {
-        const Entry* owner = FindOwner(write, snapshot, context, set);
-        if (owner == nullptr || !owner->row_stored) continue;
-        const std::int16_t type = context.TypeNumber(snapshot.type);
-        const auto [held, fresh] =
-            set.held.try_emplace({owner->pk, type}, std::vector<std::int64_t>());
-        // What this writer adds it knows; others add nothing that has a mark.
-        if (fresh) {
-            pg::Params params;
-            params.Int2(write.tenant).Int2(type).Int8(owner->pk);
-            CARESTREAM_ASSIGN(rows, connection.Run(kBySubject, params));
-            for (int row = 0; row < rows.size(); ++row) held->second.push_back(rows.Int8(row, 0));
+Result<void> FindHeld(pg::Connection& connection, const std::vector<const FeedWrite*>& writes,
+                      WriteContext& context, WorkingSet& set) {
+    pg::Array tenants(pg::Type::kInt2);
+    pg::Array types(pg::Type::kInt2);
+    pg::Array subjects(pg::Type::kInt8);
+    std::vector<const std::vector<std::int64_t>*> all;
+    bool any = false;
+    for (const FeedWrite* write : writes) {
+        for (const fhir::Snapshot& snapshot : write->changes.snapshots) {
+            const Entry* owner = FindOwner(*write, snapshot, context, set);
+            if (owner == nullptr || !owner->row_stored) continue;
+            const std::int16_t type = context.TypeNumber(snapshot.type);
+            const auto [held, fresh] =
+                set.held.try_emplace({owner->pk, type}, std::vector<std::int64_t>());
+            all.push_back(&held->second);
+            // What this writer adds it knows; others add nothing that has a mark.
+            if (!fresh) continue;
+            any = true;
+            tenants.AddInt2(write->tenant);
+            types.AddInt2(type);
+            subjects.AddInt8(owner->pk);
         }
-        std::vector<std::int64_t> unknown;
-        for (const std::int64_t pk : held->second) {
+    }
+    if (any) {
+        pg::Params params;
+        params.List(tenants).List(types).List(subjects);
+        CARESTREAM_ASSIGN(rows, connection.Run(kBySubject, params));
+        for (int row = 0; row < rows.size(); ++row) {
+            set.held[{rows.Int8(row, 0), rows.Int2(row, 1)}].push_back(rows.Int8(row, 2));
+        }
+    }
+    std::vector<std::int64_t> unknown;
+    for (const std::vector<std::int64_t>* held : all) {
+        for (const std::int64_t pk : *held) {
             if (set.FindPk(pk) == nullptr) unknown.push_back(pk);
         }
-        CARESTREAM_TRY(FindPks(connection, unknown, set));
     }
-    return {};
+    std::sort(unknown.begin(), unknown.end());
+    unknown.erase(std::unique(unknown.begin(), unknown.end()), unknown.end());
+    return unknown.empty() ? Result<void>() : FindPks(connection, unknown, set);
 }
 
 }  // namespace carestream::store

@@ -21,9 +21,10 @@ namespace carestream::store {
 [[nodiscard]] Entry* FindOwner(const FeedWrite& write, const fhir::Snapshot& snapshot,
                                WriteContext& context, WorkingSet& set);
 
-// Looks up which resources the patients have of the types of whom `write` brings snapshots; kept in
-// `set.held`, neither locked nor loaded.
-[[nodiscard]] Result<void> FindHeld(pg::Connection& connection, const FeedWrite& write,
+// Looks up which resources the patients have of the types of whom `writes` bring snapshots, in two
+// round trips; kept in `set.held`, neither locked nor loaded.
+[[nodiscard]] Result<void> FindHeld(pg::Connection& connection,
+                                    const std::vector<const FeedWrite*>& writes,
                                     WriteContext& context, WorkingSet& set);
 
 }  // namespace carestream::store
