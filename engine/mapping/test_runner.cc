@@ -202,6 +202,17 @@ private:
         return change == nullptr ? text : change->type + "/" + change->provisional_id;
     }
 
+    // What the message removes: "birthDate", and of lists "telecom of PID-13".
+    static std::vector<std::string> ClearedBy(const fhir::Change& change) {
+        std::vector<std::string> cleared = change.cleared;
+        for (const fhir::ListChange& list : change.lists) {
+            for (const std::string& part : list.nulled) {
+                cleared.push_back(list.element + " of " + part);
+            }
+        }
+        return cleared;
+    }
+
     // cleared: {Patient: [birthDate]}
     void CheckCleared(const Mapped& mapped) {
         const config::Yaml* cleared = yaml_.Find("cleared");
@@ -212,9 +223,9 @@ private:
             for (const auto& [text, at] : problems_.Texts(entry.value, "cleared")) {
                 wanted.push_back(text);
             }
-            if (change != nullptr && change->cleared == wanted) continue;
+            if (change != nullptr && ClearedBy(*change) == wanted) continue;
             Differ(entry.position, entry.key + " cleared", Joined(wanted),
-                   change == nullptr ? "no such resource" : Joined(change->cleared));
+                   change == nullptr ? "no such resource" : Joined(ClearedBy(*change)));
         }
     }
 
