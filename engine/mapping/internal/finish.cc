@@ -215,6 +215,10 @@ void Run::MergeSame() {
             }
         }
         into.cleared.insert(into.cleared.end(), made.cleared.begin(), made.cleared.end());
+        for (const Made::ListParts& parts : made.parts) {
+            auto& nulled = into.PartsOf(parts.element).nulled;
+            nulled.insert(nulled.end(), parts.nulled.begin(), parts.nulled.end());
+        }
     }
 }
 
@@ -389,31 +393,56 @@ bool Run::FillRequired(Mapped& out) {
     return true;
 }
 
-void Run::ListPolicies(const Made& made, fhir::Change& change) const {
-    if (made.identity == nullptr) return;
-    for (const ListRule& rule : made.identity->lists) {
-        const fhir::Node* list = change.resource.Find(rule.element);
-        // A null empties the whole list, whoever filled it: its rule must go along.
-        if (list == nullptr && !Contains(change.cleared, rule.element)) continue;
-        fhir::ListChange entry;
-        entry.element = rule.element;
-        entry.policy = rule.policy;
-        if (list != nullptr && rule.policy == fhir::ListPolicy::kMerge) {
-            std::map<std::string, int> seen;
-            entry.keys.reserve(list->items().size());
-            for (const fhir::Node& item : list->items()) {
-                std::string key;
-                for (const auto& path : rule.key_paths) {
-                    if (!key.empty()) key += '&';
-                    for (const std::string& member : path) key.append(member) += '.';
-                    key.back() = '=';
-                    key += TextAt(item, path);
-                }
-                const int number = ++seen[key];
-                if (number > 1) key += "#" + std::to_string(number);
-                entry.keys.push_back(std::move(key));
+fhir::ListChange Run::ListChangeOf(Made& made, const ListRule& rule, const fhir::Change& change) {
+    fhir::ListChange entry;
+    entry.element = rule.element;
+    entry.policy = rule.policy;
+    const fhir::Node* list = change.resource.Find(rule.element);
+    if (list != nullptr && rule.policy == fhir::ListPolicy::kMerge) {
+        std::map<std::string, int> seen;
+        entry.keys.reserve(list->items().size());
+        for (const fhir::Node& item : list->items()) {
+            std::string key;
+            for (const auto& path : rule.key_paths) {
+                if (!key.empty()) key += '&';
+                for (const std::string& member : path) key.append(member) += '.';
+                key.back() = '=';
+                key += TextAt(item, path);
             }
+            const int number = ++seen[key];
+            if (number > 1) key += "#" + std::to_string(number);
+            entry.keys.push_back(std::move(key));
         }
+    }
+    for (Made::ListParts& parts : made.parts) {
+        if (parts.element != rule.element) continue;
+        entry.nulled = std::move(parts.nulled);
+        // Entries that references or another resource of the same identity added have none.
+        const std::size_t entries = list == nullptr ? 0 : list->items().size();
+        if (parts.of_entry.empty() || parts.of_entry.size() > entries) continue;
+        entry.parts = std::move(parts.of_entry);
+        entry.parts.resize(entries);
+    }
+    return entry;
+}
+
+void Run::ListPolicies(Made& made, fhir::Change& change) {
+    std::vector<std::string> done;
+    if (made.identity != nullptr) {
+        for (const ListRule& rule : made.identity->lists) {
+            fhir::ListChange entry = ListChangeOf(made, rule, change);
+            // A null empties the whole list, whoever filled it: its rule must go along.
+            const bool said = change.resource.Find(rule.element) != nullptr ||
+                              !entry.nulled.empty() || Contains(change.cleared, rule.element);
+            if (said) change.lists.push_back(std::move(entry));
+            done.push_back(rule.element);
+        }
+    }
+    for (const Made::ListParts& parts : made.parts) {
+        if (Contains(done, parts.element)) continue;
+        fhir::ListChange entry =
+            ListChangeOf(made, {parts.element, fhir::ListPolicy::kSnapshot, {}}, change);
+        if (entry.parts.empty() && entry.nulled.empty()) continue;
         change.lists.push_back(std::move(entry));
     }
 }

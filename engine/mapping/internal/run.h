@@ -51,6 +51,15 @@ struct Made {
     bool only_with_others = false;
     std::vector<std::string> cleared;
     std::vector<std::string> assumed;
+    // Lists at the top level: the fields ("PID-13") that gave their entries, by place ("" = none);
+    // and those that were null.
+    struct ListParts {
+        std::string element;
+        std::vector<std::string> of_entry;
+        std::vector<std::string> nulled;
+    };
+    std::vector<ListParts> parts;
+    [[nodiscard]] ListParts& PartsOf(const std::string& element);
 
     enum class State : std::uint8_t { kOpen, kKeying, kKeyed };
     State state = State::kOpen;
@@ -127,6 +136,9 @@ private:
     bool Concat(const Rule& rule, const Here& here, Text& out);
     bool Add(const Rule& rule, const Here& here, Text& out);
     void Clear(const std::string& element, const Here& here);
+    void FollowNull(const Rule& rule, const Here& here);
+    void NotePart(const Rule& rule, const Here& here, const std::string& part, std::size_t before);
+    [[nodiscard]] std::size_t EntriesOf(const Rule& rule, const Here& here) const;
     [[nodiscard]] bool EntryMissing(const Rule& rule, const Here& here) const;
 
     // run_values.cc
@@ -200,7 +212,9 @@ private:
                 std::string& missing, int depth);
     void BuildChanges(Mapped& out);
     fhir::Change BuildChange(Made& made);
-    void ListPolicies(const Made& made, fhir::Change& change) const;
+    static void ListPolicies(Made& made, fhir::Change& change);
+    static fhir::ListChange ListChangeOf(Made& made, const ListRule& rule,
+                                         const fhir::Change& change);
     void OrderTime(Mapped& out);
     void Snapshots(Mapped& out);
     fhir::Node EndedNode(const Identity& identity);

@@ -106,7 +106,7 @@ Run::Outcome Run::ApplyCode(const Rule& rule, const Here& here, const Value& val
     code.erase(0, code.find_first_not_of(' ') == std::string::npos ? code.size()
                                                                    : code.find_first_not_of(' '));
     if (hl7::IsNull(piece)) {
-        if (rule.null_clears && !rule.has_fallback) Clear(rule.target.cleared, here);
+        if (rule.null_clears && !rule.has_fallback) FollowNull(rule, here);
         ledger_.Mapped(piece, here.element.resource);
         return Outcome::kEmpty;
     }

@@ -83,11 +83,64 @@ void Run::Clear(const std::string& element, const Here& here) {
     ++writes_;
 }
 
+Made::ListParts& Made::PartsOf(const std::string& element) {
+    for (ListParts& list : parts) {
+        if (list.element == element) return list;
+    }
+    return parts.emplace_back(ListParts{element, {}, {}});
+}
+
+namespace {
+
+// The rule gives entries of a list of the resource itself.
+bool FillsList(const Rule& rule, const Here& here) {
+    return here.element.root && rule.target.list && rule.target.steps.size() == 1 &&
+           rule.target.extension.empty();
+}
+
+// "PID-13": who gives the entries; "" where that is no field.
+std::string PartOf(const Operand& operand) {
+    if (operand.kind != Operand::Kind::kSegment || operand.field == 0) return {};
+    std::string part;
+    for (const int shift : {16, 8, 0}) {
+        part.push_back(static_cast<char>(operand.segment >> shift & 0xff));
+    }
+    return part + "-" + std::to_string(operand.field);
+}
+
+}  // namespace
+
+// A null empties the element; of a list it takes what the same field gave before.
+void Run::FollowNull(const Rule& rule, const Here& here) {
+    const std::string part = rule.source == SourceKind::kAt ? PartOf(rule.at) : std::string();
+    if (part.empty() || !FillsList(rule, here)) return Clear(rule.target.cleared, here);
+    auto& nulled = made_[here.element.resource].PartsOf(rule.target.steps.front().member).nulled;
+    if (std::find(nulled.begin(), nulled.end(), part) == nulled.end()) nulled.push_back(part);
+    ++writes_;
+}
+
+std::size_t Run::EntriesOf(const Rule& rule, const Here& here) const {
+    const fhir::Node* list = here.element.node->Find(rule.target.steps.front().member);
+    return list == nullptr ? 0 : list->items().size();
+}
+
+void Run::NotePart(const Rule& rule, const Here& here, const std::string& part,
+                   std::size_t before) {
+    const std::size_t after = EntriesOf(rule, here);
+    if (after == before || part.empty()) return;
+    auto& of_entry =
+        made_[here.element.resource].PartsOf(rule.target.steps.front().member).of_entry;
+    of_entry.resize(before);
+    of_entry.resize(after, part);
+}
+
 Run::Outcome Run::RunValues(const Rule& rule, const Here& here) {
     ValueList all;
     int table = rule.at.table;
+    std::string part;
     if (rule.source == SourceKind::kAt) {
         Values(rule.at, here, all);
+        part = PartOf(rule.at);
         if (table == 0 && rule.at.kind == Operand::Kind::kValue && here.frame != nullptr) {
             table = here.frame->table;
         }
@@ -97,6 +150,7 @@ Run::Outcome Run::RunValues(const Rule& rule, const Here& here) {
             if (!IsValued(value)) continue;
             all.push_back(value);
             table = operand.table;
+            part = PartOf(operand);
             break;
         }
     }
@@ -112,7 +166,7 @@ Run::Outcome Run::RunValues(const Rule& rule, const Here& here) {
     for (const Value& value : all) {
         if (!IsValued(value)) {
             if (!IsExplicitNull(value) || rule.has_fallback) continue;
-            if (rule.null_clears) Clear(rule.target.cleared, here);
+            if (rule.null_clears) FollowNull(rule, here);
             ledger_.Mapped(value.raw, here.element.resource);
             continue;
         }
@@ -120,7 +174,10 @@ Run::Outcome Run::RunValues(const Rule& rule, const Here& here) {
             ledger_.Lost(value.raw, rule.target.reason_single, here.element.resource, false);
             continue;
         }
+        const bool entries = FillsList(rule, here);
+        const std::size_t entries_before = entries ? EntriesOf(rule, here) : 0;
         Outcome outcome = Apply(rule, here, value, table);
+        if (entries) NotePart(rule, here, part, entries_before);
         if (outcome == Outcome::kFailed && rule.otherwise) {
             const std::size_t before = writes_;
             RunRule(*rule.otherwise, here);
@@ -297,7 +354,7 @@ Run::Outcome Run::Apply(const Rule& rule, const Here& here, const Value& value, 
     if (!ReadText(value, here, text.text, piece)) return Outcome::kFailed;
     if (piece.empty()) return Outcome::kEmpty;
     if (hl7::IsNull(piece)) {
-        if (rule.null_clears && !rule.has_fallback) Clear(rule.target.cleared, here);
+        if (rule.null_clears && !rule.has_fallback) FollowNull(rule, here);
         ledger_.Mapped(piece, here.element.resource);
         return Outcome::kEmpty;
     }

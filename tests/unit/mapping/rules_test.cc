@@ -278,6 +278,14 @@ TEST(Authority, BecomesAUri) {
     }
 }
 
+std::string NulledOf(const fhir::Change& change) {
+    std::string text;
+    for (const fhir::ListChange& list : change.lists) {
+        for (const std::string& part : list.nulled) text += list.element + " " + part + ";";
+    }
+    return text;
+}
+
 TEST(Null, ClearsAndAbsentKeeps) {
     const auto files = WithPid(
         "  - {at: PID-7, to: birthDate}\n  - {at: PID-8, to: gender, code: Sex}\n"
@@ -286,18 +294,33 @@ TEST(Null, ClearsAndAbsentKeeps) {
     const Mapped mapped = MapWith(files, "PID|1||7||||\"\"|\"\"|||||\"\"||\"\"\n");
     const fhir::Change* patient = Find(mapped, "Patient");
     ASSERT_NE(patient, nullptr);
-    EXPECT_EQ(patient->cleared, (std::vector<std::string>{"birthDate", "gender", "telecom"}));
+    EXPECT_EQ(patient->cleared, (std::vector<std::string>{"birthDate", "gender"}));
+    EXPECT_EQ(NulledOf(*patient), "telecom PID-13;");
     for (const char* path : {"PID-7.1", "PID-8.1", "PID-13.1", "PID-15.1"}) {
         EXPECT_TRUE(IsMapped(mapped, path)) << path;
     }
     EXPECT_TRUE(Find(MapWith(files, "PID|1||7\n"), "Patient")->cleared.empty());
 }
 
-TEST(Null, IsNotFollowedWhereAnotherRuleGivesAValue) {
+TEST(Null, OfAListTakesWhatItsFieldGave) {
     const auto files = WithPid(
         "  - {at: PID-13, to: telecom, as: XTN.ContactPoint}\n"
         "  - {at: PID-14, to: telecom, as: XTN.ContactPoint, id: work}\n");
     const Mapped mapped = MapWith(files, "PID|1||7||||||||||\"\"|555\n");
+    const fhir::Change* patient = Find(mapped, "Patient");
+    EXPECT_TRUE(patient->cleared.empty());
+    EXPECT_EQ(NulledOf(*patient), "telecom PID-13;");
+    const auto list =
+        std::find_if(patient->lists.begin(), patient->lists.end(),
+                     [](const fhir::ListChange& one) { return one.element == "telecom"; });
+    EXPECT_EQ(list->parts, std::vector<std::string>{"PID-14"});
+}
+
+TEST(Null, IsNotFollowedWhereAnotherRuleGivesAValue) {
+    const auto files = WithPid(
+        "  - {at: PID-24, to: deceasedBoolean, code: Yes, when: PID-29 empty}\n"
+        "  - {at: PID-29, to: deceasedBoolean, code: Yes, when: PID-29 valued, id: second}\n");
+    const Mapped mapped = MapWith(files, "PID|1||7|||||||||||||||||||||\"\"|||||Y\n");
     EXPECT_TRUE(Find(mapped, "Patient")->cleared.empty());
 }
 
