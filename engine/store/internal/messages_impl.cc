@@ -103,17 +103,21 @@ const pg::Statement kAuditShow{
     "m_audit_show", "insert into audit (actor, action, seq) values ($1::text, 'show', $2::int8)"};
 
 // $1 bounds each count. Both parts walk their keys in order, so the first rows come from the
-// oldest.
+// oldest. `reopened` keeps its rows when they got their outcome: below $2 none waits, and the last
+// column is the next $2.
 const pg::Statement kPendingCount{
     "m_pending",
-    "select count(*), min(received) from (select received from ("
-    "(select j.received from journal j where j.seq > (select seq from journal_watermark) and "
+    "with fresh as (select j.received from journal j "
+    "where j.seq > (select seq from journal_watermark) and "
     "not exists (select 1 from outcome o where o.seq = j.seq and o.received = j.received) "
-    "order by j.seq limit $1::int4) "
-    "union all "
-    "(select r.received from reopened r where r.seq <= (select seq from journal_watermark) and "
+    "order by j.seq limit $1::int4), "
+    "again as (select r.seq, r.received from reopened r where r.seq >= $2::int8 and "
+    "r.seq <= (select seq from journal_watermark) and "
     "not exists (select 1 from outcome o where o.seq = r.seq and o.received = r.received) "
-    "order by r.seq limit $1::int4)) p) q"};
+    "order by r.seq limit $1::int4) "
+    "select count(*), min(received), coalesce((select min(seq) from again), "
+    "(select seq + 1 from journal_watermark), 0) "
+    "from (select received from fresh union all select received from again) p"};
 
 const pg::Statement kSizes{
     "m_sizes",
@@ -241,6 +245,9 @@ private:
     Session session_;  // guarded by mutex_
     std::mutex status_mutex_;
     Session status_session_;  // guarded by status_mutex_
+    std::mutex floor_mutex_;
+    std::int64_t reopened_floor_ = 0;  // no reopened message below it waits; guarded, like the next
+    std::int64_t reopenings_ = 0;
 };
 
 Result<std::vector<MessageSummary>> MessagesImpl::Find(Tenant tenant, const FindKey& key,
@@ -319,9 +326,16 @@ Result<std::vector<std::int64_t>> MessagesImpl::Reopen(const DeadLetterFilter& f
     params.Text(actor);
     const std::lock_guard lock(mutex_);
     CARESTREAM_ASSIGN(connection, session_.Get());
-    CARESTREAM_ASSIGN(rows, connection->Run(kReopen, params));
+    auto rows = connection->Run(kReopen, params);
+    {
+        // Whatever came of it: a lost answer does not tell.
+        const std::lock_guard floor_lock(floor_mutex_);
+        reopened_floor_ = 0;
+        ++reopenings_;
+    }
+    if (!rows) return Fail(rows.error());
     std::vector<std::int64_t> reopened;
-    for (int i = 0; i < rows.size(); ++i) reopened.push_back(rows.Int8(i, 0));
+    for (int i = 0; i < rows->size(); ++i) reopened.push_back(rows->Int8(i, 0));
     return reopened;
 }
 
@@ -402,7 +416,20 @@ Result<std::vector<MessageSummary>> MessagesImpl::Summaries(const std::vector<st
 Result<StoreStatus> MessagesImpl::Status() {
     const std::lock_guard lock(status_mutex_);
     const auto max = static_cast<std::int32_t>(kCountMax);
-    CARESTREAM_ASSIGN(pending, status_session_.Run(kPendingCount, pg::Params().Int4(max + 1)));
+    std::int64_t floor = 0;
+    std::int64_t reopenings = 0;
+    {
+        const std::lock_guard floor_lock(floor_mutex_);
+        floor = reopened_floor_;
+        reopenings = reopenings_;
+    }
+    CARESTREAM_ASSIGN(pending,
+                      status_session_.Run(kPendingCount, pg::Params().Int4(max + 1).Int8(floor)));
+    {
+        // A reopening that came meanwhile may not have been seen.
+        const std::lock_guard floor_lock(floor_mutex_);
+        if (reopenings == reopenings_) reopened_floor_ = pending.Int8(0, 2);
+    }
     CARESTREAM_ASSIGN(sizes, status_session_.Run(kSizes, pg::Params().Int4(max)));
     StoreStatus status;
     status.pending = std::min(pending.Int8(0, 0), kCountMax);

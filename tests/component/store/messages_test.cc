@@ -282,6 +282,25 @@ TEST_F(MessagesTest, SummariesNameTheStatusOfEachAndAreNoView) {
     EXPECT_EQ(session_.Query("select count(*) from audit")->Int8(0, 0), 0);
 }
 
+TEST_F(MessagesTest, ReopenedMessagesCountAsPendingEachTime) {
+    for (const char* id : {"A", "B", "C"}) Append(id);
+    for (const std::int64_t seq : {1, 2, 3}) Decide(seq, OutcomeStatus::kDeadLetter, "PID-3", "x");
+    ASSERT_TRUE(session_.Execute("update journal_watermark set seq = 3"));
+    EXPECT_EQ(messages_->Status()->pending, 0);
+    for (int time = 0; time < 2; ++time) {
+        for (const std::int64_t seq : {3, 1}) {
+            DeadLetterFilter one;
+            one.seqs = {seq};
+            ASSERT_TRUE(messages_->Reopen(one, "ann"));
+        }
+        EXPECT_EQ(messages_->Status()->pending, 2);
+        Decide(1, OutcomeStatus::kDeadLetter, "PID-3", "x");
+        EXPECT_EQ(messages_->Status()->pending, 1);
+        Decide(3, OutcomeStatus::kDeadLetter, "PID-3", "x");
+        EXPECT_EQ(messages_->Status()->pending, 0);
+    }
+}
+
 TEST_F(MessagesTest, CountsOfTheStatusStopAtTheirLimit) {
     Append("FIRST");
     // Rows as the journal writes them, more than anybody needs to count.
