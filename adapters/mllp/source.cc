@@ -17,7 +17,7 @@ Field TlsField() {
         .type = Type::kObject,
         .description =
             "Encrypts the link. Files are read at start and at each reload that "
-            "changes this source.",
+            "changes this source; relative paths start at the channel file's folder.",
         .fields = {
             {.key = "certificate",
              .type = Type::kPath,
@@ -116,7 +116,8 @@ Field MllpField() {
 
 }  // namespace
 
-Result<ListenerOptions> ReadOptions(const config::Values& values) {
+Result<ListenerOptions> ReadOptions(const config::Values& values,
+                                    const std::filesystem::path& folder) {
     ListenerOptions options;
     CARESTREAM_ASSIGN(address, net::ParseAddress(values.String("listen")));
     options.listen = std::move(address);
@@ -149,9 +150,10 @@ Result<ListenerOptions> ReadOptions(const config::Values& values) {
         return FailAt(values.PositionOf("tls"), "'tls' needs both 'certificate' and 'key'");
     }
     net::TlsServerOptions server;
-    server.certificate_file = tls.String("certificate");
-    server.key_file = tls.String("key");
-    server.client_ca_file = tls.String("client_ca");
+    server.certificate_file = folder / tls.String("certificate");
+    server.key_file = folder / tls.String("key");
+    // Empty stays empty: no mutual TLS.
+    if (tls.Has("client_ca")) server.client_ca_file = folder / tls.String("client_ca");
     server.version_min =
         tls.String("version_min") == "1.3" ? net::TlsVersion::k13 : net::TlsVersion::k12;
     auto context = net::MakeTlsContext(server);
@@ -168,7 +170,7 @@ channel::SourceType SourceType() {
     return {MllpField(),
             [](const config::Values& values,
                const channel::SourceParts& parts) -> Result<std::unique_ptr<channel::Source>> {
-                CARESTREAM_ASSIGN(options, ReadOptions(values));
+                CARESTREAM_ASSIGN(options, ReadOptions(values, parts.folder));
                 return MakeListener(std::move(options), parts);
             }};
 }

@@ -2,6 +2,7 @@
 // MLLP in: a TCP (or TLS) listener that turns frames into exchanges of a channel.
 // Source: HL7 v2 Transport Specification, MLLP Release 1.
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,8 +36,10 @@ struct ListenerOptions {
 // `mllp:` below a channel's `source:`.
 [[nodiscard]] channel::SourceType SourceType();
 
-// The options that the settings say. Errors: the certificate files of `tls`.
-[[nodiscard]] Result<ListenerOptions> ReadOptions(const config::Values& values);
+// The options that the settings say; relative paths start at `folder`. Errors: the certificate
+// files of `tls`.
+[[nodiscard]] Result<ListenerOptions> ReadOptions(const config::Values& values,
+                                                  const std::filesystem::path& folder);
 
 [[nodiscard]] std::unique_ptr<channel::Source> MakeListener(ListenerOptions options,
                                                             channel::SourceParts parts);

@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <iterator>
 
 #include "base/text.h"
 #include "fhir/json.h"
@@ -183,6 +184,11 @@ std::string ActorOf(const Request& request) {
                                            : std::string(found->pw_name) + " (" + number + ")";
 }
 
+void Send(net::Responder& responder, Response response) {
+    response.headers.emplace_back("Cache-Control", "no-store");
+    responder.Send(std::move(response));
+}
+
 Result<std::int64_t> ParseNumber(std::string_view text, std::int64_t max) {
     std::int64_t number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -244,7 +250,10 @@ Result<store::DeadLetterFilter> FilterOfBody(const std::string& body) {
 
 }  // namespace
 
-Admin::Admin(AdminParts parts) : parts_(std::move(parts)), thread_([this] { Run(); }) {}
+Admin::Admin(AdminParts parts)
+    : parts_(std::move(parts)),
+      thread_([this] { Run(); }),
+      status_thread_([this] { RunStatus(); }) {}
 
 Admin::~Admin() {
     Stop();
@@ -256,53 +265,73 @@ void Admin::Stop() {
         const std::lock_guard lock(mutex_);
         stop_ = true;
         left.swap(jobs_);
+        std::move(status_jobs_.begin(), status_jobs_.end(), std::back_inserter(left));
+        status_jobs_.clear();
         wake_.notify_all();
     }
     for (const Job& job : left) job.responder->Send(Failure(503, "the daemon stops"));
     if (thread_.joinable()) thread_.join();
+    if (status_thread_.joinable()) status_thread_.join();
 }
 
 net::HttpHandler Admin::handler() {
     return [this](Request request, std::shared_ptr<net::Responder> responder) {
         const std::lock_guard lock(mutex_);
-        if (stop_ || jobs_.size() >= kJobsMax) {
+        const bool status = request.method == "GET" && request.path == "/status";
+        std::deque<Job>& jobs = status ? status_jobs_ : jobs_;
+        if (stop_ || jobs.size() >= kJobsMax) {
             responder->Send(Failure(503, stop_ ? "the daemon stops" : "too many requests wait"));
             return;
         }
-        jobs_.push_back({std::move(request), std::move(responder)});
-        wake_.notify_one();
+        jobs.push_back(
+            {std::move(request), std::move(responder), std::chrono::steady_clock::now()});
+        wake_.notify_all();
     };
 }
 
 void Admin::Run() {
-    auto refresh_at = std::chrono::steady_clock::now();
     std::unique_lock lock(mutex_);
-    while (!stop_) {
-        if (jobs_.empty()) {
-            wake_.wait_until(lock, refresh_at, [this] { return stop_ || !jobs_.empty(); });
-        }
+    for (;;) {
+        wake_.wait(lock, [this] { return stop_ || !jobs_.empty(); });
         if (stop_) return;
-        if (!jobs_.empty()) {
-            Job job = std::move(jobs_.front());
-            jobs_.pop_front();
-            lock.unlock();
-            Response response = Answer(job.request);
-            response.headers.emplace_back("Cache-Control", "no-store");
-            job.responder->Send(std::move(response));
-            lock.lock();
-            continue;
-        }
+        Job job = std::move(jobs_.front());
+        jobs_.pop_front();
         lock.unlock();
-        RefreshStatus();
-        refresh_at = std::chrono::steady_clock::now() + kRefresh;
+        Send(*job.responder, Answer(job.request));
         lock.lock();
     }
 }
 
-void Admin::RefreshStatus() {
+void Admin::RunStatus() {
+    auto refresh_at = std::chrono::steady_clock::now();
+    std::unique_lock lock(mutex_);
+    while (!stop_) {
+        wake_.wait_until(lock, refresh_at, [this] { return stop_ || !status_jobs_.empty(); });
+        if (stop_) return;
+        const auto began = std::chrono::steady_clock::now();
+        lock.unlock();
+        const bool answers = RefreshStatus();
+        lock.lock();
+        refresh_at = std::chrono::steady_clock::now() + kRefresh;
+        // A failure is news for those too who asked while it was waited for; an answer might be
+        // older than what they asked about.
+        std::deque<Job> told;
+        while (!status_jobs_.empty() && (!answers || status_jobs_.front().came <= began)) {
+            told.push_back(std::move(status_jobs_.front()));
+            status_jobs_.pop_front();
+        }
+        lock.unlock();
+        for (const Job& job : told) Send(*job.responder, Status(answers));
+        lock.lock();
+    }
+}
+
+// False: it did not answer, and what it said before stands.
+bool Admin::RefreshStatus() {
     const auto status = parts_.messages.Status();
     const std::lock_guard lock(mutex_);
     if (status) status_ = *status;
+    return status.has_value();
 }
 
 store::StoreStatus Admin::store_status() const {
@@ -314,13 +343,13 @@ Response Admin::Answer(const Request& request) {
     const std::string_view path = request.path;
     const bool get = request.method == "GET";
     const bool post = request.method == "POST";
-    if (get && path == "/status") return Status();
     if (post && path == "/reload") return Reload();
     if (get && path == "/channels") return Channels();
     if (get && path == "/messages") return Find(request);
     if (get && path.starts_with("/messages/")) return Show(request);
     if (get && path == "/deadletters") return DeadLetters(request);
     if (get && path == "/deadletters/groups") return Groups();
+    if (post && path == "/messages/outcomes") return Outcomes(request);
     if (post && path == "/deadletters/replay") return Replay(request);
     if (post && path == "/deadletters/discard") return Discard(request);
     if (get && path == "/conflicts") return Conflicts(request);
@@ -328,10 +357,9 @@ Response Admin::Answer(const Request& request) {
     return Failure(404, "no such request; engine/app/README.md lists them");
 }
 
-Response Admin::Status() {
-    RefreshStatus();
+Response Admin::Status(bool answers) {
     const store::StoreStatus store = store_status();
-    const Condition condition = parts_.condition(store);
+    const Condition condition = parts_.condition(store, answers);
     Node node = Node::Object();
     node.Set("state", Node::String(condition.state));
     node.Set("headline", Node::String(condition.headline));
@@ -340,9 +368,12 @@ Response Admin::Status() {
     node.Set("version", Node::String(parts_.version));
     node.Set("generation", Number(parts_.supervisor.generation()->number));
     node.Set("uptime_seconds", Number((parts_.clock.Now() - parts_.started) / 1'000'000));
+    node.Set("database_answers", Node::Boolean(answers));
     node.Set("pending", Number(store.pending));
+    node.Set("more_pending", Node::Boolean(store.more_pending));
     node.Set("oldest_pending", Instant(store.oldest_pending));
     node.Set("dead_letters", Number(store.dead_letters));
+    node.Set("more_dead_letters", Node::Boolean(store.more_dead_letters));
     node.Set("identity_conflicts", Number(store.identity_conflicts));
     node.Set("resources", Number(store.resources));
     node.Set("store_bytes", Number(store.bytes));
@@ -438,6 +469,17 @@ Response Admin::Groups() {
     Node node = Node::Object();
     node.Set("groups", std::move(list));
     return Json(200, node);
+}
+
+Response Admin::Outcomes(const Request& request) {
+    const auto filter = FilterOfBody(request.body);
+    if (!filter) return Failure(filter.error());
+    if (filter->seqs.size() > kListMax) {
+        return Failure(400, "at most " + std::to_string(kListMax) + " messages at once");
+    }
+    const auto found = parts_.messages.Summaries(filter->seqs);
+    if (!found) return Failure(found.error());
+    return Json(200, Listed("messages", *found, *parts_.supervisor.generation()));
 }
 
 Response Admin::Replay(const Request& request) {

@@ -1,6 +1,8 @@
 #pragma once
 // What admin.sock serves (README.md): status, reload, messages, dead letters, conflicts. Requests
-// run one after the other on a thread of their own, because the store's answers may take a while.
+// run one after the other on a thread of their own, because the store's answers may take a while;
+// the status has another one, so that it is told while a question hangs.
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -37,7 +39,8 @@ struct AdminParts {
     store::Messages& messages;
     std::map<std::string, store::Tenant> tenants;
     std::function<Reloaded()> reload;
-    std::function<Condition(const store::StoreStatus&)> condition;
+    // Of what the store said last, and whether it answered just now.
+    std::function<Condition(const store::StoreStatus&, bool answers)> condition;
     std::string version;
     Micros started = 0;
     const Clock& clock;
@@ -61,17 +64,20 @@ private:
     struct Job {
         net::Request request;
         std::shared_ptr<net::Responder> responder;
+        std::chrono::steady_clock::time_point came;
     };
     void Run();
-    void RefreshStatus();
+    void RunStatus();
+    bool RefreshStatus();
     [[nodiscard]] net::Response Answer(const net::Request& request);
-    [[nodiscard]] net::Response Status();
+    [[nodiscard]] net::Response Status(bool answers);
     [[nodiscard]] net::Response Reload();
     [[nodiscard]] net::Response Channels() const;
     [[nodiscard]] net::Response Find(const net::Request& request);
     [[nodiscard]] net::Response Show(const net::Request& request);
     [[nodiscard]] net::Response DeadLetters(const net::Request& request);
     [[nodiscard]] net::Response Groups();
+    [[nodiscard]] net::Response Outcomes(const net::Request& request);
     [[nodiscard]] net::Response Replay(const net::Request& request);
     [[nodiscard]] net::Response Discard(const net::Request& request);
     [[nodiscard]] net::Response Conflicts(const net::Request& request);
@@ -81,10 +87,12 @@ private:
     mutable std::mutex mutex_;  // guards what follows
     std::condition_variable wake_;
     std::deque<Job> jobs_;
+    std::deque<Job> status_jobs_;
     bool stop_ = false;
     store::StoreStatus status_;
 
     std::thread thread_;
+    std::thread status_thread_;
 };
 
 }  // namespace carestream::app

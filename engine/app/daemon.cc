@@ -23,10 +23,12 @@ std::vector<Error> One(Error error) {
     return {std::move(error)};
 }
 
-// A taken port: who holds it and what moves it.
-Error WithRemedy(Error error, const std::string& variable) {
-    if (error.code == Code::kUnavailable && !variable.empty()) {
-        error.message += "; stop it or set " + variable + " to another address";
+// A taken port: who holds it and what moves it, a variable or else the key of the configuration.
+Error WithRemedy(Error error, const std::string& variable, const std::string& key) {
+    if (error.code == Code::kUnavailable) {
+        error.message +=
+            "; stop it or " + (variable.empty() ? "change " + key + " in the configuration"
+                                                : "set " + variable + " to another address");
     }
     return error;
 }
@@ -35,11 +37,17 @@ std::string Plural(std::int64_t count, const std::string& noun) {
     return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
+// A count of the status: what it stops at is said as such.
+std::string CountOf(std::int64_t count, bool more, const std::string& noun) {
+    return (more ? "more than " : "") + Plural(count, noun);
+}
+
 // Ready, and what waits for a decision.
 Condition WaitingForPeople(const store::StoreStatus& store) {
     Condition condition{"ready", "ready", 0, ""};
     if (store.dead_letters > 0) {
-        condition.headline += ", " + Plural(store.dead_letters, "dead letter");
+        condition.headline +=
+            ", " + CountOf(store.dead_letters, store.more_dead_letters, "dead letter");
         condition.remedy = "see `carestream deadletters groups`";
     }
     if (store.identity_conflicts > 0) {
@@ -202,7 +210,7 @@ Result<void> Daemon::StartAdminPort() {
     admin_server_ = std::make_unique<net::HttpServer>(
         *executor_, options, rest::MakeAdminHandler(std::move(pages)), log_, metrics_);
     const auto bound = admin_server_->Listen(settings_.admin_listen);
-    if (!bound) return Fail(WithRemedy(bound.error(), settings_.admin_variable));
+    if (!bound) return Fail(WithRemedy(bound.error(), settings_.admin_variable, "admin.listen"));
     return {};
 }
 
@@ -229,7 +237,7 @@ Result<void> Daemon::StartFhir() {
     fhir_server_ =
         std::make_unique<net::HttpServer>(*executor_, http, service_->handler(), log_, metrics_);
     const auto bound = fhir_server_->Listen(settings_.fhir_listen, tls);
-    if (!bound) return Fail(WithRemedy(bound.error(), settings_.fhir_variable));
+    if (!bound) return Fail(WithRemedy(bound.error(), settings_.fhir_variable, "fhir.listen"));
     if (!bound->IsLocal()) {
         log_.Warn("fhir.unprotected",
                   "the FHIR API listens beyond this machine and has no authentication",
@@ -241,7 +249,9 @@ Result<void> Daemon::StartFhir() {
 Result<void> Daemon::StartAdminSocket() {
     admin_ = std::make_unique<Admin>(
         AdminParts{*supervisor_, store_->messages(), settings_.tenants, [this] { return Reload(); },
-                   [this](const store::StoreStatus& status) { return ConditionNow(status); },
+                   [this](const store::StoreStatus& status, bool answers) {
+                       return ConditionNow(status, answers);
+                   },
                    Version(), started_at_, clock_});
     net::HttpOptions options;
     options.name = "admin.sock";
@@ -281,8 +291,11 @@ Reloaded Daemon::Reload() {
             reloaded.errors = One(applied.error());
         }
     }
-    last_reload_errors_ = reloaded.errors;
-    last_reload_failed_at_ = reloaded.errors.empty() ? 0 : clock_.Now();
+    {
+        const std::lock_guard last(last_reload_mutex_);
+        last_reload_errors_ = reloaded.errors;
+        last_reload_failed_at_ = reloaded.errors.empty() ? 0 : clock_.Now();
+    }
     if (reloaded.errors.empty()) {
         log_.Info("reload.done", "a new generation is in force",
                   {{"generation", std::to_string(reloaded.generation)}});
@@ -298,22 +311,32 @@ void Daemon::WarnOfUnreadFiles() {
     }
 }
 
-Condition Daemon::ConditionNow(const store::StoreStatus& store) {
+Condition Daemon::StoreDown(const std::string& headline, const std::string& remedy) {
+    Micros expected = 0;
+    store_down_since_.compare_exchange_strong(expected, clock_.Now());
+    return {"store-down", headline, store_down_since_, remedy};
+}
+
+Condition Daemon::ConditionNow(const store::StoreStatus& store, bool answers) {
     if (!ready_) return {"starting", "starting", started_at_, ""};
-    if (!store_->journal().Available()) {
-        Micros expected = 0;
-        store_down_since_.compare_exchange_strong(expected, clock_.Now());
-        if (store_->journal().DiskLow()) {
-            return {"store-down", "the disk is full: acknowledgments and REST writes are withheld",
-                    store_down_since_,
-                    "free some space below " + settings_.state.string() +
-                        ", or lower store.disk_free_min and restart; nothing that was acknowledged "
-                        "is lost, and it goes on by itself once there is space"};
-        }
-        return {"store-down", "the store cannot commit, so acknowledgments are withheld",
-                store_down_since_,
-                "see that PostgreSQL runs and " + settings_.state.string() +
-                    " has free space; nothing that was acknowledged is lost"};
+    if (store_->journal().DiskLow()) {
+        return StoreDown(
+            "the disk is full: acknowledgments and REST writes are withheld",
+            "free some space below " + settings_.state.string() +
+                ", or lower store.disk_free_min and restart; nothing that was acknowledged "
+                "is lost, and it goes on by itself once there is space");
+    }
+    const std::string remedy = "see that PostgreSQL runs and " + settings_.state.string() +
+                               " has free space; nothing that was acknowledged is lost";
+    const bool commits = store_->journal().Available();
+    if (!answers) {
+        const std::string headline = "the database does not answer";
+        if (!commits) return StoreDown(headline + ", so acknowledgments are withheld", remedy);
+        // The journal has not noticed yet, or only this question takes too long.
+        return {"degraded", headline, 0, remedy};
+    }
+    if (!commits) {
+        return StoreDown("the store cannot commit, so acknowledgments are withheld", remedy);
     }
     store_down_since_ = 0;
     for (const auto& channel : supervisor_->Channels()) {
@@ -323,11 +346,12 @@ Condition Daemon::ConditionNow(const store::StoreStatus& store) {
         }
     }
     if (store.oldest_pending != 0 && clock_.Now() - store.oldest_pending > kLateAfter) {
-        return {"degraded", Plural(store.pending, "message") + " wait to be processed",
+        return {"degraded",
+                CountOf(store.pending, store.more_pending, "message") + " wait to be processed",
                 store.oldest_pending, "more arrives than is stored; they are processed in order"};
     }
     {
-        const std::lock_guard lock(reload_mutex_);
+        const std::lock_guard lock(last_reload_mutex_);
         if (!last_reload_errors_.empty()) {
             return {"degraded", "ready, but the last reload was refused", last_reload_failed_at_,
                     last_reload_errors_.front().ToString()};
@@ -346,11 +370,11 @@ void Daemon::PublishGauges() {
         metrics_.gauge(name, help).Set(value);
     };
     set("carestream_store_up", "1 while the store commits.", store_->journal().Available() ? 1 : 0);
-    set("carestream_queue_messages", "Accepted messages without an outcome.",
+    set("carestream_queue_messages", "Accepted messages without an outcome; counted up to 10000.",
         static_cast<double>(store.pending));
     set("carestream_queue_oldest_seconds", "Age of the oldest accepted message without an outcome.",
         oldest == 0 ? 0 : static_cast<double>(clock_.Now() - oldest) / 1e6);
-    set("carestream_dead_letters", "Dead letters that wait for a decision.",
+    set("carestream_dead_letters", "Dead letters that wait for a decision; counted up to 10000.",
         static_cast<double>(store.dead_letters));
     set("carestream_identity_conflicts",
         "Open identity conflicts, for a person to decide; counted up to 10000.",

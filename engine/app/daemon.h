@@ -50,7 +50,8 @@ private:
     [[nodiscard]] Result<void> StartFhir();
     [[nodiscard]] Result<void> StartAdminSocket();
     [[nodiscard]] channel::GenerationInputs Inputs() const;
-    [[nodiscard]] Condition ConditionNow(const store::StoreStatus& store);
+    [[nodiscard]] Condition ConditionNow(const store::StoreStatus& store, bool answers);
+    [[nodiscard]] Condition StoreDown(const std::string& headline, const std::string& remedy);
     void PublishGauges();
     void WarnOfUnreadFiles();
 
@@ -63,9 +64,11 @@ private:
     std::atomic<Micros> store_down_since_ = 0;
     std::mutex reload_mutex_;
     std::atomic<std::int64_t> generations_ = 0;
-    std::vector<Error> last_reload_errors_;  // guarded by reload_mutex_, like the next
+    FileSums mapping_sums_;  // of the generation in force; guarded by reload_mutex_
+    // Not held while a reload works: the status does not wait for it.
+    std::mutex last_reload_mutex_;
+    std::vector<Error> last_reload_errors_;  // guarded by last_reload_mutex_, like the next
     Micros last_reload_failed_at_ = 0;
-    FileSums mapping_sums_;  // of the generation in force
 
     std::filesystem::path home_;
     Settings settings_;

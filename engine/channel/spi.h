@@ -1,6 +1,7 @@
 #pragma once
 // What a connector is to the channel runtime. A source turns its protocol into frames and carries
 // the answers back; it knows nothing of the journal, mappings or the store.
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -59,6 +60,7 @@ struct SourceParts {
     net::Executor& executor;
     telemetry::Log& log;
     telemetry::Metrics& metrics;
+    std::filesystem::path folder = {};  // of the channel's file: relative paths start there
 };
 
 // A kind of source, listed explicitly by who wires the program.

@@ -50,8 +50,9 @@ std::vector<Error> CheckSources(const Generation& generation,
                                 telemetry::Metrics& metrics) {
     std::vector<Error> errors;
     for (const auto& channel : generation.channels) {
-        const auto source = MakeSource(channel->settings, source_types,
-                                       {channel->settings.name, executor, log, metrics});
+        const auto source = MakeSource(
+            channel->settings, source_types,
+            {channel->settings.name, executor, log, metrics, channel->settings.file.parent_path()});
         if (!source) errors.push_back(source.error());
     }
     return errors;
@@ -110,9 +111,9 @@ Result<Supervisor::Plan> Supervisor::MakePlan(const Generation& generation) {
             plan.stopping.push_back(*same);
             old.erase(same);
         }
-        CARESTREAM_ASSIGN(source,
-                          MakeSource(settings, parts_.source_types,
-                                     {settings.name, parts_.executor, parts_.log, parts_.metrics}));
+        CARESTREAM_ASSIGN(source, MakeSource(settings, parts_.source_types,
+                                             {settings.name, parts_.executor, parts_.log,
+                                              parts_.metrics, settings.file.parent_path()}));
         running->source = std::move(source);
         plan.starting.push_back(std::move(running));
     }

@@ -72,13 +72,16 @@ struct ConflictFilter {
     bool all = false;        // the resolved ones too
 };
 
-// Counts of the status stop here: so many means so many or more.
+// Counts of the status stop here, so that what is asked every few seconds costs the same whatever
+// waits.
 constexpr std::int64_t kCountMax = 10'000;
 
 struct StoreStatus {
-    std::int64_t pending = 0;
-    Micros oldest_pending = 0;  // receipt time, 0 = none
-    std::int64_t dead_letters = 0;
+    std::int64_t pending = 0;       // at most kCountMax
+    bool more_pending = false;      // than kCountMax
+    Micros oldest_pending = 0;      // receipt time of the first by number, 0 = none
+    std::int64_t dead_letters = 0;  // at most kCountMax
+    bool more_dead_letters = false;
     std::int64_t identity_conflicts = 0;  // open ones, at most kCountMax
     std::int64_t resources = 0;           // estimate
     std::int64_t bytes = 0;               // of the database
@@ -94,6 +97,9 @@ public:
                                                      const std::string& actor) = 0;
     [[nodiscard]] virtual Result<std::vector<MessageSummary>> DeadLetters(
         const DeadLetterFilter& filter) = 0;
+    // Those of `seqs` that the journal has, by number. Without what they say, so no view to audit.
+    [[nodiscard]] virtual Result<std::vector<MessageSummary>> Summaries(
+        const std::vector<std::int64_t>& seqs) = 0;
     // Of the filter, whatever its limit.
     [[nodiscard]] virtual Result<std::int64_t> CountDeadLetters(const DeadLetterFilter& filter) = 0;
     [[nodiscard]] virtual Result<std::vector<DeadLetterGroup>> DeadLetterGroups() = 0;
@@ -109,6 +115,8 @@ public:
     // Audited. Errors: kNotFound, kConflict (resolved before), kInvalid (no note).
     [[nodiscard]] virtual Result<void> ResolveConflict(std::int64_t id, const std::string& note,
                                                        const std::string& actor) = 0;
+    // On a session of its own: waits for no other question, and about 3 s for a server that hangs.
+    // Error: kUnavailable.
     [[nodiscard]] virtual Result<StoreStatus> Status() = 0;
 };
 

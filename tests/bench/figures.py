@@ -285,7 +285,8 @@ def start():
         ready = store.daemon.start()
         time.sleep(3)  # the count is made now and then
         waiting = store.metric("carestream_queue_messages")
-        say("start to ready after kill -9", f"{ready:.2f} s, {waiting:.0f} messages waiting")
+        more = "at least " if waiting >= 10000 else ""  # the count stops there
+        say("start to ready after kill -9", f"{ready:.2f} s, {more}{waiting:.0f} messages waiting")
     finally:
         store.close()
 

@@ -19,6 +19,7 @@ ARGUMENTS = {
     "deadletters show": ["1"],
     "deadletters replay": ["1"],
     "deadletters discard": ["1"],
+    "conflicts resolve": ["1", "--note", "two people"],
     "replay": ["1"],
     "conflicts resolve": ["1", "--note", "same person"],
     "backup": ["copy"],

@@ -4,6 +4,7 @@ Method: the CLI over folders made for each test; no daemon runs."""
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -180,14 +181,44 @@ class NewChannel(Offline):
         text = (self.folder / folder / f"{name}.yaml").read_text()
         return text.split("listen: ")[1].split()[0]
 
+    def new(self, name):
+        self.cli("new", "channel", name, "--channels", self.folder / "channels")
+        return int(self.listen(name).rpartition(":")[2])
+
+    @staticmethod
+    def free_ports():
+        """Ports from 2576 on that nobody listens on, as any program would find out."""
+        for port in range(2576, 65536):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("0.0.0.0", port))
+                except OSError:
+                    continue
+            yield port
+
     def test_it_takes_a_port_that_no_channel_has(self):
-        self.write("channels/a.yaml", "source: {mllp: {listen: 127.0.0.1:2576}}\n")
-        self.write("channels/b.yaml", 'source:\n  mllp:\n    listen: "${env:B:-127.0.0.1:2577}"  # not 2578\n')
-        self.write("channels/b.test.yaml", "# listen: 127.0.0.1:2578\n")
-        self.write("channels/broken.yaml", "{ listen: '[::1]:2579' \n")
-        for name, port in (("ward-7", 2578), ("ward-8", 2580)):
-            self.cli("new", "channel", name, "--channels", self.folder / "channels")
-            self.assertEqual(self.listen(name), f"127.0.0.1:{port}")
+        ports = self.free_ports()
+        named = [next(ports) for _ in range(6)]
+        free = [next(ports) for _ in range(2)]
+        self.write("channels/a.yaml", f"source: {{mllp: {{listen: 127.0.0.1:{named[0]}, connections_max: 7}}}}\n")
+        self.write("channels/b.yaml", f'source:\n  mllp:\n    listen: "${{env:B:-127.0.0.1:{named[1]}}}"'
+                                      f"  # not {free[0]}\n")
+        self.write("channels/c.yaml", 'source: {mllp: {"listen": "${env:CARESTREAM_MLLP:-127.0.0.1:1}"}}\n')
+        self.write("channels/d.yml", f"listen: 127.0.0.1:{named[3]}\n")
+        self.write("channels/e.yaml.off", f"listen: '127.0.0.1:${{env:E:-{named[4]}}}'\n")
+        self.write("channels/b.test.yaml", f"# listen: 127.0.0.1:{free[0]}\n")
+        self.write("channels/broken.yaml", f"{{ listen: '[::1]:{named[5]}' \n")
+        os.environ["CARESTREAM_MLLP"] = f"127.0.0.1:{named[2]}"
+        self.addCleanup(os.environ.pop, "CARESTREAM_MLLP")
+        self.assertEqual([self.new("ward-7"), self.new("ward-8")], free)
+
+    def test_it_takes_a_port_that_nobody_listens_on(self):
+        ports = self.free_ports()
+        first, second, third = next(ports), next(ports), next(ports)
+        with socket.create_server(("127.0.0.1", first)), \
+                socket.create_server(("::1", second), family=socket.AF_INET6):
+            self.assertEqual(self.new("ward-7"), third)
 
     def test_it_goes_where_the_configuration_says(self):
         (self.folder / "elsewhere").mkdir()

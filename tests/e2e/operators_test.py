@@ -107,7 +107,7 @@ class Operators(unittest.TestCase):
         self.assertIn(f"the oldest 2 of {total};", self.daemon.cli("deadletters", "--limit", "2").stdout)
         self.assertNotIn("the oldest", self.daemon.cli("deadletters").stdout)
         seq = self.find("MANY-0")["seq"]
-        said = self.daemon.cli("deadletters", "replay", seq).stdout
+        said = self.daemon.cli("deadletters", "replay", seq, "--no-wait").stdout
         self.assertIn("1 message is processed again\n", said)
         self.assertIn(f"`carestream messages show {seq}`", said)
         for number in (0, 1):

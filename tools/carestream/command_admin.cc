@@ -1,8 +1,11 @@
 #include "command_admin.h"
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <iostream>
+#include <map>
+#include <thread>
 #include <utility>
 
 #include "admin_client.h"
@@ -17,6 +20,9 @@ namespace {
 
 using fhir::Node;
 
+constexpr std::size_t kReplayedShownMax = 20;  // above it messages are counted
+constexpr std::size_t kAskedAtOnce = 1'000;    // messages in one question
+constexpr auto kAskAgain = std::chrono::milliseconds(200);
 constexpr std::size_t kFieldShownMax = 400;  // bytes of a field on a terminal
 
 // Runs the request, prints JSON when asked for, else what `print` makes of it.
@@ -228,6 +234,116 @@ int RefuseAll() {
     return 2;
 }
 
+// A count that stops at a limit says so in the member "more_..." beside it.
+std::string Bounded(const Node& status, const std::string& name) {
+    const Node* more = status.Find("more_" + name);
+    return (more != nullptr && more->boolean() ? "more than " : "") + Text(status, name);
+}
+
+// Messages by number, while they have no outcome.
+using Open = std::vector<std::int64_t>;
+
+std::string SeqsBody(Open::const_iterator begin, Open::const_iterator end) {
+    Node body = Node::Object();
+    Node& seqs = body.Set("seqs", Node::Array());
+    for (; begin != end; ++begin) seqs.Append(Node::Number(std::to_string(*begin)));
+    return fhir::ToJson(body);
+}
+
+// Waits until each has an outcome; their summaries, by number.
+Result<std::map<std::int64_t, Node>> AwaitOutcomes(const AdminOptions& admin, Open open) {
+    std::map<std::int64_t, Node> outcomes;
+    while (!open.empty()) {
+        Open still;
+        for (auto begin = open.cbegin(); begin != open.cend();) {
+            const auto count = std::min<std::ptrdiff_t>(kAskedAtOnce, open.cend() - begin);
+            const auto end = begin + count;
+            CARESTREAM_ASSIGN(
+                answer, AskDaemon(admin.state, "POST", "/messages/outcomes", SeqsBody(begin, end)));
+            const Node* messages = answer.Find("messages");
+            if (messages == nullptr) return Fail(Code::kInternal, "the daemon's answer is no list");
+            for (const Node& message : messages->items()) {
+                const std::int64_t seq = std::stoll(Text(message, "seq"));
+                if (Text(message, "status") == "pending") {
+                    still.push_back(seq);
+                } else {
+                    outcomes.emplace(seq, message);
+                }
+            }
+            // They are worked off in order: what follows waits too, so it is not asked yet.
+            if (!still.empty()) {
+                still.insert(still.end(), end, open.cend());
+                break;
+            }
+            begin = end;
+        }
+        open = std::move(still);
+        if (!open.empty()) std::this_thread::sleep_for(kAskAgain);
+    }
+    return outcomes;
+}
+
+struct Replayed {
+    std::size_t processed = 0;
+    std::size_t kept = 0;
+    std::size_t dead_again = 0;
+};
+
+Replayed CountReplayed(const std::map<std::int64_t, Node>& outcomes) {
+    Replayed counts;
+    for (const auto& [seq, message] : outcomes) {
+        const std::string status = Text(message, "status");
+        // Somebody may have discarded it at once: then it was dead again.
+        ++(status == "processed" ? counts.processed
+           : status == "kept"    ? counts.kept
+                                 : counts.dead_again);
+    }
+    return counts;
+}
+
+void PrintReplayed(std::int64_t seq, const Node& message) {
+    const std::string status = Text(message, "status");
+    const bool dead = status != "processed" && status != "kept";
+    std::cout << Padded(std::to_string(seq), 8) << ' '
+              << Paint(StyleOf(status), dead ? "dead again" : status);
+    std::string why;
+    for (const char* name : {"stage", "path"}) {
+        const std::string text = Text(message, name);
+        if (!text.empty()) why += (why.empty() ? "" : " ") + text;
+    }
+    const std::string reason = Text(message, "reason");
+    if (!reason.empty()) why += (why.empty() ? "" : ": ") + reason;
+    if (!why.empty()) std::cout << ": " << why;
+    std::cout << '\n';
+}
+
+void PrintReplayedJson(const Node& answer, const std::map<std::int64_t, Node>& outcomes,
+                       const Replayed& counts) {
+    Node all = answer;
+    Node list = Node::Array();
+    for (const auto& [seq, message] : outcomes) list.Append(message);
+    all.Set("messages", std::move(list));
+    Node numbers = Node::Object();
+    numbers.Set("processed", Node::Number(std::to_string(counts.processed)));
+    numbers.Set("kept", Node::Number(std::to_string(counts.kept)));
+    numbers.Set("dead_again", Node::Number(std::to_string(counts.dead_again)));
+    all.Set("counts", std::move(numbers));
+    std::cout << fhir::ToPrettyJson(all) << '\n';
+}
+
+int StartReplay(const AdminOptions& admin, const DeadLetterOptions& options) {
+    return Ask(admin, "POST", "/deadletters/replay", FilterBody(options), [](const Node& answer) {
+        const std::size_t count = SizeOf(answer, "replayed");
+        std::cout << Counted(count, "message") << (count == 1 ? " is" : " are")
+                  << " processed again\n";
+        if (count == 0) return 0;
+        PrintNote("what became of " + std::string(count == 1 ? "it" : "them") +
+                  ": `carestream messages show " + answer.Find("replayed")->items()[0].text() +
+                  "`; what fails again is in `carestream deadletters`");
+        return 0;
+    });
+}
+
 }  // namespace
 
 int Status(const AdminOptions& admin) {
@@ -240,11 +356,16 @@ int Status(const AdminOptions& admin) {
             std::cout << ": " << remedy;
         std::cout << "\nversion " << Text(status, "version") << ", generation "
                   << Text(status, "generation") << ", up " << Text(status, "uptime_seconds")
-                  << " s\npending " << Text(status, "pending");
+                  << " s\n";
+        if (const Node* answers = status.Find("database_answers");
+            answers != nullptr && !answers->boolean()) {
+            PrintNote("what it said last:");
+        }
+        std::cout << "pending " << Bounded(status, "pending");
         if (const std::string oldest = Text(status, "oldest_pending"); !oldest.empty()) {
             std::cout << " (oldest received " << oldest << ")";
         }
-        std::cout << ", dead letters " << Text(status, "dead_letters") << ", identity conflicts "
+        std::cout << ", dead letters " << Bounded(status, "dead_letters") << ", identity conflicts "
                   << Text(status, "identity_conflicts") << ", resources about "
                   << Text(status, "resources") << '\n';
         if (const Node* channels = status.Find("channels")) {
@@ -354,16 +475,39 @@ int GroupDeadLetters(const AdminOptions& admin) {
 
 int ReplayDeadLetters(const AdminOptions& admin, const DeadLetterOptions& options) {
     if (NamesNothing(options)) return RefuseAll();
-    return Ask(admin, "POST", "/deadletters/replay", FilterBody(options), [](const Node& answer) {
-        const std::size_t count = SizeOf(answer, "replayed");
-        std::cout << Counted(count, "message") << (count == 1 ? " is" : " are")
-                  << " processed again\n";
-        if (count == 0) return 0;
-        PrintNote("what became of " + std::string(count == 1 ? "it" : "them") +
-                  ": `carestream messages show " + answer.Find("replayed")->items()[0].text() +
-                  "`; what fails again is in `carestream deadletters`");
-        return 0;
-    });
+    if (options.no_wait) return StartReplay(admin, options);
+    const auto answer = AskDaemon(admin.state, "POST", "/deadletters/replay", FilterBody(options));
+    if (!answer) {
+        PrintError(answer.error());
+        return 2;
+    }
+    Open open;
+    if (const Node* seqs = answer->Find("replayed")) {
+        for (const Node& seq : seqs->items()) open.push_back(std::stoll(seq.text()));
+    }
+    const auto outcomes = AwaitOutcomes(admin, open);
+    if (!outcomes) {
+        PrintError(outcomes.error());
+        PrintError("they are processed all the same; `carestream messages show NUMBER` tells");
+        return 2;
+    }
+    const Replayed counts = CountReplayed(*outcomes);
+    if (admin.json) {
+        PrintReplayedJson(*answer, *outcomes, counts);
+        return counts.dead_again == 0 ? 0 : 1;
+    }
+    if (outcomes->size() <= kReplayedShownMax) {
+        for (const auto& [seq, message] : *outcomes) PrintReplayed(seq, message);
+    }
+    if (outcomes->size() != 1) {
+        std::cout << Counted(outcomes->size(), "message") << ": " << counts.processed
+                  << " processed, " << counts.kept << " kept, " << counts.dead_again
+                  << " dead again\n";
+    }
+    if (outcomes->size() > kReplayedShownMax && counts.dead_again > 0) {
+        PrintNote("`carestream deadletters groups` counts them by cause");
+    }
+    return counts.dead_again == 0 ? 0 : 1;
 }
 
 int ListConflicts(const AdminOptions& admin, const ConflictOptions& options) {

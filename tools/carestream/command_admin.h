@@ -20,6 +20,7 @@ struct DeadLetterOptions {
     std::string path;
     std::string reason;
     int limit = 100;
+    bool no_wait = false;  // replay: do not wait for what becomes of them
 };
 
 struct ConflictOptions {

@@ -1,6 +1,11 @@
 #include "command_lint.h"
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <fstream>
 #include <iostream>
@@ -11,6 +16,7 @@
 #include "app/settings.h"
 #include "channel/generation.h"
 #include "channels.h"
+#include "config/references.h"
 #include "content.h"
 #include "terminal.h"
 
@@ -26,30 +32,80 @@ bool IsChannelName(const std::string& name) {
     });
 }
 
-// The port at the end of a line "listen: ADDRESS"; the default of a variable counts. 0 = none.
-int PortOf(std::string line) {
+// The ports behind every "listen:" of the text, comments left out: the one that is written, as the
+// default of a variable too, and the one that the variable gives now. Read as text: a channel that
+// is not valid yet has its port all the same.
+void AddPorts(std::string line, const config::References& references, std::set<int>& ports) {
     line.resize(std::min(line.find('#'), line.size()));
-    if (line.find("listen:") == std::string::npos) return 0;
-    const std::size_t last = line.find_last_of("0123456789");
-    const std::size_t colon = line.rfind(':');
-    if (last == std::string::npos || colon > last) return 0;
-    int port = 0;
-    std::from_chars(line.data() + colon + 1, line.data() + last + 1, port);
-    return port;
+    constexpr std::string_view kKey = "listen";
+    for (std::size_t at = line.find(kKey); at != std::string::npos; at = line.find(kKey, at)) {
+        at += kKey.size();
+        std::size_t value = line.find_first_not_of("\"' ", at);
+        if (value == std::string::npos || line[value] != ':') continue;
+        value = line.find_first_not_of("\"' ", value + 1);
+        if (value == std::string::npos) continue;
+        // Up to what ends the value; the braces of a variable are part of it.
+        std::size_t end = value;
+        for (int depth = 0; end < line.size(); ++end) {
+            const char c = line[end];
+            if (c == '{') ++depth;
+            if (c == '}' && --depth < 0) break;
+            if (depth == 0 && std::string_view("\"', \t\r").find(c) != std::string_view::npos)
+                break;
+        }
+        const std::string written = line.substr(value, end - value);
+        const auto resolved = config::Resolve(written, references);
+        for (std::string text : {written, resolved ? resolved->text : std::string()}) {
+            while (!text.empty() && text.back() == '}') text.pop_back();
+            const std::size_t colon = text.rfind(':');
+            if (colon == std::string::npos) continue;
+            const std::size_t first = text.find_first_of("0123456789", colon);
+            int port = 0;
+            if (first != std::string::npos) {
+                std::from_chars(text.data() + first, text.data() + text.size(), port);
+            }
+            ports.insert(port);
+        }
+    }
 }
 
-// The first port from kPortFirst that no channel of the folder names. Read as text: a channel that
-// is not valid yet has its port all the same.
+// Whether somebody on this machine listens on the port, on whatever address.
+bool TakenNow(int port) {
+    const auto number = htons(static_cast<std::uint16_t>(port));
+    const auto refuses = [](int family, const sockaddr* address, socklen_t size) {
+        const int probe = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (probe < 0) return false;  // no such family here
+        const int on = 1;
+        // As the daemon's listeners do: links that have just closed hold no port.
+        ::setsockopt(probe, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+        if (family == AF_INET6) ::setsockopt(probe, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+        const bool taken = ::bind(probe, address, size) != 0 && errno == EADDRINUSE;
+        ::close(probe);
+        return taken;
+    };
+    sockaddr_in four{};
+    four.sin_family = AF_INET;
+    four.sin_port = number;
+    sockaddr_in6 six{};
+    six.sin6_family = AF_INET6;
+    six.sin6_port = number;
+    return refuses(AF_INET, reinterpret_cast<const sockaddr*>(&four), sizeof four) ||
+           refuses(AF_INET6, reinterpret_cast<const sockaddr*>(&six), sizeof six);
+}
+
+// The first port from kPortFirst that no file of the folder names, those included that are not read
+// (a channel put aside comes back), and that nobody has now.
 int FreePort(const std::filesystem::path& folder) {
-    std::set<int> taken;
+    std::set<int> named;
+    const auto references = config::References::OfProcess(folder);
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
         const std::string name = entry.path().filename().string();
-        if (!name.ends_with(".yaml") || name.ends_with(channel::kTestEnding)) continue;
+        if (!entry.is_regular_file() || name.ends_with(channel::kTestEnding)) continue;
         std::ifstream file(entry.path());
-        for (std::string line; std::getline(file, line);) taken.insert(PortOf(line));
+        for (std::string line; std::getline(file, line);) AddPorts(line, references, named);
     }
     int port = kPortFirst;
-    while (taken.contains(port)) ++port;
+    while (port < 65'535 && (named.contains(port) || TakenNow(port))) ++port;
     return port;
 }
 

@@ -116,7 +116,10 @@ constexpr const char* kReplayHelp = R"(Examples:
   carestream deadletters replay 17 18
   carestream deadletters replay --path PID-3 --reason "no usable identity for Patient" --limit 1000
   carestream replay 17                            the same, shorter
-What fails again is a dead letter again; `carestream messages show 17` tells.)";
+  carestream deadletters replay --stage map --no-wait
+Waits for what becomes of them: processed, kept, or dead again with stage, path and reason; of more
+than 20 a count of each. --no-wait returns at once.
+Exit code: 0 none is dead again, 1 some are, 2 it could not be asked.)";
 
 constexpr const char* kTestHelp =
     R"(A test is a message and what must come out of it, beside what it tests:
@@ -268,6 +271,12 @@ void AddFilter(CLI::App& command, Arguments& a) {
     AddAdminFlags(command, a);
 }
 
+void AddReplay(CLI::App& command, Arguments& a) {
+    AddFilter(command, a);
+    command.add_flag("--no-wait", a.dead.no_wait, "Do not wait for what becomes of them");
+    command.footer(kReplayHelp);
+}
+
 void AddDeadLetters(CLI::App& app, Arguments& a) {
     CLI::App* dead =
         app.add_subcommand("deadletters", "Messages that could not be processed")->group(kDaemon);
@@ -285,8 +294,7 @@ void AddDeadLetters(CLI::App& app, Arguments& a) {
     AddAdminFlags(*show, a);
     CLI::App* replay = dead->add_subcommand("replay", "Process them again");
     replay->add_option("seqs", a.dead.seqs, "Their numbers; or narrow with the options");
-    AddFilter(*replay, a);
-    replay->footer(kReplayHelp);
+    AddReplay(*replay, a);
     CLI::App* discard = dead->add_subcommand("discard", "Give them up (audited)");
     discard->add_option("seqs", a.dead.seqs, "Their numbers; or narrow with the options");
     AddFilter(*discard, a);
@@ -298,9 +306,8 @@ void AddDeadLetters(CLI::App& app, Arguments& a) {
                                           : ListDeadLetters(a.admin, a.dead);
     });
     CLI::App* again = app.add_subcommand("replay", "Short for: deadletters replay")->group(kDaemon);
-    again->footer(kReplayHelp);
     again->add_option("seqs", a.dead.seqs, "Numbers of dead letters; or narrow with the options");
-    AddFilter(*again, a);
+    AddReplay(*again, a);
     again->callback([&a] { a.exit_code = ReplayDeadLetters(a.admin, a.dead); });
 }
 

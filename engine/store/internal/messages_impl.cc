@@ -13,6 +13,8 @@ namespace carestream::store {
 namespace {
 
 constexpr int kTimeoutMs = 30'000;
+// The status is asked when something is wrong: it says so soon.
+constexpr int kStatusTimeoutMs = 2'500;
 
 // A summary's columns, in the order that ReadSummary takes them.
 #define CARESTREAM_SUMMARY_COLUMNS                                                                 \
@@ -58,6 +60,10 @@ const pg::Statement kDeadLetters{
     "from outcome o join journal j on j.seq = o.seq and j.received = o.received "
     "left join reopened r on r.seq = j.seq where o.status = 3 and " CARESTREAM_DEAD_FILTER};
 
+const pg::Statement kSummaries{"m_summaries", "select " CARESTREAM_SUMMARY_COLUMNS
+                                              "from journal j " CARESTREAM_SUMMARY_JOINS
+                                              "where j.seq = any($1::int8[]) order by j.seq"};
+
 const pg::Statement kCountDead{"m_count_dead",
                                "select count(*) from (select 1 from outcome o "
                                "join journal j on j.seq = o.seq and j.received = o.received "
@@ -96,18 +102,26 @@ const pg::Statement kDiscard{
 const pg::Statement kAuditShow{
     "m_audit_show", "insert into audit (actor, action, seq) values ($1::text, 'show', $2::int8)"};
 
+// $1 bounds each count. Both parts walk their keys in order, so the first rows come from the
+// oldest. `reopened` keeps its rows when they got their outcome: below $2 none waits, and the last
+// column is the next $2.
 const pg::Statement kPendingCount{
     "m_pending",
-    "select count(*), min(received) from ("
-    "select j.received from journal j where j.seq > (select seq from journal_watermark) and "
+    "with fresh as (select j.received from journal j "
+    "where j.seq > (select seq from journal_watermark) and "
     "not exists (select 1 from outcome o where o.seq = j.seq and o.received = j.received) "
-    "union all "
-    "select r.received from reopened r where r.seq <= (select seq from journal_watermark) and "
-    "not exists (select 1 from outcome o where o.seq = r.seq and o.received = r.received)) p"};
+    "order by j.seq limit $1::int4), "
+    "again as (select r.seq, r.received from reopened r where r.seq >= $2::int8 and "
+    "r.seq <= (select seq from journal_watermark) and "
+    "not exists (select 1 from outcome o where o.seq = r.seq and o.received = r.received) "
+    "order by r.seq limit $1::int4) "
+    "select count(*), min(received), coalesce((select min(seq) from again), "
+    "(select seq + 1 from journal_watermark), 0) "
+    "from (select received from fresh union all select received from again) p"};
 
 const pg::Statement kSizes{
     "m_sizes",
-    "select (select count(*) from outcome where status = 3), "
+    "select (select count(*) from (select 1 from outcome where status = 3 limit $1::int4 + 1) d), "
     "(select count(*) from (select 1 from identity_conflict where resolved is null "
     "limit $1::int4) c), "
     "coalesce((select greatest(c.reltuples, s.n_live_tup)::int8 from pg_class c "
@@ -189,6 +203,14 @@ pg::ConnectOptions Tuned(pg::ConnectOptions options) {
     return options;
 }
 
+pg::ConnectOptions TunedForStatus(const pg::ConnectOptions& options) {
+    pg::ConnectOptions status = Tuned(options);
+    status.application = "carestream status";
+    status.wait_timeout_ms = kStatusTimeoutMs;
+    status.connect_timeout_ms = 2'000;  // libpq takes no less
+    return status;
+}
+
 class MessagesImpl final : public Messages {
 public:
     MessagesImpl(const pg::ConnectOptions& options, const crypto::KeyRing& keys,
@@ -196,11 +218,13 @@ public:
         : keys_(keys),
           definitions_(std::move(definitions)),
           clock_(clock),
-          session_(Tuned(options)) {}
+          session_(Tuned(options)),
+          status_session_(TunedForStatus(options)) {}
 
     Result<std::vector<MessageSummary>> Find(Tenant tenant, const FindKey& key, int limit) override;
     Result<MessageDetail> Show(std::int64_t seq, const std::string& actor) override;
     Result<std::vector<MessageSummary>> DeadLetters(const DeadLetterFilter& filter) override;
+    Result<std::vector<MessageSummary>> Summaries(const std::vector<std::int64_t>& seqs) override;
     Result<std::int64_t> CountDeadLetters(const DeadLetterFilter& filter) override;
     Result<std::vector<DeadLetterGroup>> DeadLetterGroups() override;
     Result<std::vector<std::int64_t>> Reopen(const DeadLetterFilter& filter,
@@ -219,6 +243,11 @@ private:
     const Clock& clock_;
     std::mutex mutex_;
     Session session_;  // guarded by mutex_
+    std::mutex status_mutex_;
+    Session status_session_;  // guarded by status_mutex_
+    std::mutex floor_mutex_;
+    std::int64_t reopened_floor_ = 0;  // no reopened message below it waits; guarded, like the next
+    std::int64_t reopenings_ = 0;
 };
 
 Result<std::vector<MessageSummary>> MessagesImpl::Find(Tenant tenant, const FindKey& key,
@@ -297,9 +326,16 @@ Result<std::vector<std::int64_t>> MessagesImpl::Reopen(const DeadLetterFilter& f
     params.Text(actor);
     const std::lock_guard lock(mutex_);
     CARESTREAM_ASSIGN(connection, session_.Get());
-    CARESTREAM_ASSIGN(rows, connection->Run(kReopen, params));
+    auto rows = connection->Run(kReopen, params);
+    {
+        // Whatever came of it: a lost answer does not tell.
+        const std::lock_guard floor_lock(floor_mutex_);
+        reopened_floor_ = 0;
+        ++reopenings_;
+    }
+    if (!rows) return Fail(rows.error());
     std::vector<std::int64_t> reopened;
-    for (int i = 0; i < rows.size(); ++i) reopened.push_back(rows.Int8(i, 0));
+    for (int i = 0; i < rows->size(); ++i) reopened.push_back(rows->Int8(i, 0));
     return reopened;
 }
 
@@ -367,15 +403,40 @@ Result<void> MessagesImpl::ResolveConflict(std::int64_t id, const std::string& n
     return {};
 }
 
-Result<StoreStatus> MessagesImpl::Status() {
+Result<std::vector<MessageSummary>> MessagesImpl::Summaries(const std::vector<std::int64_t>& seqs) {
+    pg::Array list(pg::Type::kInt8);
+    for (const std::int64_t seq : seqs) list.AddInt8(seq);
+    pg::Params params;
+    params.List(list);
     const std::lock_guard lock(mutex_);
-    CARESTREAM_ASSIGN(pending, session_.Run(kPendingCount));
-    CARESTREAM_ASSIGN(
-        sizes, session_.Run(kSizes, pg::Params().Int4(static_cast<std::int32_t>(kCountMax))));
+    CARESTREAM_ASSIGN(rows, session_.Run(kSummaries, params));
+    return ReadSummaries(rows);
+}
+
+Result<StoreStatus> MessagesImpl::Status() {
+    const std::lock_guard lock(status_mutex_);
+    const auto max = static_cast<std::int32_t>(kCountMax);
+    std::int64_t floor = 0;
+    std::int64_t reopenings = 0;
+    {
+        const std::lock_guard floor_lock(floor_mutex_);
+        floor = reopened_floor_;
+        reopenings = reopenings_;
+    }
+    CARESTREAM_ASSIGN(pending,
+                      status_session_.Run(kPendingCount, pg::Params().Int4(max + 1).Int8(floor)));
+    {
+        // A reopening that came meanwhile may not have been seen.
+        const std::lock_guard floor_lock(floor_mutex_);
+        if (reopenings == reopenings_) reopened_floor_ = pending.Int8(0, 2);
+    }
+    CARESTREAM_ASSIGN(sizes, status_session_.Run(kSizes, pg::Params().Int4(max)));
     StoreStatus status;
-    status.pending = pending.Int8(0, 0);
+    status.pending = std::min(pending.Int8(0, 0), kCountMax);
+    status.more_pending = pending.Int8(0, 0) > kCountMax;
     status.oldest_pending = pending.Timestamp(0, 1);
-    status.dead_letters = sizes.Int8(0, 0);
+    status.dead_letters = std::min(sizes.Int8(0, 0), kCountMax);
+    status.more_dead_letters = sizes.Int8(0, 0) > kCountMax;
     status.identity_conflicts = sizes.Int8(0, 1);
     status.resources = std::max<std::int64_t>(sizes.Int8(0, 2), 0);
     status.bytes = sizes.Int8(0, 3);

@@ -14,7 +14,7 @@ public:
     explicit Session(pg::ConnectOptions options) : options_(std::move(options)) {}
 
     // A statement that may run twice: when the session turns out to be lost it is repeated once on
-    // a new one.
+    // a new one. Not after a wait that ran out.
     [[nodiscard]] Result<pg::Rows> Run(const pg::Statement& statement,
                                        const pg::Params& params = {});
     // A usable connection. Error: kUnavailable.

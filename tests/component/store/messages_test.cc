@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cstdio>
 #include <future>
 
 #include "store/internal/journal_impl.h"
@@ -264,6 +266,68 @@ TEST_F(MessagesTest, SurvivesALostSession) {
     EXPECT_TRUE(messages_->Status());
     EXPECT_TRUE(journal_->Load(1));
     EXPECT_TRUE(journal_->Pending(0, 10));
+}
+
+TEST_F(MessagesTest, SummariesNameTheStatusOfEachAndAreNoView) {
+    for (const char* id : {"A", "B", "C"}) Append(id);
+    Decide(2, OutcomeStatus::kDeadLetter, "PID-3", "no identity");
+    Decide(3, OutcomeStatus::kKept);
+    const auto found = messages_->Summaries({3, 1, 2, 77});
+    ASSERT_TRUE(found) << found.error().ToString();
+    EXPECT_THAT(Seqs(found), testing::ElementsAre(1, 2, 3));
+    EXPECT_EQ((*found)[0].status, "pending");
+    EXPECT_EQ((*found)[1].status, "dead-letter");
+    EXPECT_EQ((*found)[1].path, "PID-3");
+    EXPECT_EQ((*found)[2].status, "kept");
+    EXPECT_EQ(session_.Query("select count(*) from audit")->Int8(0, 0), 0);
+}
+
+TEST_F(MessagesTest, ReopenedMessagesCountAsPendingEachTime) {
+    for (const char* id : {"A", "B", "C"}) Append(id);
+    for (const std::int64_t seq : {1, 2, 3}) Decide(seq, OutcomeStatus::kDeadLetter, "PID-3", "x");
+    ASSERT_TRUE(session_.Execute("update journal_watermark set seq = 3"));
+    EXPECT_EQ(messages_->Status()->pending, 0);
+    for (int time = 0; time < 2; ++time) {
+        for (const std::int64_t seq : {3, 1}) {
+            DeadLetterFilter one;
+            one.seqs = {seq};
+            ASSERT_TRUE(messages_->Reopen(one, "ann"));
+        }
+        EXPECT_EQ(messages_->Status()->pending, 2);
+        Decide(1, OutcomeStatus::kDeadLetter, "PID-3", "x");
+        EXPECT_EQ(messages_->Status()->pending, 1);
+        Decide(3, OutcomeStatus::kDeadLetter, "PID-3", "x");
+        EXPECT_EQ(messages_->Status()->pending, 0);
+    }
+}
+
+TEST_F(MessagesTest, CountsOfTheStatusStopAtTheirLimit) {
+    Append("FIRST");
+    // Rows as the journal writes them, more than anybody needs to count.
+    const auto filled = session_.Execute(
+        "insert into journal (seq, received, tenant, source, control, content, channel, answer, "
+        "raw) "
+        "select seq + n, received + n * interval '1 ms', tenant, source, n, content, channel, "
+        "answer, "
+        "raw from journal, generate_series(1, 100000) n; analyze journal");
+    ASSERT_TRUE(filled) << filled.error().ToString();
+    auto status = messages_->Status();
+    ASSERT_TRUE(status) << status.error().ToString();
+    EXPECT_EQ(status->pending, kCountMax);
+    EXPECT_TRUE(status->more_pending);
+    EXPECT_EQ(status->oldest_pending, kNow);
+    EXPECT_EQ(status->dead_letters, 0);
+    const auto began = std::chrono::steady_clock::now();
+    constexpr int kTimes = 5;
+    for (int i = 0; i < kTimes; ++i) ASSERT_TRUE(messages_->Status());
+    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - began;
+    std::printf("a status with 100000 waiting: %.1f ms\n", took.count() / kTimes);
+    const auto fewer = session_.Execute("delete from journal where seq > 10000");
+    ASSERT_TRUE(fewer) << fewer.error().ToString();
+    status = messages_->Status();
+    ASSERT_TRUE(status) << status.error().ToString();
+    EXPECT_EQ(status->pending, 10'000);
+    EXPECT_FALSE(status->more_pending);
 }
 
 }  // namespace
