@@ -145,18 +145,39 @@ private:
         if (renames_.empty() && meaning.foreign.empty()) return Merge(change, entry, stamp_);
         fhir::Change own = change;
         RewriteReferences(own.resource, renames_);
-        for (const fhir::IdentityKey* key : meaning.foreign) DropIdentifier(own.resource, *key);
+        for (const fhir::IdentityKey* key : meaning.foreign) DropIdentifier(own, *key);
+        ForgetParts(own);
         return Merge(own, entry, stamp_);
     }
 
     // What identifies another resource stays there until a person has decided.
-    static void DropIdentifier(fhir::Node& resource, const fhir::IdentityKey& key) {
-        fhir::Node* identifiers = resource.Find("identifier");
+    static void DropIdentifier(fhir::Change& change, const fhir::IdentityKey& key) {
+        fhir::Node* identifiers = change.resource.Find("identifier");
         if (identifiers == nullptr) return;
-        std::erase_if(identifiers->items(), [&](const fhir::Node& identifier) {
-            return identifier.TextOf("system") == key.system &&
-                   identifier.TextOf("value") == key.value;
-        });
+        auto& items = identifiers->items();
+        for (std::size_t i = items.size(); i-- > 0;) {
+            if (items[i].TextOf("system") != key.system || items[i].TextOf("value") != key.value) {
+                continue;
+            }
+            const auto at = static_cast<std::ptrdiff_t>(i);
+            items.erase(items.begin() + at);
+            for (fhir::ListChange& list : change.lists) {
+                if (list.element != "identifier") continue;
+                for (auto* beside : {&list.keys, &list.parts}) {
+                    if (beside->size() == items.size() + 1) beside->erase(beside->begin() + at);
+                }
+            }
+        }
+    }
+
+    // A list that lost an entry, because nothing is left that it refers to, is one of the source.
+    static void ForgetParts(fhir::Change& change) {
+        for (fhir::ListChange& list : change.lists) {
+            const fhir::Node* entries = change.resource.Find(list.element);
+            if (entries != nullptr && entries->items().size() != list.parts.size()) {
+                list.parts.clear();
+            }
+        }
     }
 
     // Older than the deletion, or, of a deletion, older than the newest change?
