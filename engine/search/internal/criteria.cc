@@ -101,8 +101,11 @@ private:
                 return;
             }
             if (!wanted.any_system) criterion_.lossy = true;
-            Probe(space, kFormCode,
-                  leaf == Leaf::kContactPoint ? NormalContact(wanted.code) : wanted.code);
+            if (leaf != Leaf::kContactPoint) return Probe(space, kFormCode, wanted.code);
+            std::string contact = NormalContact(wanted.code);
+            std::string other = OtherPlus(contact);
+            Probe(space, kFormCode, std::move(contact));
+            if (!other.empty()) Probe(space, kFormCode, std::move(other));
         };
         for (const Source& source : compiled.sources) {
             add(source.leaf, source.space);

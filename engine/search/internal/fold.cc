@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
+
 namespace carestream::search {
 namespace {
 
@@ -115,6 +117,13 @@ std::string NormalContact(std::string_view value) {
         out += c;
     }
     return out;
+}
+
+std::string OtherPlus(std::string_view contact) {
+    const bool plus = contact.starts_with('+');
+    const std::string_view number = contact.substr(plus ? 1 : 0);
+    if (number.empty() || !IsDigit(number.front()) || number.find('@') != number.npos) return {};
+    return plus ? std::string(number) : "+" + std::string(number);
 }
 
 }  // namespace carestream::search

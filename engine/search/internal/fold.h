@@ -25,5 +25,8 @@ namespace carestream::search {
 
 // A telephone number or address of mail without what people put in between.
 [[nodiscard]] std::string NormalContact(std::string_view value);
+// The same normal contact with the plus of an international number if it has none, without it if it
+// has; "" for what is no number. In a URL a bare plus is a blank, so people leave it out.
+[[nodiscard]] std::string OtherPlus(std::string_view contact);
 
 }  // namespace carestream::search

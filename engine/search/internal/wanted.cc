@@ -177,8 +177,11 @@ bool TokenMatches(const fhir::Definitions& definitions, const Wanted& wanted,
                   const fhir::Node& node, Leaf leaf, const Source* source) {
     if (leaf == Leaf::kContactPoint) {
         const std::string_view system = node.TextOf("system");
-        return (wanted.any_system || system == wanted.system) &&
-               (wanted.any_code || ContactText(node) == NormalContact(wanted.code));
+        if (!wanted.any_system && system != wanted.system) return false;
+        const std::string there = ContactText(node);
+        const std::string contact = NormalContact(wanted.code);
+        return wanted.any_code || there == contact ||
+               (!there.empty() && there == OtherPlus(contact));
     }
     bool found = false;
     VisitTokens(node, leaf, [&](std::string_view system, std::string_view code) {

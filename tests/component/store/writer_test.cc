@@ -411,13 +411,22 @@ TEST_F(WriterTest, TextThatTheDatabaseRefusesStillGetsAnOutcome) {
 }
 
 TEST_F(WriterTest, IdentifierOfAnotherPatientIsNotTakenOver) {
-    ASSERT_TRUE(Feed(Message({Patient("1", ""), Patient("2", "")})).has_value());
+    const auto keyed = [](fhir::Change change, std::vector<std::string> keys) {
+        const std::vector<std::string> parts(keys.size(), "PID-3");
+        change.lists.push_back(
+            {"identifier", fhir::ListPolicy::kMerge, std::move(keys), parts, {}});
+        return change;
+    };
+    ASSERT_TRUE(Feed(Message({keyed(Patient("1", ""), {"1"}), keyed(Patient("2", ""), {"2"})}))
+                    .has_value());
     auto both = Change(
         "Patient", "1",
         R"({"identifier":[{"system":"urn:test:mrn","value":"1"},{"system":"urn:test:mrn","value":"2"}]})");
     both.keys.push_back({"urn:test:mrn", "2"});
-    const auto result = Feed(Message({both}));
+    // What stands beside the entries goes with them.
+    const auto result = Feed(Message({keyed(both, {"1", "2"})}));
     ASSERT_TRUE(result.has_value());
+    EXPECT_EQ(result->status, OutcomeStatus::kProcessed) << result->reason;
     EXPECT_EQ(result->identity_conflicts, 1);
     EXPECT_THAT(result->reason, HasSubstr("identifiers of the message lead to two"));
     const fhir::Node kept = Stored("Patient", IdOf("Patient", "1"));

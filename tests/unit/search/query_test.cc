@@ -75,7 +75,10 @@ TEST_F(QueryTest, Tokens) {
     EXPECT_TRUE(One("Observation", "code", "http://loinc.org|").needs_companion);
     EXPECT_TRUE(One("Observation", "status", "http://hl7.org/fhir/observation-status|final").lossy);
     const Criterion phone = One("Patient", "phone", "555-123 4567");
-    EXPECT_THAT(Probes(phone), ElementsAre("Patient.telecom c 5551234567"));
+    EXPECT_THAT(Probes(phone),
+                ElementsAre("Patient.telecom c 5551234567", "Patient.telecom c +5551234567"));
+    EXPECT_THAT(Probes(One("Patient", "email", "7@x.test")),
+                ElementsAre("Patient.telecom c 7@x.test"));
     EXPECT_TRUE(phone.lossy);
 
     const Criterion negated = One("Observation", "status:not", "final");
@@ -96,6 +99,9 @@ TEST_F(QueryTest, TokensMatchByTheirTrueValues) {
     EXPECT_FALSE(Holds(kObservation, "code:missing", "true"));
     EXPECT_TRUE(Holds(kObservation, "code:missing", "false"));
     EXPECT_TRUE(Holds(kPatient, "phone", "5551234567"));
+    EXPECT_TRUE(Holds(kPatient, "phone", "(555) 123-45.67"));
+    EXPECT_TRUE(Holds(kPatient, "phone", "+555 1234567"));
+    EXPECT_FALSE(Holds(kPatient, "phone", "1234567"));
     EXPECT_FALSE(Holds(kPatient, "email", "5551234567"));
     EXPECT_TRUE(Holds(kPatient, "email", "JOSE@example.test"));
     EXPECT_TRUE(Holds(kPatient, "telecom", "email|jose@example.test"));
