@@ -406,6 +406,8 @@ def verify(rows, binary, folder):
                 value = entity.get("what", {}).get("identifier", {}).get("value", "")
                 if value.startswith("R"):
                     answers[int(value[1:])] = bundle
+    if asked and not answers:
+        sys.exit(f"{binary} mapped nothing: {done.stderr[:2000]}")
     for i, row in enumerate(asked):
         if i in answers:
             row.check(answers[i])
