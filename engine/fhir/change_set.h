@@ -28,11 +28,10 @@ enum class ListPolicy : std::uint8_t {
 
 // One entry of a `lists` element carries its key at the same index in `keys`.
 struct ListChange {
-    std::string
-        element;  // "identifier", "contact", "hospitalization.extension" is not allowed: top level
+    std::string element;  // "identifier", "contact"; of the top level
     ListPolicy policy = ListPolicy::kSnapshot;
-    std::vector<std::string>
-        keys;  // kMerge: identity of each item, e.g. "use=home"; same size as the array
+    // kMerge: identity of each item, e.g. "use=home"; of the same size as the array.
+    std::vector<std::string> keys;
     // Which part of the message gave each entry ("PID-13"; "" = unknown): empty, or of the same
     // size. Under kSnapshot each part has a set of its own.
     std::vector<std::string> parts = {};
