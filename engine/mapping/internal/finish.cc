@@ -431,7 +431,7 @@ void Run::ListPolicies(Made& made, fhir::Change& change) {
     if (made.identity != nullptr) {
         for (const ListRule& rule : made.identity->lists) {
             fhir::ListChange entry = ListChangeOf(made, rule, change);
-            // A null empties the whole list, whoever filled it: its rule must go along.
+            // `clear` empties the whole list, whoever filled it: its rule must go along.
             const bool said = change.resource.Find(rule.element) != nullptr ||
                               !entry.nulled.empty() || Contains(change.cleared, rule.element);
             if (said) change.lists.push_back(std::move(entry));

@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <future>
 #include <sstream>
 #include <thread>
 
+#include "search/query.h"
 #include "tests/component/channel/feed_fixture.h"
 
 namespace carestream::test {
@@ -225,6 +227,37 @@ TEST_F(FeedTest, AReplayTakesEffectOnceTheChannelAllowsIt) {
     supervisor_->Replay(*seqs);
     ASSERT_TRUE(Eventually([&] { return Outcomes(1) == "1"; }));
     EXPECT_EQ(Resources("Patient"), "1");
+}
+
+TEST_F(FeedTest, AllergiesThatAreNotSentAnyMoreAreInactive) {
+    Start();
+    const std::string a = "AL1|1|DA|P^Penicillin^L\r";
+    const std::string b = "AL1|2|FA|N^Nuts^L\r";
+    const auto found = [&](const std::string& status) {
+        store::SearchRequest request;
+        request.tenant = 1;
+        request.query =
+            search::ParseQuery(*definitions_, "AllergyIntolerance", {{"clinical-status", status}})
+                .value();
+        std::promise<std::size_t> count;
+        store_->reader().Search(std::move(request), [&](Result<store::SearchPage> page) {
+            count.set_value(page ? page->matches.size() : 99);
+        });
+        return count.get_future().get();
+    };
+    // A message of another source says the same of a third allergy; nobody ends it.
+    std::string other = Adt("A08", "L1", "M1", "S") + "AL1|1|EA|L^Latex^L\r";
+    other.replace(other.find("|EHR|"), 5, "|LAB|");
+    Send({Adt("A01", "L0", "M1", "S") + a + b, other});
+    ASSERT_TRUE(AllProcessed());
+    EXPECT_EQ(found("active"), 3u);
+    Send({Adt("A08", "L2", "M1", "S"), Adt("A08", "L3", "M1", "S") + a});
+    ASSERT_TRUE(AllProcessed());
+    EXPECT_EQ(found("active"), 2u);
+    EXPECT_EQ(found("inactive"), 1u);
+    Send({Adt("A08", "L4", "M1", "S"), Adt("A08", "L5", "M1", "S") + a + b});
+    ASSERT_TRUE(AllProcessed());
+    EXPECT_EQ(found("active"), 3u);
 }
 
 TEST_F(FeedTest, MessagesAreFoundByTheirKeys) {
