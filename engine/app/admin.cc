@@ -39,6 +39,8 @@ Response Failure(const Error& error) {
             return Failure(400, error.ToString());
         case Code::kNotFound:
             return Failure(404, error.ToString());
+        case Code::kGone:
+            return Failure(410, error.ToString());
         case Code::kConflict:
             return Failure(409, error.ToString());
         case Code::kUnavailable:

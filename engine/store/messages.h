@@ -90,6 +90,7 @@ public:
     [[nodiscard]] virtual Result<std::vector<MessageSummary>> Find(Tenant tenant,
                                                                    const FindKey& key,
                                                                    int limit) = 0;
+    // Errors: kNotFound; kGone (dropped with its week, store.journal_keep).
     [[nodiscard]] virtual Result<MessageDetail> Show(std::int64_t seq,
                                                      const std::string& actor) = 0;
     [[nodiscard]] virtual Result<std::vector<MessageSummary>> DeadLetters(

@@ -45,6 +45,12 @@ const pg::Statement kShow{
               "coalesce(o.map_version, '') from journal j " CARESTREAM_SUMMARY_JOINS
               "where j.seq = $1::int8"};
 
+// Every range whose ends hold the number may be the one; the last that began is.
+const pg::Statement kDropped{
+    "m_dropped",
+    "select first_seq, last_seq, week, dropped from journal_dropped where first_seq <= $1::int8 "
+    "and last_seq >= $1::int8 order by first_seq desc limit 1"};
+
 // $1 seqs ('{}': any), $2 channel, $3 stage, $4 path, $5 reason ('': any), $6 limit.
 #define CARESTREAM_DEAD_FILTER                                                               \
     "(cardinality($1::int8[]) = 0 or o.seq = any($1::int8[])) "                              \
@@ -212,6 +218,7 @@ public:
     Result<StoreStatus> Status() override;
 
 private:
+    [[nodiscard]] Error Absent(std::int64_t seq);
     [[nodiscard]] Result<IdentityConflict> ReadConflict(const pg::Rows& rows, int row) const;
 
     const crypto::KeyRing& keys_;
@@ -235,12 +242,30 @@ Result<std::vector<MessageSummary>> MessagesImpl::Find(Tenant tenant, const Find
     return ReadSummaries(rows);
 }
 
+// Why the journal has no such message. Under mutex_.
+Error MessagesImpl::Absent(std::int64_t seq) {
+    Error error;
+    const std::string number = std::to_string(seq);
+    const auto rows = session_.Run(kDropped, pg::Params().Int8(seq));
+    if (!rows) return rows.error();
+    error.code = Code::kNotFound;
+    error.message = "no message " + number + " in the journal";
+    if (rows->empty()) return error;
+    const auto day = [&rows](int column) {
+        return FormatInstant(rows->Timestamp(0, column)).substr(0, 10);
+    };
+    error.code = Code::kGone;
+    error.message = "message " + number + " is gone: the week from " + day(2) + " (messages " +
+                    std::to_string(rows->Int8(0, 0)) + " to " + std::to_string(rows->Int8(0, 1)) +
+                    ") was dropped on " + day(3) +
+                    " because of store.journal_keep; the resources that it made stay";
+    return error;
+}
+
 Result<MessageDetail> MessagesImpl::Show(std::int64_t seq, const std::string& actor) {
     const std::lock_guard lock(mutex_);
     CARESTREAM_ASSIGN(rows, session_.Run(kShow, pg::Params().Int8(seq)));
-    if (rows.empty()) {
-        return Fail(Code::kNotFound, "no message " + std::to_string(seq) + " in the journal");
-    }
+    if (rows.empty()) return tl::make_unexpected(Absent(seq));
     // Nobody sees what was not noted.
     CARESTREAM_ASSIGN(connection, session_.Get());
     CARESTREAM_TRY(connection->Run(kAuditShow, pg::Params().Text(actor).Int8(seq)));

@@ -296,6 +296,22 @@ TEST_F(FeedTest, ReloadKeepsLinksWhoseSourceDidNotChange) {
     ::close(socket);
 }
 
+TEST_F(FeedTest, ADuplicateWindowEndsWithTheJournal) {
+    Start();
+    journal_keep_ = 7ll * 86'400 * 1'000'000;
+    EXPECT_THAT(Reload(), testing::IsEmpty()) << "as long is not longer";
+    WriteChannel("feed", "ack_hold: 1s\nduplicate_window: 8d\n");
+    const auto errors = Reload();
+    ASSERT_EQ(errors.size(), 1u);
+    EXPECT_NE(errors[0].find("feed.yaml:8:19: 'duplicate_window' is longer than "
+                             "'store.journal_keep'"),
+              std::string::npos)
+        << errors[0];
+    journal_keep_ = 86'400ll * 1'000'000;
+    WriteChannel("feed", "");
+    EXPECT_EQ(Reload().size(), 1u) << "the default counts too";
+}
+
 TEST_F(FeedTest, AMessageOfARemovedChannelBecomesADeadLetterWithTheRemedy) {
     WriteChannel("second", "");
     Start();
