@@ -15,9 +15,11 @@ namespace {
 constexpr int kTimeoutMs = 30'000;
 
 // A summary's columns, in the order that ReadSummary takes them.
-#define CARESTREAM_SUMMARY_COLUMNS                                                                 \
-    "j.seq, j.received, j.channel, coalesce(o.event, ''), j.answer, coalesce(o.status, 0::int2), " \
-    "coalesce(o.stage, ''), coalesce(o.path, ''), coalesce(o.reason, ''), "                        \
+#define CARESTREAM_SUMMARY_COLUMNS                                                          \
+    "j.seq, j.received, j.channel, coalesce(o.event, ''), "                                 \
+    "coalesce(nullif(coalesce(r.answered, o.answered), ''), j.answer), coalesce(o.status, " \
+    "0::int2), "                                                                            \
+    "coalesce(o.stage, ''), coalesce(o.path, ''), coalesce(o.reason, ''), "                 \
     "coalesce(r.attempts, 0) + case when o.seq is null then 0 else 1 end "
 #define CARESTREAM_SUMMARY_JOINS                                        \
     "left join outcome o on o.seq = j.seq and o.received = j.received " \
@@ -82,8 +84,10 @@ const pg::Statement kReopen{
     "and " CARESTREAM_DEAD_FILTER
     " for update of o), "
     "gone as (delete from outcome o using chosen c where o.seq = c.seq and o.received = c.received "
-    "returning o.seq, o.received), "
-    "again as (insert into reopened (seq, received, attempts) select seq, received, 1 from gone "
+    "returning o.seq, o.received, o.answered, o.ack), "
+    // The answer of the first time is the one that the sender heard.
+    "again as (insert into reopened (seq, received, attempts, answered, ack) "
+    "select seq, received, 1, answered, ack from gone "
     "on conflict (seq) do update set attempts = reopened.attempts + 1), "
     "noted as (insert into audit (actor, action, seq) select $7::text, 'reopen', seq from gone) "
     "select seq from gone order by seq"};
