@@ -40,6 +40,8 @@ Response Failure(const Error& error) {
             return Failure(400, error.ToString());
         case Code::kNotFound:
             return Failure(404, error.ToString());
+        case Code::kGone:
+            return Failure(410, error.ToString());
         case Code::kConflict:
             return Failure(409, error.ToString());
         case Code::kUnavailable:
@@ -76,21 +78,15 @@ Node ChannelNodes(const channel::Supervisor& supervisor) {
     return all;
 }
 
-// The acknowledgment that the sender got. The journal holds the one of the commit; with `ack_after:
-// processing` the sender heard what the first attempt gave instead, AE for a dead letter (a copy
-// sent again is a message of its own). Only the channel as it is now tells which it was.
+// The acknowledgment that the sender got: kept with the outcome, or that of the commit. A sender
+// that waits for the outcome has none yet; only the channel as it is now tells which do.
 std::string AnswerSent(const store::MessageSummary& message, const channel::Generation& now) {
+    if (message.status != "pending" || message.attempts > 0) return message.answer;
     const auto channel = now.Find(message.channel);
     // Refusals go out at once, and so does the CA of accept mode.
-    if (message.answer != "AA" || !channel ||
-        channel->settings.ack_after != channel::AckAfter::kProcessing) {
-        return message.answer;
-    }
-    const bool pending = message.status == "pending";
-    if (pending && message.attempts == 0) return {};
-    const bool replayed = message.attempts > (pending ? 0 : 1);
-    const bool dead = message.status == "dead-letter" || message.status == "discarded";
-    return dead || replayed ? "AE" : "AA";
+    const bool waits = message.answer == "AA" && channel &&
+                       channel->settings.ack_after == channel::AckAfter::kProcessing;
+    return waits ? "" : message.answer;
 }
 
 Node SummaryNode(const store::MessageSummary& summary, const channel::Generation& now) {

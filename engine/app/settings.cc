@@ -15,6 +15,24 @@ namespace fs = std::filesystem;
 using config::Field;
 using config::Type;
 
+constexpr std::int64_t kDayMs = 86'400'000;
+
+Field JournalKeepField() {
+    return {
+        .key = "journal_keep",
+        .type = Type::kDuration,
+        .description =
+            "How long messages stay as they came, with what became of them. Weeks that are "
+            "wholly older are dropped, unless a message in them waits, is replayed or is a dead "
+            "letter that nobody replayed or discarded. The resources stay. No channel's "
+            "`duplicate_window` may be longer.",
+        .default_text = "90d",
+        .example = "forever",
+        .choices = {"forever"},
+        .min = kDayMs,
+        .max = 36'500 * kDayMs};
+}
+
 Field StoreField() {
     return {
         .key = "store",
@@ -34,6 +52,7 @@ Field StoreField() {
                  "Below this free space in the state folder listeners withhold ACKs, before "
                  "PostgreSQL fails.",
              .default_text = "1GiB"},
+            JournalKeepField(),
             {.key = "shared_buffers",
              .type = Type::kBytes,
              .description = "Memory for pages of the embedded server; 0 = by the machine's memory.",
@@ -233,12 +252,17 @@ void ReadFhir(const config::Values& fhir, const fs::path& folder, Settings& sett
     }
 }
 
+Micros JournalKeepOf(const config::Values& store) {
+    return store.Integer("journal_keep") * 1000;
+}
+
 void ReadStore(const config::Values& values, Settings& settings) {
     store::StoreOptions& store = settings.store;
     store.postgres = values.String("postgres");
     store.state_folder = settings.state;
     store.schemas_sql = settings.schemas / "sql";
     store.disk_free_min_bytes = static_cast<std::uint64_t>(values.Integer("disk_free_min"));
+    store.journal_keep = settings.journal_keep;
     store.shared_buffers_mb = static_cast<int>(values.Integer("shared_buffers") >> 20);
     store.reader_threads = static_cast<int>(values.Integer("readers"));
     store.feed_batch_max = static_cast<int>(values.Integer("feed_batch_max"));
@@ -270,7 +294,8 @@ channel::GenerationInputs InputsOf(const ContentSettings& settings,
             SourceTypes(),
             settings.tenants,
             config::References::OfProcess(settings.channels),
-            {}};
+            {},
+            settings.journal_keep};
 }
 
 config::Spec DaemonSpec() {
@@ -320,6 +345,7 @@ ReadSettings ReadSettingsFile(const fs::path& file, const fs::path& home) {
         values.String("state").empty() ? DefaultStateFolder(home) : StateOf(values, folder);
     static_cast<ContentSettings&>(settings) = ContentOf(values, folder, home, read.errors);
     settings.schemas = home / "schemas";
+    settings.journal_keep = JournalKeepOf(values.Object("store"));
     ReadStore(values.Object("store"), settings);
     ReadFhir(values.Object("fhir"), folder, settings, read.errors);
     const config::Values& admin = values.Object("admin");
@@ -347,6 +373,14 @@ ReadContent ReadContentSettings(const fs::path& file, const fs::path& home) {
         yaml->Only({"channels", "mappings", "tenants"}), config::References::OfProcess(folder));
     read.errors = std::move(parsed.errors);
     read.settings = ContentOf(parsed.values, folder, home, read.errors);
+    // What channels are checked against, without the secrets beside it.
+    const config::Yaml* store = yaml->Find("store");
+    config::Read keep = config::ReadSpec(
+        {.name = "store", .title = {}, .description = {}, .fields = {JournalKeepField()}},
+        store == nullptr ? config::Yaml() : store->Only({"journal_keep"}),
+        config::References::OfProcess(folder));
+    for (Error& error : keep.errors) read.errors.push_back(std::move(error));
+    read.settings.journal_keep = JournalKeepOf(keep.values);
     return read;
 }
 

@@ -21,6 +21,7 @@ struct ContentSettings {
     std::filesystem::path channels;
     std::filesystem::path mappings;
     std::map<std::string, store::Tenant> tenants;
+    Micros journal_keep = 0;  // of `store`: bounds the duplicate windows of channels
 };
 
 struct Settings : ContentSettings {
@@ -57,8 +58,9 @@ struct ReadContent {
 [[nodiscard]] ReadSettings ReadSettingsFile(const std::filesystem::path& file,
                                             const std::filesystem::path& home);
 
-// Its `channels`, `mappings` and `tenants` alone, for tools that map without a store: they may lack
-// the secrets and variables of the rest, so mistakes there are not looked for.
+// Its `channels`, `mappings`, `tenants` and `store.journal_keep` alone, for tools that map without
+// a store: they may lack the secrets and variables of the rest, so mistakes there are not looked
+// for.
 [[nodiscard]] ReadContent ReadContentSettings(const std::filesystem::path& file,
                                               const std::filesystem::path& home);
 

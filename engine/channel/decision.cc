@@ -100,6 +100,23 @@ AckCode ParseAckCode(std::string_view text) {
     return AckCode::kAA;
 }
 
+store::SentAck AckOfOutcome(const Header& header, std::int64_t seq, Micros received,
+                            store::OutcomeStatus status, const std::string& path,
+                            const std::string& reason) {
+    const bool failed = status == store::OutcomeStatus::kDeadLetter;
+    const AckCode code = failed ? AckCode::kAE : AckCode::kAA;
+    const bool accept_mode = UsesAcceptAck(header);
+    if (accept_mode &&
+        (header.application_ack.empty() || !ByCondition(header.application_ack, !failed))) {
+        return {};
+    }
+    std::vector<AckError> errors;
+    if (failed) errors.push_back({ErrorLocation(path), 207, 'E', reason});
+    // The application acknowledgment of accept mode needs an MSH-10 of its own.
+    const std::string id = std::to_string(seq) + (accept_mode ? "A" : "");
+    return {std::string(hl7::ToString(code)), hl7::BuildAck(header, code, id, received, errors)};
+}
+
 std::string ErrorLocation(std::string_view text) {
     const auto path = hl7::ParsePath(text);
     if (!path) return {};

@@ -1,5 +1,6 @@
 #pragma once
 // What becomes of a frame that has just arrived, decided from its MSH alone. Pure.
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 #include "channel/generation.h"
 #include "hl7/ack.h"
 #include "hl7/header.h"
+#include "store/writer.h"
 
 namespace carestream::channel {
 
@@ -44,6 +46,13 @@ struct Decision {
 
 // "AA" -> kAA, ...; kAA for a text that is no code.
 [[nodiscard]] hl7::AckCode ParseAckCode(std::string_view text);
+
+// ack_after: processing. What the sender of message `seq` hears of its outcome: an application
+// acknowledgment, in accept mode after CA and as a message of its own, if MSH-16 asks for it (else
+// its code is "").
+[[nodiscard]] store::SentAck AckOfOutcome(const hl7::Header& header, std::int64_t seq,
+                                          Micros received, store::OutcomeStatus status,
+                                          const std::string& path, const std::string& reason);
 
 // "PID-3[2].4" -> "PID^1^3^2^4" (ERR-2, data type ERL); "" if it is no such path.
 [[nodiscard]] std::string ErrorLocation(std::string_view path);

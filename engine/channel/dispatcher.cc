@@ -214,7 +214,7 @@ void Dispatcher::Core::HandOver() {
         store::FeedWrite& write = job->write;
         Sent sent{write.seq,   write.received,
                   job->bytes,  job->channel == nullptr ? "" : job->channel->settings.name,
-                  write.stage, {write.status, write.path, write.reason}};
+                  write.stage, {write.status, write.path, write.reason, {}}};
         writer.SubmitFeed(std::move(write), [self = shared_from_this(), sent = std::move(sent)](
                                                 const Result<store::FeedResult>& result) {
             self->Finish(sent, result);
@@ -227,6 +227,7 @@ void Dispatcher::Core::Finish(const Sent& sent, const Result<store::FeedResult>&
     if (result) {
         if (result->status != outcome.status) outcome.reason = result->reason;
         outcome.status = result->status;
+        outcome.ack = result->ack;
     }
     std::vector<std::function<void(const Processed&)>> waiting;
     {

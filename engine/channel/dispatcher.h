@@ -31,6 +31,7 @@ struct Processed {
     store::OutcomeStatus status = store::OutcomeStatus::kProcessed;
     std::string path;
     std::string reason;
+    store::SentAck ack;  // kept by the writer
 };
 
 struct DispatcherStatus {

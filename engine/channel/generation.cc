@@ -23,6 +23,16 @@ void CheckAuthority(const Settings& settings, const fhir::Definitions& definitio
     }
 }
 
+// A copy can only be told while its first is in the journal.
+void CheckWindow(const Settings& settings, Micros journal_keep, std::vector<Error>& errors) {
+    if (journal_keep == 0 || settings.duplicate_window <= journal_keep) return;
+    Complain(
+        errors, settings.values.PositionOf("duplicate_window"),
+        "'duplicate_window' is longer than 'store.journal_keep' of the daemon: after that time "
+        "the first copy is dropped and none is known as a duplicate; shorten the one or "
+        "lengthen the other");
+}
+
 void CheckMessages(const Settings& settings, const mapping::Program& program,
                    std::vector<Error>& errors) {
     std::vector<std::string> known;
@@ -98,6 +108,7 @@ Loaded LoadGeneration(const GenerationInputs& inputs, std::int64_t number) {
     for (Settings& settings : read.channels) {
         loaded.overlays.insert(settings.overlays.begin(), settings.overlays.end());
         CheckAuthority(settings, *inputs.definitions, loaded.errors);
+        CheckWindow(settings, inputs.journal_keep, loaded.errors);
         auto program = programs.Get(settings.overlays);
         if (program == nullptr) continue;
         CheckMessages(settings, *program, loaded.errors);

@@ -45,6 +45,7 @@ struct GenerationInputs {
     std::map<std::string, store::Tenant> tenants;
     config::References references;
     std::function<crypto::IdKey(const std::string& tenant)> id_key;
+    Micros journal_keep = 0;  // store.journal_keep; 0 = not known, no bound
 };
 
 struct Loaded {

@@ -72,6 +72,16 @@ FeedWrite Process(store::PendingMessage message, const Channel* channel) {
         return write;
     }
     write.generation = channel->generation;
+    // One that is sent round again was answered the first time.
+    if (channel->settings.ack_after == AckAfter::kProcessing && message.attempts == 0) {
+        if (auto header = hl7::ScanHeader(message.raw)) {
+            write.answer =
+                [header = std::move(*header), seq = write.seq, received = write.received](
+                    OutcomeStatus status, const std::string& path, const std::string& reason) {
+                    return AckOfOutcome(header, seq, received, status, path, reason);
+                };
+        }
+    }
     try {
         ParseAndMap(write, message, *channel);
     } catch (const std::exception& error) {

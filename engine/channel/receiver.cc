@@ -190,7 +190,9 @@ void Receiver::OnReceipt(const ArrivalPtr& arrival, Result<store::JournalReceipt
     const Decision& decision = arrival->decision;
     const bool wait =
         decision.accepted && arrival->channel->settings.ack_after == AckAfter::kProcessing;
-    if (wait) {
+    if (!receipt->ack.bytes.empty()) {
+        Repeat(arrival, *receipt);
+    } else if (wait) {
         AwaitOutcome(arrival, *receipt);
     } else {
         Answer(arrival, *receipt);
@@ -228,8 +230,8 @@ void Receiver::AwaitOutcome(const ArrivalPtr& arrival, const store::JournalRecei
     const bool accept_mode = UsesAcceptAck(*arrival->decision.header);
     if (accept_mode) Answer(arrival, receipt);
     if (accept_mode && arrival->decision.header->application_ack.empty()) return;
-    if (receipt.duplicate && !receipt.pending) {
-        // Only a message whose effects are committed makes later copies duplicates.
+    if (receipt.duplicate && (!receipt.pending || !receipt.ack.code.empty())) {
+        // Only a message that was not NACKed makes later copies duplicates.
         if (!accept_mode) Answer(arrival, receipt);
         return;
     }
@@ -239,18 +241,25 @@ void Receiver::AwaitOutcome(const ArrivalPtr& arrival, const store::JournalRecei
         });
 }
 
+// The first copy was answered after it was processed: the same again, whatever the channel does by
+// now.
+void Receiver::Repeat(const ArrivalPtr& arrival, const store::JournalReceipt& receipt) {
+    const bool accept_mode = UsesAcceptAck(*arrival->decision.header);
+    if (accept_mode) Answer(arrival, receipt);
+    Send(arrival, ParseAckCode(receipt.ack.code), receipt.ack.bytes, accept_mode);
+}
+
 void Receiver::AnswerOutcome(const ArrivalPtr& arrival, const store::JournalReceipt& receipt,
                              const Processed& outcome) {
     const hl7::Header& header = *arrival->decision.header;
-    const bool accept_mode = UsesAcceptAck(header);
-    const bool failed = outcome.status == store::OutcomeStatus::kDeadLetter;
-    const AckCode code = failed ? AckCode::kAE : AckCode::kAA;
-    std::vector<hl7::AckError> errors;
-    if (failed) errors.push_back({ErrorLocation(outcome.path), 207, 'E', outcome.reason});
-    // The application acknowledgment of accept mode is a message of its own and needs its own
-    // MSH-10.
-    const std::string id = std::to_string(receipt.seq) + (accept_mode ? "A" : "");
-    Send(arrival, code, hl7::BuildAck(header, code, id, receipt.received, errors), accept_mode);
+    store::SentAck ack = outcome.ack;
+    if (ack.code.empty()) {
+        // The channel's `ack_after` was another when the message was taken up: none is kept.
+        ack = AckOfOutcome(header, receipt.seq, receipt.received, outcome.status, outcome.path,
+                           outcome.reason);
+    }
+    if (ack.code.empty()) return;  // accept mode, and MSH-16 does not ask for this one
+    Send(arrival, ParseAckCode(ack.code), std::move(ack.bytes), UsesAcceptAck(header));
 }
 
 void Receiver::Send(const ArrivalPtr& arrival, AckCode code, std::string ack, bool follows) {

@@ -67,6 +67,7 @@ private:
     void OnReceipt(const ArrivalPtr& arrival, Result<store::JournalReceipt> receipt);
     void Answer(const ArrivalPtr& arrival, const store::JournalReceipt& receipt);
     void AwaitOutcome(const ArrivalPtr& arrival, const store::JournalReceipt& receipt);
+    void Repeat(const ArrivalPtr& arrival, const store::JournalReceipt& receipt);
     void AnswerOutcome(const ArrivalPtr& arrival, const store::JournalReceipt& receipt,
                        const Processed& outcome);
     void GiveUp(const ArrivalPtr& arrival);

@@ -66,10 +66,10 @@ void AddScalar(const Field& field, JsonObject& json) {
                  "\"^[0-9]+ ?(B|KiB|MiB|GiB|kB|MB|GB)?$\"}, " +
                      reference + "]");
     } else if (field.type == Type::kDuration) {
-        json.Add("anyOf",
-                 "[{\"const\": 0}, {\"type\": \"string\", \"pattern\": "
-                 "\"^(none|0|[0-9]+ ?(ms|s|m|h|d))$\"}, " +
-                     reference + "]");
+        std::string words;
+        for (const std::string& word : field.choices) words += word + "|";
+        json.Add("anyOf", "[{\"const\": 0}, {\"type\": \"string\", \"pattern\": \"^(" + words +
+                              "none|0|[0-9]+ ?(ms|s|m|h|d))$\"}, " + reference + "]");
     } else {
         json.Add("type", field.type == Type::kString || field.type == Type::kSecret
                              ? "[\"string\", \"number\", \"boolean\"]"
@@ -154,11 +154,10 @@ std::string Cell(std::string text) {
 }
 
 std::string TypeCell(const Field& field) {
-    std::string text;
+    std::string text = field.type == Type::kChoice ? "" : TypeWord(field.type);
     for (const std::string& choice : field.choices) {
         text += (text.empty() ? "`" : ", `") + choice + "`";
     }
-    if (text.empty()) text = TypeWord(field.type);
     if (field.list) return "list of " + text;
     if (field.map) return "map of names to " + text;
     return text;

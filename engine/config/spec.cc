@@ -89,6 +89,8 @@ Result<std::int64_t> Interpret(const Field& field, const std::string& text) {
             return CheckedBounds(field, number);
         }
         case Type::kDuration: {
+            const auto& words = field.choices;
+            if (std::find(words.begin(), words.end(), text) != words.end()) return field.max;
             CARESTREAM_ASSIGN(number, ParseDurationMs(text));
             return CheckedBounds(field, number);
         }

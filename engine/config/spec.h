@@ -39,6 +39,7 @@ struct Field {
     bool map = false;               // a map from names that the operator chooses to such values
     std::string default_text = {};  // YAML text, read as if the operator had written it
     std::string example = {};       // YAML text
+    // Of kChoice. Of kDuration: words that may stand for `max`, like "forever".
     std::vector<std::string> choices = {};
     // Bounds of kInteger, kBytes (bytes) and kDuration (milliseconds).
     std::int64_t min = 0;

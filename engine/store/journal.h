@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "store/types.h"
+#include "store/writer.h"
 
 namespace carestream::store {
 
@@ -22,8 +23,9 @@ struct JournalEntry {
     // possible). Only AA and CA make later copies duplicates.
     std::string answer;
     Micros duplicate_window = 7LL * 86400 * 1'000'000;
-    // ack_after: processing. The sender hears what processing gives, so a first copy that became a
-    // dead letter was NACKed: it makes no duplicate, the new copy is tried again.
+    // ack_after: processing. A first copy that the sender heard AE for makes no duplicate, the new
+    // one is tried again. Here only for first copies of which no answer was kept: such a one that
+    // is a dead letter counts as NACKed.
     bool answer_after_processing = false;
     // Set for frames that are refused at once: they become dead letters in the same transaction.
     std::string refused_stage;  // "receive"
@@ -35,6 +37,9 @@ struct JournalReceipt {
     std::int64_t seq = 0;  // of this message, or of the first copy when `duplicate`
     Micros received = 0;   // likewise: the ACK of a duplicate is built from the first's values
     std::string answer;    // likewise
+    // Of a duplicate whose first copy was answered after processing: that answer, to be sent again.
+    // Bytes empty = they cannot be opened.
+    SentAck ack;
     bool duplicate = false;
     bool pending = false;            // of a duplicate: the first copy has no outcome yet
     bool control_id_reused = false;  // same MSH-10, other content, inside the window: new message

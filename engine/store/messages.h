@@ -15,7 +15,7 @@ struct MessageSummary {
     Micros received = 0;
     std::string channel;
     std::string event;
-    std::string answer;  // of the commit: with `ack_after: processing` another may have gone out
+    std::string answer;  // that the sender heard last; while it is pending, that of the commit
     std::string status;  // pending, processed, kept, dead-letter, discarded
     std::string stage;
     std::string path;
@@ -93,6 +93,7 @@ public:
     [[nodiscard]] virtual Result<std::vector<MessageSummary>> Find(Tenant tenant,
                                                                    const FindKey& key,
                                                                    int limit) = 0;
+    // Errors: kNotFound; kGone (dropped with its week, store.journal_keep).
     [[nodiscard]] virtual Result<MessageDetail> Show(std::int64_t seq,
                                                      const std::string& actor) = 0;
     [[nodiscard]] virtual Result<std::vector<MessageSummary>> DeadLetters(

@@ -98,7 +98,8 @@ Result<void> StoreImpl::Open(const StoreOptions& options,
                          .disk_folder = options.state_folder,
                          .disk_free_min_bytes = options.disk_free_min_bytes,
                          .queue_bytes_max = options.journal_queue_bytes_max,
-                         .lock_wait_ms = lock_wait_ms};
+                         .lock_wait_ms = lock_wait_ms,
+                         .journal_keep = options.journal_keep};
     CARESTREAM_ASSIGN(made_journal, MakeJournal(std::move(journal)));
     journal_ = std::move(made_journal);
 

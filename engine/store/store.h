@@ -1,6 +1,6 @@
 #pragma once
-// The store as one thing that is opened and closed: embedded or external PostgreSQL, migrations, keys,
-// journal, writers, readers. Source of the layout: schemas/sql/README.md.
+// The store as one thing that is opened and closed: embedded or external PostgreSQL, migrations,
+// keys, journal, writers, readers. Source of the layout: schemas/sql/README.md.
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -20,14 +20,16 @@
 namespace carestream::store {
 
 struct StoreOptions {
-    std::string postgres = "embedded";    // or a libpq URL
-    std::filesystem::path state_folder;   // keys/, postgres/, everything the daemon writes
-    std::filesystem::path schemas_sql;    // folder of migrations
+    std::string postgres = "embedded";   // or a libpq URL
+    std::filesystem::path state_folder;  // keys/, postgres/, everything the daemon writes
+    std::filesystem::path schemas_sql;   // folder of migrations
     std::uint64_t disk_free_min_bytes = 1ull << 30;
     int reader_threads = 3;
     int feed_batch_max = 128;
-    std::size_t queue_max = 4096;               // messages waiting for the feed writer
+    std::size_t queue_max = 4096;  // messages waiting for the feed writer
     std::size_t journal_queue_bytes_max = 256u << 20;
+    // Weeks of messages that are wholly older are dropped once nobody waits for them; 0 = never.
+    Micros journal_keep = 0;
     int shared_buffers_mb = 0;  // 0 = a quarter of memory, at most 4096
 };
 

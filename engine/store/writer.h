@@ -1,7 +1,8 @@
 #pragma once
-// The only code that changes resources: feeds and REST share it. Resolves identities, locks, applies,
-// writes versions, index, outcomes and events in one transaction.
+// The only code that changes resources: feeds and REST share it. Resolves identities, locks,
+// applies, writes versions, index, outcomes and events in one transaction.
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,15 +17,23 @@ namespace carestream::store {
 
 enum class OutcomeStatus : std::int16_t {
     kProcessed = 1,
-    kKept = 2,        // accepted, no map for the event (on_unmapped_event: keep)
+    kKept = 2,  // accepted, no map for the event (on_unmapped_event: keep)
     kDeadLetter = 3,
     kDiscarded = 4,
 };
 
-// One way in which an operator may look for a message: kinds "control", "patient", "visit", "order".
+// One way in which an operator may look for a message: kinds "control", "patient", "visit",
+// "order".
 struct FindKey {
     std::string kind;
     std::string value;
+};
+
+// ack_after: processing. What the sender hears of the outcome; code "" = nothing more than at the
+// commit. The bytes are given back as they are to a copy that comes later.
+struct SentAck {
+    std::string code;  // "AA", "AE"
+    std::string bytes;
 };
 
 // What the pipeline concluded about one journaled message. With kProcessed `changes` take effect.
@@ -35,15 +44,18 @@ struct FeedWrite {
     OutcomeStatus status = OutcomeStatus::kProcessed;
     fhir::ChangeSet changes;
     std::vector<FindKey> find_keys;
-    std::string event;         // "ADT^A01"
-    std::string stage;         // of a dead letter: "parse", "map", "write"
-    std::string path;          // "PID-3"
-    std::string reason;        // for people, without patients' values
-    std::string loss_report;   // JSON as `map --report json` prints it; sealed
+    std::string event;        // "ADT^A01"
+    std::string stage;        // of a dead letter: "parse", "map", "write"
+    std::string path;         // "PID-3"
+    std::string reason;       // for people, without patients' values
+    std::string loss_report;  // JSON as `map --report json` prints it; sealed
     std::int64_t generation = 0;
-    std::string map_name;      // "ADT_A01" for Provenance
+    std::string map_name;  // "ADT_A01" for Provenance
     std::string map_version;
-    std::string ack;           // ack_after: processing keeps the bytes here
+    // ack_after: processing. Called by the writer, who alone knows the outcome, each time it comes
+    // to one; what it gave for the one that committed is kept. Pure. Empty: nothing is kept.
+    std::function<SentAck(OutcomeStatus status, const std::string& path, const std::string& reason)>
+        answer;
 };
 
 struct ChangedResource {
@@ -60,8 +72,10 @@ struct FeedResult {
     std::string reason;  // likewise; or that identities conflict
     std::vector<ChangedResource> resources;  // effective changes only
     std::vector<std::string> superseded;     // "Patient/<id>.birthDate", or "Patient/<id>" whole
-    std::vector<std::string> skipped;  // types of changes to what does not exist (kUpdateOnly, kDelete)
-    int identity_conflicts = 0;        // identifiers that lead to different resources; kept for a person
+    std::vector<std::string>
+        skipped;                 // types of changes to what does not exist (kUpdateOnly, kDelete)
+    SentAck ack;                 // of FeedWrite::answer
+    int identity_conflicts = 0;  // identifiers that lead to different resources; kept for a person
 };
 
 enum class RestMethod : std::uint8_t { kCreate, kUpdate, kDelete };
@@ -70,10 +84,11 @@ struct RestWrite {
     Tenant tenant = 1;
     RestMethod method = RestMethod::kCreate;
     std::string type;
-    std::string id;                            // kUpdate, kDelete
-    fhir::Node resource;                       // validated; its id and meta are set by the writer
-    std::optional<std::int32_t> if_match;      // version; else kPreconditionFailed
-    std::optional<search::Query> if_none_exist;  // kCreate: one match -> it, more -> kPreconditionFailed
+    std::string id;                        // kUpdate, kDelete
+    fhir::Node resource;                   // validated; its id and meta are set by the writer
+    std::optional<std::int32_t> if_match;  // version; else kPreconditionFailed
+    std::optional<search::Query>
+        if_none_exist;  // kCreate: one match -> it, more -> kPreconditionFailed
 };
 
 struct RestResult {
@@ -89,7 +104,8 @@ public:
     // `queue_max` messages wait. Outages are retried inside with back-off until they pass or the
     // store stops (then kUnavailable, and the journal still holds the message).
     virtual void SubmitFeed(FeedWrite write, Callback<FeedResult> done) = 0;
-    // On a second connection. Errors: kNotFound, kGone, kConflict, kPreconditionFailed, kUnavailable.
+    // On a second connection. Errors: kNotFound, kGone, kConflict, kPreconditionFailed,
+    // kUnavailable.
     virtual void SubmitRest(RestWrite write, Callback<RestResult> done) = 0;
 };
 

@@ -240,10 +240,10 @@ Result<void> BatchRunner::FindSubjects(pg::Connection& connection, WorkingSet& s
 
 std::vector<Outcome> BatchRunner::Outcomes(const std::vector<WriteJob*>& jobs) const {
     std::vector<Outcome> outcomes;
-    for (const WriteJob* job : jobs) {
+    for (WriteJob* job : jobs) {
         if (!job->feed) continue;
         const FeedWrite& write = *job->feed;
-        const FeedResult& result = *job->feed_result;
+        FeedResult& result = *job->feed_result;
         Outcome& outcome = outcomes.emplace_back();
         outcome.write = &write;
         outcome.status = result.status;
@@ -252,6 +252,9 @@ std::vector<Outcome> BatchRunner::Outcomes(const std::vector<WriteJob*>& jobs) c
         outcome.path = own ? result.path : write.path;
         outcome.reason = result.reason.empty() ? write.reason : result.reason;
         outcome.resources = &result.resources;
+        if (!write.answer) continue;
+        outcome.ack = write.answer(outcome.status, outcome.path, outcome.reason);
+        result.ack = outcome.ack;
     }
     return outcomes;
 }

@@ -85,9 +85,10 @@ const Statement kAddConflict{
 const Statement kAddOutcome{
     "w_add_outcome",
     "insert into outcome (seq, received, tenant, status, event, stage, path, reason, generation, "
-    "map_name, map_version, detail, ack) select * from unnest($1::int8[], $2::timestamptz[], "
+    "map_name, map_version, detail, ack, answered) select * from unnest($1::int8[], "
+    "$2::timestamptz[], "
     "$3::int2[], $4::int2[], $5::text[], $6::text[], $7::text[], $8::text[], $9::int8[], "
-    "$10::text[], $11::text[], $12::bytea[], $13::bytea[])"};
+    "$10::text[], $11::text[], $12::bytea[], $13::bytea[], $14::text[])"};
 const Statement kAddMessageKey{
     "w_add_message_key",
     "insert into message_key (tenant, token, seq, received) select * from "
@@ -383,7 +384,8 @@ private:
         Array seqs(Type::kInt8), received(Type::kTimestamptz), tenants(Type::kInt2),
             statuses(Type::kInt2), events(Type::kText), stages(Type::kText), paths(Type::kText),
             reasons(Type::kText), generations(Type::kInt8), maps(Type::kText),
-            map_versions(Type::kText), details(Type::kBytea), acks(Type::kBytea);
+            map_versions(Type::kText), details(Type::kBytea), acks(Type::kBytea),
+            answered(Type::kText);
         static const std::vector<ChangedResource> kNone;
         for (const Outcome& outcome : outcomes) {
             const FeedWrite& write = *outcome.write;
@@ -401,17 +403,19 @@ private:
             details.AddBytes(SealDetail(context_.keys(), write.tenant, write.seq, write.received,
                                         write.loss_report,
                                         outcome.resources ? *outcome.resources : kNone));
-            if (write.ack.empty()) {
+            answered.AddText(outcome.ack.code);
+            if (outcome.ack.bytes.empty()) {
                 acks.AddNull();
             } else {
-                acks.AddBytes(
-                    SealAck(context_.keys(), write.tenant, write.seq, write.received, write.ack));
+                acks.AddBytes(SealAck(context_.keys(), write.tenant, write.seq, write.received,
+                                      outcome.ack.bytes));
             }
         }
         Add(kAddOutcome, static_cast<std::int64_t>(outcomes.size()), std::move(seqs),
             std::move(received), std::move(tenants), std::move(statuses), std::move(events),
             std::move(stages), std::move(paths), std::move(reasons), std::move(generations),
-            std::move(maps), std::move(map_versions), std::move(details), std::move(acks));
+            std::move(maps), std::move(map_versions), std::move(details), std::move(acks),
+            std::move(answered));
     }
 
     void MessageKeys(const std::vector<Outcome>& outcomes) {

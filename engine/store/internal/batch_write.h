@@ -21,6 +21,7 @@ struct Outcome {
     std::string path;
     std::string reason;
     const std::vector<ChangedResource>* resources = nullptr;  // null = none
+    SentAck ack;
 };
 
 struct IndexChange {

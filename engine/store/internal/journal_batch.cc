@@ -10,23 +10,30 @@ namespace carestream::store {
 namespace {
 
 // One statement is one transaction and one round trip. `earlier` sees the rows of before the
-// insert; the batch itself was compared in memory. Where the sender heard what processing gave
-// (`waits`), a first copy that became a dead letter was refused and makes no duplicate. The bound
-// $11 lets partitions that are too old be skipped.
+// insert; the batch itself was compared in memory. A first copy whose sender heard AE was refused
+// and makes no duplicate, whatever became of it since; neither does, where the sender waits for the
+// outcome, a dead letter of which no answer is known. The bound $11 lets partitions that are too
+// old be skipped.
 const pg::Statement kCommit{"journal_commit", R"sql(
 with input as materialized (
     select * from unnest($1::int8[], $2::timestamptz[], $3::int2[], $4::int8[], $5::int8[], $6::uuid[],
                          $7::timestamptz[], $8::text[], $9::text[], $10::bytea[], $18::int2[])
         as i(seq, received, tenant, source, control, content, since, channel, answer, raw, waits)),
 earlier as materialized (
-    select i.seq as new_seq, j.seq, j.received, j.answer, j.content = i.content as same, f.status
+    select i.seq as new_seq, j.seq, j.received, j.answer, j.content = i.content as same, f.status,
+        coalesce(a.answered, f.answered, '') as answered,
+        case when a.seq is null then f.ack else a.ack end as ack, j.tenant
     from input i join journal j
         on j.tenant = i.tenant and j.control = i.control and j.source = i.source
-    cross join lateral (select (select o.status from outcome o
-        where o.seq = j.seq and o.received = j.received) as status) f
+    left join lateral (select o.status, o.answered, o.ack from outcome o
+        where o.seq = j.seq and o.received = j.received limit 1) f on true
+    left join lateral (select r.seq, r.answered, r.ack from reopened r
+        where r.seq = j.seq limit 1) a on true
     where i.control is not null and j.answer in ('AA', 'CA')
         and j.received >= i.since and j.received >= $11::timestamptz
-        and not (i.waits = 1 and coalesce(f.status, 0) = 3)),
+        and coalesce(a.answered, f.answered, '') <> 'AE'
+        and not (i.waits = 1 and coalesce(a.answered, f.answered, '') = ''
+                 and coalesce(f.status, 0) = 3)),
 added as (
     insert into journal (seq, received, tenant, source, control, content, channel, answer, raw)
     select i.seq, i.received, i.tenant, i.source, i.control, i.content, i.channel, i.answer, i.raw
@@ -39,7 +46,11 @@ refused as (
     from unnest($12::int8[], $13::timestamptz[], $14::int2[], $15::text[], $16::text[], $17::text[])
         as r(seq, received, tenant, stage, path, reason)
     where not exists (select 1 from earlier e where e.new_seq = r.seq and e.same))
-select new_seq, seq, received, answer, same, status is null from earlier order by new_seq, seq)sql"};
+select new_seq, seq, received, answer, same, status is null, answered,
+    case when same then ack end, tenant from earlier order by new_seq, seq)sql"};
+
+// check_violation: these tables have no checks of their own, so no partition holds the row.
+constexpr const char* kNoPartition = "23514";
 
 bool Accepted(const std::string& answer) {
     return answer == "AA" || answer == "CA";
@@ -148,6 +159,16 @@ void JournalBatch::AddRow(const JournalEntry& entry, const Row& row, std::int64_
     refused_reason_.AddText(pg::Printable(entry.refused_reason));
 }
 
+Result<void> JournalBatch::EnsureWeeks(pg::Connection& connection, Partitions& partitions,
+                                       const std::vector<JournalEntry>& entries) const {
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+        if (rows_[i].first != i) continue;
+        CARESTREAM_TRY(partitions.Ensure(
+            connection, std::clamp(entries[i].received, kReceivedMin, kReceivedMax)));
+    }
+    return {};
+}
+
 Result<std::vector<JournalReceipt>> JournalBatch::Commit(pg::Connection& connection,
                                                          Partitions& partitions,
                                                          std::vector<JournalEntry>& entries,
@@ -157,8 +178,6 @@ Result<std::vector<JournalReceipt>> JournalBatch::Commit(pg::Connection& connect
     since_min_ = kReceivedMax;
     for (std::size_t i = 0; i < entries.size(); ++i) {
         if (rows_[i].first != i) continue;
-        CARESTREAM_TRY(partitions.Ensure(
-            connection, std::clamp(entries[i].received, kReceivedMin, kReceivedMax)));
         AddRow(entries[i], rows_[i], first_seq + static_cast<std::int64_t>(i));
     }
     pg::Params params;
@@ -166,7 +185,15 @@ Result<std::vector<JournalReceipt>> JournalBatch::Commit(pg::Connection& connect
     params.List(since_).List(channel_).List(answer_).List(raw_).Timestamp(since_min_);
     params.List(refused_seq_).List(refused_received_).List(refused_tenant_).List(refused_stage_);
     params.List(refused_path_).List(refused_reason_).List(waits_);
-    CARESTREAM_ASSIGN(earlier, connection.Run(kCommit, params));
+    CARESTREAM_TRY(EnsureWeeks(connection, partitions, entries));
+    Result<pg::Rows> committed = connection.Run(kCommit, params);
+    if (!committed && connection.sqlstate() == kNoPartition) {
+        // A week was dropped after it was looked for. Nothing is wrong with the message.
+        partitions.Forget();
+        CARESTREAM_TRY(EnsureWeeks(connection, partitions, entries));
+        committed = connection.Run(kCommit, params);
+    }
+    CARESTREAM_ASSIGN(earlier, std::move(committed));
 
     std::vector<JournalReceipt> receipts(entries.size());
     for (std::size_t i = 0; i < entries.size(); ++i) {
@@ -186,6 +213,11 @@ Result<std::vector<JournalReceipt>> JournalBatch::Commit(pg::Connection& connect
             receipt.answer = earlier.Text(r, 3);
             receipt.duplicate = true;
             receipt.pending = earlier.Bool(r, 5);
+            receipt.ack.code = earlier.Text(r, 6);
+            if (!earlier.IsNull(r, 7)) {
+                auto ack = OpenAck(keys_, earlier.Int2(r, 8), receipt.seq, earlier.Bytes(r, 7));
+                if (ack) receipt.ack.bytes = std::move(*ack);
+            }
         }
     }
     for (std::size_t i = 0; i < entries.size(); ++i) {

@@ -39,6 +39,8 @@ private:
     };
     const crypto::TokenKey& KeyOf(Tenant tenant);
     void Plan(const std::vector<JournalEntry>& entries);
+    [[nodiscard]] Result<void> EnsureWeeks(pg::Connection& connection, Partitions& partitions,
+                                           const std::vector<JournalEntry>& entries) const;
     void AddRow(const JournalEntry& entry, const Row& row, std::int64_t seq);
     void Clear();
 

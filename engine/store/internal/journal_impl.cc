@@ -15,6 +15,7 @@
 #include "store/internal/lock.h"
 #include "store/internal/partitions.h"
 #include "store/internal/pending.h"
+#include "store/internal/retention.h"
 #include "store/internal/session.h"
 
 namespace carestream::store {
@@ -35,6 +36,7 @@ constexpr milliseconds kRetryMin{50};
 constexpr milliseconds kRetryMax{1'000};
 constexpr milliseconds kHouseTick{1'000};
 constexpr int kPartitionTicks = 600;
+constexpr int kLockedTicks = 10;  // until what was in use is tried again
 // How long the server may take to answer when it is asked whether it is there.
 constexpr int kPulseTimeoutMs = 3'000;
 
@@ -54,7 +56,8 @@ public:
     explicit JournalImpl(JournalParts parts)
         : parts_(std::move(parts)),
           batch_(parts_.keys),
-          pending_(parts_.connect, parts_.keys),
+          pending_(parts_.connect, parts_.keys, partitions_),
+          retention_(parts_.connect, partitions_, parts_.journal_keep, parts_.log),
           pulse_(PulseOptions(parts_.connect)),
           disk_(parts_.disk_folder, parts_.disk_free_min_bytes) {
         parts_.connect.application = "carestream journal";
@@ -104,14 +107,17 @@ private:
     void KeepHouse();
     void LookAtDisk();
     void FeelPulse();
+    [[nodiscard]] Result<void> DropOld(int tick);
     [[nodiscard]] Error Unavailable() const;
 
     JournalParts parts_;
     JournalBatch batch_;
     Partitions partitions_;
     PendingReader pending_;
-    Session pulse_;  // the house-keeping thread's, like the next
+    Retention retention_;  // the house-keeping thread's, like the next two
+    Session pulse_;
     DiskGuard disk_;
+    int drop_at_ = 0;  // tick
 
     std::optional<pg::Connection> connection_;  // the working thread's, like the next two
     std::int64_t next_seq_ = 1;
@@ -344,9 +350,18 @@ void JournalImpl::FeelPulse() {
     }
 }
 
+// After the watermark, which says what may go.
+Result<void> JournalImpl::DropOld(int tick) {
+    if (tick < drop_at_) return {};
+    drop_at_ = tick + kPartitionTicks;
+    CARESTREAM_ASSIGN(all, retention_.DropOld(parts_.clock.Now()));
+    if (!all) drop_at_ = tick + kLockedTicks;
+    return {};
+}
+
 void JournalImpl::KeepHouse() {
     bool complained = false;
-    for (int tick = 1;; ++tick) {
+    for (int tick = 0;; ++tick) {
         {
             std::unique_lock lock(mutex_);
             house_wake_.wait_for(lock, kHouseTick, [this] { return stopping_; });
@@ -360,6 +375,7 @@ void JournalImpl::KeepHouse() {
             done = pending_.PreparePartitions(
                 std::clamp(parts_.clock.Now(), kReceivedMin, kReceivedMax));
         }
+        if (done) done = DropOld(tick);
         if (!done && !complained) Log("warn", "journal-housekeeping", done.error().ToString());
         complained = !done;
     }

@@ -25,6 +25,7 @@ struct JournalParts {
     std::uint64_t disk_free_min_bytes = 0;
     std::size_t queue_bytes_max = 256u << 20;
     int lock_wait_ms = 10'000;
+    Micros journal_keep = 0;  // 0 = forever
 };
 
 // Connects, takes the advisory lock, finds the next number. The destructor commits what is queued,

@@ -17,9 +17,11 @@ constexpr int kTimeoutMs = 30'000;
 constexpr int kStatusTimeoutMs = 2'500;
 
 // A summary's columns, in the order that ReadSummary takes them.
-#define CARESTREAM_SUMMARY_COLUMNS                                                                 \
-    "j.seq, j.received, j.channel, coalesce(o.event, ''), j.answer, coalesce(o.status, 0::int2), " \
-    "coalesce(o.stage, ''), coalesce(o.path, ''), coalesce(o.reason, ''), "                        \
+#define CARESTREAM_SUMMARY_COLUMNS                                                          \
+    "j.seq, j.received, j.channel, coalesce(o.event, ''), "                                 \
+    "coalesce(nullif(coalesce(r.answered, o.answered), ''), j.answer), coalesce(o.status, " \
+    "0::int2), "                                                                            \
+    "coalesce(o.stage, ''), coalesce(o.path, ''), coalesce(o.reason, ''), "                 \
     "coalesce(r.attempts, 0) + case when o.seq is null then 0 else 1 end "
 #define CARESTREAM_SUMMARY_JOINS                                        \
     "left join outcome o on o.seq = j.seq and o.received = j.received " \
@@ -46,6 +48,12 @@ const pg::Statement kShow{
               ", j.tenant, j.raw, o.detail, coalesce(o.generation, 0), coalesce(o.map_name, ''), "
               "coalesce(o.map_version, '') from journal j " CARESTREAM_SUMMARY_JOINS
               "where j.seq = $1::int8"};
+
+// Every range whose ends hold the number may be the one; the last that began is.
+const pg::Statement kDropped{
+    "m_dropped",
+    "select first_seq, last_seq, week, dropped from journal_dropped where first_seq <= $1::int8 "
+    "and last_seq >= $1::int8 order by first_seq desc limit 1"};
 
 // $1 seqs ('{}': any), $2 channel, $3 stage, $4 path, $5 reason ('': any), $6 limit.
 #define CARESTREAM_DEAD_FILTER                                                               \
@@ -82,8 +90,10 @@ const pg::Statement kReopen{
     "and " CARESTREAM_DEAD_FILTER
     " for update of o), "
     "gone as (delete from outcome o using chosen c where o.seq = c.seq and o.received = c.received "
-    "returning o.seq, o.received), "
-    "again as (insert into reopened (seq, received, attempts) select seq, received, 1 from gone "
+    "returning o.seq, o.received, o.answered, o.ack), "
+    // The answer of the first time is the one that the sender heard.
+    "again as (insert into reopened (seq, received, attempts, answered, ack) "
+    "select seq, received, 1, answered, ack from gone "
     "on conflict (seq) do update set attempts = reopened.attempts + 1), "
     "noted as (insert into audit (actor, action, seq) select $7::text, 'reopen', seq from gone) "
     "select seq from gone order by seq"};
@@ -236,6 +246,7 @@ public:
     Result<StoreStatus> Status() override;
 
 private:
+    [[nodiscard]] Error Absent(std::int64_t seq);
     [[nodiscard]] Result<IdentityConflict> ReadConflict(const pg::Rows& rows, int row) const;
 
     const crypto::KeyRing& keys_;
@@ -264,12 +275,30 @@ Result<std::vector<MessageSummary>> MessagesImpl::Find(Tenant tenant, const Find
     return ReadSummaries(rows);
 }
 
+// Why the journal has no such message. Under mutex_.
+Error MessagesImpl::Absent(std::int64_t seq) {
+    Error error;
+    const std::string number = std::to_string(seq);
+    const auto rows = session_.Run(kDropped, pg::Params().Int8(seq));
+    if (!rows) return rows.error();
+    error.code = Code::kNotFound;
+    error.message = "no message " + number + " in the journal";
+    if (rows->empty()) return error;
+    const auto day = [&rows](int column) {
+        return FormatInstant(rows->Timestamp(0, column)).substr(0, 10);
+    };
+    error.code = Code::kGone;
+    error.message = "message " + number + " is gone: the week from " + day(2) + " (messages " +
+                    std::to_string(rows->Int8(0, 0)) + " to " + std::to_string(rows->Int8(0, 1)) +
+                    ") was dropped on " + day(3) +
+                    " because of store.journal_keep; the resources that it made stay";
+    return error;
+}
+
 Result<MessageDetail> MessagesImpl::Show(std::int64_t seq, const std::string& actor) {
     const std::lock_guard lock(mutex_);
     CARESTREAM_ASSIGN(rows, session_.Run(kShow, pg::Params().Int8(seq)));
-    if (rows.empty()) {
-        return Fail(Code::kNotFound, "no message " + std::to_string(seq) + " in the journal");
-    }
+    if (rows.empty()) return tl::make_unexpected(Absent(seq));
     // Nobody sees what was not noted.
     CARESTREAM_ASSIGN(connection, session_.Get());
     CARESTREAM_TRY(connection->Run(kAuditShow, pg::Params().Text(actor).Int8(seq)));

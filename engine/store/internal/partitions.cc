@@ -1,22 +1,15 @@
 #include "store/internal/partitions.h"
 
+#include <charconv>
+#include <chrono>
 #include <string>
 
 namespace carestream::store {
 namespace {
 
-constexpr Micros kWeek = 7LL * 86'400 * 1'000'000;
 // 1970-01-05 was the first Monday.
 constexpr Micros kFirstMonday = 4LL * 86'400 * 1'000'000;
-
-Micros WeekStart(std::int64_t week) {
-    return kFirstMonday + week * kWeek;
-}
-
-std::int64_t WeekOf(Micros time) {
-    // Rounds down also for the four days before the first Monday.
-    return (time - kFirstMonday + kWeek) / kWeek - 1;
-}
+constexpr std::string_view kJournalPrefix = "journal_";
 
 // "20261123"
 std::string DayName(Micros time) {
@@ -28,20 +21,48 @@ std::string DayName(Micros time) {
 }
 
 // Made apart and attached: unlike CREATE ... PARTITION OF this does not stop readers and writers.
-std::string MakePartition(const std::string& table, std::int64_t week) {
-    const std::string name = table + "_" + DayName(WeekStart(week));
-    const std::string from = FormatInstant(WeekStart(week));
-    const std::string to = FormatInstant(WeekStart(week + 1));
+std::string MakePartition(const std::string& table, Micros start) {
+    const std::string name = PartitionName(table, start);
+    const std::string from = FormatInstant(start);
+    const std::string to = FormatInstant(start + kWeekMicros);
     return "create table " + name + " (like " + table + " including all); alter table " + table +
            " attach partition " + name + " for values from ('" + from + "') to ('" + to + "');";
 }
 
 }  // namespace
 
+Micros WeekStart(Micros time) {
+    // Rounds down also for the four days before the first Monday.
+    return kFirstMonday + ((time - kFirstMonday + kWeekMicros) / kWeekMicros - 1) * kWeekMicros;
+}
+
+std::string PartitionName(std::string_view table, Micros start) {
+    return std::string(table) + "_" + DayName(start);
+}
+
+std::optional<Micros> PartitionStart(std::string_view name) {
+    if (!name.starts_with(kJournalPrefix)) return std::nullopt;
+    const std::string_view digits = name.substr(kJournalPrefix.size());
+    int number = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (digits.size() != 8 || error != std::errc() || end != digits.data() + digits.size()) {
+        return std::nullopt;
+    }
+    const std::chrono::year_month_day day{
+        std::chrono::year(number / 10'000),
+        std::chrono::month(static_cast<unsigned>(number / 100 % 100)),
+        std::chrono::day(static_cast<unsigned>(number % 100))};
+    if (!day.ok()) return std::nullopt;
+    return std::chrono::sys_days(day).time_since_epoch().count() * 86'400LL * 1'000'000;
+}
+
 Result<void> Partitions::Ensure(pg::Connection& connection, Micros time) {
-    const std::int64_t week = WeekOf(time);
-    if (weeks_.contains(week)) return {};
-    const std::string name = "journal_" + DayName(WeekStart(week));
+    const Micros start = WeekStart(time);
+    {
+        const std::lock_guard lock(mutex_);
+        if (weeks_.contains(start)) return {};
+    }
+    const std::string name = PartitionName("journal", start);
     pg::Params params;
     params.Text(name);
     CARESTREAM_ASSIGN(found,
@@ -51,16 +72,22 @@ Result<void> Partitions::Ensure(pg::Connection& connection, Micros time) {
                                        params));
     if (found.empty()) {
         const Result<void> made = connection.Execute(
-            "begin;" + MakePartition("journal", week) + MakePartition("outcome", week) +
-            MakePartition("message_key", week) + "commit;");
+            "begin;" + MakePartition("journal", start) + MakePartition("outcome", start) +
+            MakePartition("message_key", start) + "commit;");
         if (!made) {
             connection.Rollback();
             // 42P07: another session made them meanwhile.
             if (connection.sqlstate() != "42P07") return made;
         }
     }
-    weeks_.insert(week);
+    const std::lock_guard lock(mutex_);
+    weeks_.insert(start);
     return {};
+}
+
+void Partitions::Forget() {
+    const std::lock_guard lock(mutex_);
+    weeks_.clear();
 }
 
 }  // namespace carestream::store

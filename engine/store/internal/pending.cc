@@ -45,12 +45,11 @@ pg::ConnectOptions Tuned(pg::ConnectOptions options) {
     return options;
 }
 
-constexpr Micros kWeek = 7LL * 86'400 * 1'000'000;
-
 }  // namespace
 
-PendingReader::PendingReader(const pg::ConnectOptions& options, const crypto::KeyRing& keys)
-    : keys_(keys), session_(Tuned(options)) {}
+PendingReader::PendingReader(const pg::ConnectOptions& options, const crypto::KeyRing& keys,
+                             Partitions& partitions)
+    : keys_(keys), session_(Tuned(options)), partitions_(partitions) {}
 
 PendingMessage PendingReader::Read(const pg::Rows& rows, int row) const {
     PendingMessage message;
@@ -101,7 +100,7 @@ Result<void> PendingReader::PreparePartitions(Micros now) {
     const std::lock_guard lock(mutex_);
     CARESTREAM_ASSIGN(connection, session_.Get());
     CARESTREAM_TRY(partitions_.Ensure(*connection, now));
-    return partitions_.Ensure(*connection, now + kWeek);
+    return partitions_.Ensure(*connection, now + kWeekMicros);
 }
 
 }  // namespace carestream::store

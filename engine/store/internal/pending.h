@@ -16,7 +16,9 @@ namespace carestream::store {
 // Thread-safe: one caller at a time, the others wait.
 class PendingReader {
 public:
-    PendingReader(const pg::ConnectOptions& options, const crypto::KeyRing& keys);
+    // `partitions` outlives it.
+    PendingReader(const pg::ConnectOptions& options, const crypto::KeyRing& keys,
+                  Partitions& partitions);
 
     [[nodiscard]] Result<std::vector<PendingMessage>> Pending(std::int64_t after, int limit);
     [[nodiscard]] Result<PendingMessage> Load(std::int64_t seq);
@@ -30,8 +32,8 @@ private:
 
     const crypto::KeyRing& keys_;
     std::mutex mutex_;
-    Session session_;  // guarded by mutex_, like the next
-    Partitions partitions_;
+    Session session_;  // guarded by mutex_
+    Partitions& partitions_;
 };
 
 }  // namespace carestream::store

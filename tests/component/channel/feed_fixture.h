@@ -68,7 +68,8 @@ protected:
             {adapters::mllp::SourceType()},
             {{"main", 1}},
             config::References::OfProcess(),
-            [this](const std::string& tenant) { return store_->keys().id_key(tenant); }};
+            [this](const std::string& tenant) { return store_->keys().id_key(tenant); },
+            journal_keep_};
         channel::Loaded loaded = channel::LoadGeneration(inputs, ++number_);
         std::vector<std::string> errors;
         for (const Error& error : loaded.errors) errors.push_back(error.ToString());
@@ -146,6 +147,7 @@ protected:
     std::unique_ptr<channel::Supervisor> supervisor_;
     std::unique_ptr<store::Store> store_;
     std::int64_t number_ = 0;
+    Micros journal_keep_ = 0;
     std::vector<std::string> changes_;
     adapters::mllp::SendReport report_;
 };

@@ -192,6 +192,88 @@ TEST_F(FeedTest, AfterProcessingTheAckSaysWhatBecameOfIt) {
     EXPECT_EQ(Outcomes(3), "2");
 }
 
+TEST_F(FeedTest, AfterProcessingACopyHearsWhatTheFirstHeard) {
+    WriteChannel("feed", "ack_after: processing\n");
+    Start();
+    const std::string good = Adt("A01", "C1", "M1", "S");
+    const auto first = Send({good});
+    EXPECT_EQ(CodeOf(first.at(0)), "AA");
+    EXPECT_EQ(Scalar("select answered from outcome"), "AA");
+    EXPECT_EQ(store_->messages().Show(1, "test")->summary.answer, "AA");
+    std::string bad = Adt("A01", "C2", "M2", "S");
+    bad.replace(bad.find("M2^^^MAIN^MR"), 12, "");
+    EXPECT_EQ(CodeOf(Send({bad}).at(0)), "AE");
+    EXPECT_EQ(store_->messages().Show(2, "test")->summary.answer, "AE");
+
+    // Not from memory, and not from what the channel says by now.
+    Stop();
+    WriteChannel("feed", "processing_ids: [T]\n");
+    Start();
+    EXPECT_EQ(Send({good}), first);
+    EXPECT_EQ(Scalar("select count(*) from journal"), "2");
+    WriteChannel("feed", "");
+    ASSERT_TRUE(Reload().empty());
+    // NACKed, so the copy is a message of its own, which is answered at its commit.
+    EXPECT_EQ(CodeOf(Send({bad}).at(0)), "AA");
+    EXPECT_EQ(Scalar("select count(*) from journal"), "3");
+    ASSERT_TRUE(AllProcessed());
+    const auto copy =
+        store_->messages().Show(std::stoll(Scalar("select max(seq) from journal")), "test");
+    ASSERT_TRUE(copy) << copy.error().ToString();
+    EXPECT_EQ(copy->summary.answer + " " + copy->summary.status, "AA dead-letter");
+}
+
+TEST_F(FeedTest, AfterProcessingTheFirstAnswerOutlivesAReplay) {
+    WriteChannel("feed", "ack_after: processing\n");
+    Start();
+    const std::string kept = Adt("A77", "C1", "M1", "S");
+    const auto first = Send({kept});
+    EXPECT_EQ(CodeOf(first.at(0)), "AA");
+    std::string bad = Adt("A01", "C2", "M2", "S");
+    bad.replace(bad.find("M2^^^MAIN^MR"), 12, "");
+    const auto nack = Send({bad});
+    EXPECT_EQ(CodeOf(nack.at(0)), "AE");
+
+    // The kept one becomes a dead letter: its sender heard AA all the same.
+    WriteChannel("feed", "ack_after: processing\nprocessing_ids: [T]\n");
+    ASSERT_TRUE(Reload().empty());
+    store::DeadLetterFilter both;
+    both.seqs = {1, 2};
+    const auto seqs = store_->messages().Reopen(both, "test");
+    ASSERT_TRUE(seqs);
+    EXPECT_EQ(Send({kept}), first) << "while it is pending again";
+    supervisor_->Replay(*seqs);
+    ASSERT_TRUE(Eventually([&] { return Outcomes(3) == "2"; }));
+    EXPECT_EQ(store_->messages().Show(1, "test")->summary.answer, "AA");
+    EXPECT_EQ(Send({kept}), first);
+    EXPECT_EQ(Scalar("select count(*) from journal"), "2");
+
+    // The other is processed in the end: its sender heard AE and may try again.
+    auto session = Connect();
+    ASSERT_TRUE(session.Query("update outcome set status = 1 where seq = 2"));
+    EXPECT_EQ(store_->messages().Show(2, "test")->summary.answer, "AE");
+    WriteChannel("feed", "ack_after: processing\n");
+    ASSERT_TRUE(Reload().empty());
+    EXPECT_NE(Send({bad}), nack);
+    EXPECT_EQ(Scalar("select count(*) from journal"), "3");
+}
+
+TEST_F(FeedTest, AfterProcessingACopyInAcceptModeHearsBothAgain) {
+    WriteChannel("feed", "ack_after: processing\n");
+    Start();
+    std::string message = Adt("A01", "C1", "M1", "S");
+    message.replace(message.find("|2.5.1\r"), 7, "|2.5.1|||AL|AL\r");
+    Send({message});
+    ASSERT_TRUE(AllProcessed());
+    EXPECT_EQ(Scalar("select answered from outcome"), "AA");
+    Stop();
+    Start();
+    Send({message});
+    const std::string after = R"(carestream_acks_total{channel="feed",code="AA"} 2)";
+    EXPECT_TRUE(Eventually([&] { return metrics_.Expose().find(after) != std::string::npos; }))
+        << metrics_.Expose();
+}
+
 TEST_F(FeedTest, RefusedAndUnmappedMessagesAreKeptAsTheChannelSays) {
     Start();
     const auto acks =
@@ -327,6 +409,22 @@ TEST_F(FeedTest, ReloadKeepsLinksWhoseSourceDidNotChange) {
         EXPECT_EQ(CodeOf(Send({Adt("A01", "C5", "M1", "S")}).at(0)), "AA");
     }
     ::close(socket);
+}
+
+TEST_F(FeedTest, ADuplicateWindowEndsWithTheJournal) {
+    Start();
+    journal_keep_ = 7ll * 86'400 * 1'000'000;
+    EXPECT_THAT(Reload(), testing::IsEmpty()) << "as long is not longer";
+    WriteChannel("feed", "ack_hold: 1s\nduplicate_window: 8d\n");
+    const auto errors = Reload();
+    ASSERT_EQ(errors.size(), 1u);
+    EXPECT_NE(errors[0].find("feed.yaml:8:19: 'duplicate_window' is longer than "
+                             "'store.journal_keep'"),
+              std::string::npos)
+        << errors[0];
+    journal_keep_ = 86'400ll * 1'000'000;
+    WriteChannel("feed", "");
+    EXPECT_EQ(Reload().size(), 1u) << "the default counts too";
 }
 
 TEST_F(FeedTest, AMessageOfARemovedChannelBecomesADeadLetterWithTheRemedy) {

@@ -486,6 +486,31 @@ TEST_F(WriterTest, MovedVisitTakesItsOwnResourcesAlongAndNothingElse) {
               "2");
 }
 
+TEST_F(WriterTest, TheAnswerIsMadeOfTheOutcomeThatWasWritten) {
+    const auto answer = [](OutcomeStatus status, const std::string&, const std::string& reason) {
+        const bool failed = status == OutcomeStatus::kDeadLetter;
+        return store::SentAck{failed ? "AE" : "AA", (failed ? "no: " : "yes") + reason};
+    };
+    std::vector<std::future<Result<store::FeedResult>>> waiting;
+    for (int i = 0; i < 3; ++i) {
+        auto write = Message({Patient(std::to_string(i), "")});
+        // Mapping saw nothing wrong; only the writer does.
+        if (i == 1) write.changes.changes[0].resource.Set("nonsense", fhir::Node::Number("1"));
+        if (i < 2) write.answer = answer;
+        waiting.push_back(Submit(std::move(write)));
+    }
+    const auto good = waiting[0].get();
+    ASSERT_TRUE(good.has_value());
+    EXPECT_EQ(good->ack.code + good->ack.bytes, "AAyes");
+    const auto dead = waiting[1].get();
+    ASSERT_TRUE(dead.has_value());
+    EXPECT_EQ(dead->ack.code, "AE");
+    EXPECT_EQ(dead->ack.bytes, "no: " + dead->reason);
+    EXPECT_EQ(waiting[2].get()->ack.code, "");
+    EXPECT_EQ(Scalar("select string_agg(answered || (ack is null), ' ' order by seq) from outcome"),
+              "AAfalse AEfalse true");
+}
+
 TEST_F(WriterTest, ChangeThatDoesNotFitDeadLettersItsMessageAlone) {
     std::vector<std::future<Result<store::FeedResult>>> waiting;
     for (int i = 0; i < 20; ++i) {

@@ -35,6 +35,7 @@ TEST_F(DaemonSettingsTest, TheShippedFileIsValid) {
     EXPECT_EQ(read.settings.state, "/tmp/some-state");
     EXPECT_EQ(read.settings.store.postgres, "embedded");
     EXPECT_EQ(read.settings.store.disk_free_min_bytes, 1ull << 30);
+    EXPECT_EQ(read.settings.store.journal_keep, 90 * 86'400ll * 1'000'000);
     EXPECT_EQ(read.settings.fhir_listen.port, 9080);
     EXPECT_EQ(read.settings.fhir_variable, "CARESTREAM_FHIR");
     EXPECT_EQ(read.settings.admin_variable, "CARESTREAM_ADMIN");
@@ -98,6 +99,21 @@ TEST_F(DaemonSettingsTest, PathsStartAtTheFilesFolder) {
     ::setenv("CS_TEST_STATE", "here", 1);
     EXPECT_EQ(Read("state: \"${env:CS_TEST_STATE}\"").settings.state, fs::absolute("here"));
     ::unsetenv("CS_TEST_STATE");
+}
+
+TEST_F(DaemonSettingsTest, TheJournalIsKeptForATimeOrForever) {
+    constexpr Micros kDay = 86'400ll * 1'000'000;
+    EXPECT_EQ(Read("store: {journal_keep: 30d}").settings.store.journal_keep, 30 * kDay);
+    const ReadSettings forever = Read("store: {journal_keep: forever}");
+    EXPECT_GT(forever.settings.store.journal_keep, 99 * 365 * kDay);
+    EXPECT_EQ(forever.settings.journal_keep, forever.settings.store.journal_keep);
+    EXPECT_EQ(Read("store: {journal_keep: 1h}").errors.size(), 1u);
+    EXPECT_EQ(Read("store: {journal_keep: never}").errors.size(), 1u);
+    std::ofstream(folder_ / "c.yaml")
+        << "store: {postgres: \"${file:/nowhere/password}\", journal_keep: 3d}\n";
+    EXPECT_EQ(ReadContentSettings(folder_ / "c.yaml", "/house").settings.journal_keep, 3 * kDay);
+    std::ofstream(folder_ / "c.yaml") << "channels: ch\n";
+    EXPECT_EQ(ReadContentSettings(folder_ / "c.yaml", "/house").settings.journal_keep, 90 * kDay);
 }
 
 TEST_F(DaemonSettingsTest, ContentIsReadWithoutTheRest) {

@@ -234,6 +234,9 @@ private:
                 journal_.SetOutcome(write.seq);
                 store::FeedResult result;
                 result.status = write.status;
+                if (write.answer) {
+                    result.ack = write.answer(write.status, write.path, write.reason);
+                }
                 {
                     const std::lock_guard lock(mutex_);
                     done_.push_back(write);
