@@ -1,6 +1,7 @@
 // Process(): the pure part of the dispatcher.
 #include <exception>
 
+#include "channel/decision.h"
 #include "channel/dispatcher.h"
 #include "channel/internal/find_keys.h"
 #include "channel/map_message.h"
