@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SKIPPED = 77  # for ctest
 
-# A segment map of the tables -> the structure that carries the segment here, and the resource to look at.
+# A segment -> the structure that carries it here.
 CARRIERS = {
     "AIG": "SIU", "AIL": "SIU", "AIP": "SIU", "AIS": "SIU", "SCH": "SIU",
     "OBR": "ORU", "OBX": "ORU", "SPM": "ORU", "ORC": "ORU",
@@ -350,8 +350,6 @@ class Row:
             return
         values = [v for r in resources for v in find(r, steps, bundle)]
         constant = self.constant()
-        if self.target.rstrip().endswith(".url"):
-            constant = constant or None
         if not values:
             self.state, self.why = "missing", "nothing at " + self.target
         elif constant is not None and constant not in [str(v) if not isinstance(v, bool) else str(v).lower()

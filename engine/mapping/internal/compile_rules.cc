@@ -324,23 +324,17 @@ bool Compiler::CompileTarget(const config::Yaml& yaml, const Scope& scope, Rule&
 }
 
 bool Compiler::CompileAssumed(const config::Yaml& yaml, const Scope& scope, Rule& rule) {
-    const config::Yaml* assumed = yaml.Find("assumed");
-    if (assumed == nullptr) return true;
-    if (!assumed->IsScalar() || (assumed->text() != "true" && assumed->text() != "false")) {
-        problems_.Add(assumed->position(), "'assumed' can be: true, false");
-        return false;
-    }
-    rule.assumed = assumed->text() == "true";
+    const std::size_t before = problems_.size();
+    rule.assumed = problems_.Flag(yaml, "assumed").value_or(false);
     const Target& target = rule.target;
     const bool single = scope.at_root && target.steps.size() == 1 && !target.steps[0].list &&
                         target.primitive != fhir::Primitive::kNone && target.extension.empty();
     if (rule.assumed && !single) {
-        problems_.Add(assumed->position(),
+        problems_.Add(yaml.Find("assumed")->position(),
                       "`assumed` goes with a simple element of the resource itself that takes one "
                       "value, like status");
-        return false;
     }
-    return true;
+    return problems_.size() == before;
 }
 
 void Compiler::CheckConstant(const config::Yaml& place, const std::string& text,

@@ -26,6 +26,13 @@ constexpr std::array<std::pair<std::string_view, Operand::Kind>, 5> kContext = {
      {"tenant", Operand::Kind::kTenant},
      {"time_zone", Operand::Kind::kTimeZone}}};
 
+std::string MistakeAmong(std::string_view event, const std::vector<std::string_view>& known) {
+    if (event.starts_with('Z') || std::find(known.begin(), known.end(), event) != known.end()) {
+        return {};
+    }
+    return "HL7 has no event '" + std::string(event) + "'" + DidYouMean(event, known);
+}
+
 }  // namespace
 
 bool Names::IsSegment(std::string_view id) const {
@@ -43,23 +50,15 @@ std::string Names::SegmentHint(std::string_view id) const {
 }
 
 std::string Names::EventMistake(std::string_view event) const {
-    const std::vector<std::string_view> events = dictionary_.Events();
     const std::size_t hat = event.find('^');
-    if (event.starts_with('Z') || (hat != event.npos && event.substr(hat + 1).starts_with('Z')) ||
-        std::find(events.begin(), events.end(), event) != events.end()) {
-        return {};
-    }
-    return "HL7 has no event '" + std::string(event) + "'" + DidYouMean(event, events);
+    if (hat != event.npos && event.substr(hat + 1).starts_with('Z')) return {};
+    return MistakeAmong(event, dictionary_.Events());
 }
 
 std::string Names::TriggerMistake(std::string_view trigger) const {
     std::vector<std::string_view> triggers = dictionary_.Events();
     for (std::string_view& one : triggers) one.remove_prefix(one.find('^') + 1);
-    if (trigger.starts_with('Z') ||
-        std::find(triggers.begin(), triggers.end(), trigger) != triggers.end()) {
-        return {};
-    }
-    return "HL7 has no event '" + std::string(trigger) + "'" + DidYouMean(trigger, triggers);
+    return MistakeAmong(trigger, triggers);
 }
 
 bool Names::MayRefer(const std::vector<std::string_view>& allowed, std::string_view type) {
