@@ -253,10 +253,14 @@ private:
         Entry* owner = meanings_[snapshot.owner].target;
         if (owner == nullptr || (!owner->Exists() && !owner->dirty)) return {};
         const std::string mark = SnapshotMark(snapshot.type, write_.changes.source);
-        fhir::Change nothing;  // gives what has no stamps yet its own
-        nothing.type = std::string(owner->type);
-        CARESTREAM_TRY(Merge(nothing, *owner, stamp_));
+        CARESTREAM_TRY(set_.Open(*owner));
+        if (owner->stamps.empty()) {
+            fhir::Change nothing;  // gives the lists of what came over REST their slots
+            nothing.type = std::string(owner->type);
+            CARESTREAM_TRY(Merge(nothing, *owner, stamp_));
+        }
         CARESTREAM_TRY(Note(*owner, mark));
+        owner->newest = std::max(owner->newest, stamp_);
         CARESTREAM_ASSIGN(newest, fhir::MarkedAt(owner->stamps, mark));
         std::vector<std::int64_t>& held =
             set_.held[{owner->pk, context_.TypeNumber(snapshot.type)}];
