@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "store/internal/crowd.h"
 #include "store/internal/embedded.h"
 #include "store/internal/journal_impl.h"
 #include "store/internal/key_check.h"
@@ -42,6 +43,7 @@ private:
     // In this order: the server stops last, and sessions end before their keys do.
     std::unique_ptr<EmbeddedServer> server_;
     pg::ConnectOptions connect_;
+    Crowd crowd_;
     std::unique_ptr<crypto::KeyRing> keys_;
     std::unique_ptr<Messages> messages_;
     std::unique_ptr<Reader> reader_;
@@ -99,7 +101,8 @@ Result<void> StoreImpl::Open(const StoreOptions& options,
                          .disk_free_min_bytes = options.disk_free_min_bytes,
                          .queue_bytes_max = options.journal_queue_bytes_max,
                          .lock_wait_ms = lock_wait_ms,
-                         .journal_keep = options.journal_keep};
+                         .journal_keep = options.journal_keep,
+                         .crowd = &crowd_};
     CARESTREAM_ASSIGN(made_journal, MakeJournal(std::move(journal)));
     journal_ = std::move(made_journal);
 
@@ -115,6 +118,7 @@ Result<void> StoreImpl::Open(const StoreOptions& options,
     writer.queue_max = options.queue_max;
     writer.lock_wait_ms = lock_wait_ms;
     writer.own_server = server_ != nullptr;
+    writer.crowd = &crowd_;
     CARESTREAM_ASSIGN(made_writer, MakeWriter(parts, writer));
     writer_ = std::move(made_writer);
     ReaderOptions reader;

@@ -275,7 +275,9 @@ void JournalImpl::CommitSome(std::vector<Waiting> some) {
     next_seq_ += static_cast<std::int64_t>(entries.size());
     if (receipts) {
         answers_ = true;
-        const std::chrono::duration<double> seconds = SteadyClock::now() - start;
+        const auto end = SteadyClock::now();
+        if (parts_.crowd != nullptr) parts_.crowd->Committed(entries.size(), end);
+        const std::chrono::duration<double> seconds = end - start;
         if (parts_.committed) parts_.committed(seconds.count(), entries.size());
         for (std::size_t i = 0; i < some.size(); ++i) some[i].done(std::move((*receipts)[i]));
         return;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "crypto/keys.h"
+#include "store/internal/crowd.h"
 #include "store/internal/pg.h"
 #include "store/journal.h"
 
@@ -26,6 +27,7 @@ struct JournalParts {
     std::size_t queue_bytes_max = 256u << 20;
     int lock_wait_ms = 10'000;
     Micros journal_keep = 0;  // 0 = forever
+    Crowd* crowd = nullptr;   // is told of each commit
 };
 
 // Connects, takes the advisory lock, finds the next number. The destructor commits what is queued,

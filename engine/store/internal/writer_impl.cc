@@ -23,6 +23,11 @@ constexpr std::chrono::milliseconds kBackoffMax{2'000};
 constexpr int kQuickRetries = 5;
 constexpr int kMeetingsMax = 10;
 
+// The feed rests for a crowd of senders no longer than this, and looks so often whether it is
+// there.
+constexpr std::chrono::milliseconds kRestMax{500};
+constexpr std::chrono::milliseconds kRestStep{5};
+
 // Index nested loops only: batches are small, and the planner knows nothing of new tables.
 const std::vector<std::string> kSettings = {"set enable_hashjoin = off",
                                             "set enable_mergejoin = off",
@@ -276,7 +281,9 @@ private:
         });
         std::vector<WriteJob> batch;
         while (Take(batch)) {
+            const auto start = Crowd::Clock::now();
             Advance(batch);
+            LetOthers(start);
             // Nobody else looks at how the flight ended.
             if (!HasWork()) Land();
         }
@@ -287,6 +294,16 @@ private:
             flight_wake_.notify_all();
         }
         committer.join();
+    }
+
+    void LetOthers(Crowd::Clock::time_point worked_since) {
+        if (options_.crowd == nullptr) return;
+        auto now = Crowd::Clock::now();
+        const auto until =
+            now + std::min<Crowd::Clock::duration>(Crowd::Rest(now - worked_since), kRestMax);
+        while (now < until && options_.crowd->IsThere(now) && Wait(kRestStep)) {
+            now = Crowd::Clock::now();
+        }
     }
 
     void Advance(std::vector<WriteJob>& batch) {

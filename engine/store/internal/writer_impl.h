@@ -9,6 +9,7 @@
 #include "crypto/keys.h"
 #include "fhir/definitions.h"
 #include "search/index.h"
+#include "store/internal/crowd.h"
 #include "store/internal/pg.h"
 #include "store/store.h"
 #include "store/writer.h"
@@ -31,7 +32,8 @@ struct WriterOptions {
     int feed_batch_max = 128;
     std::size_t queue_max = 4096;  // waiting feed messages; waiting REST writes
     int lock_wait_ms = 10'000;
-    bool own_server = false;  // embedded: its feed session gives way as the feed's thread does
+    bool own_server = false;       // embedded: its feed session gives way as the feed's thread does
+    const Crowd* crowd = nullptr;  // for whom the feed rests
 };
 
 // Connects both sessions and takes their advisory locks. Errors: kUnavailable, kConflict (another
