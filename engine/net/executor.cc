@@ -15,15 +15,30 @@
 
 namespace carestream::net {
 
+namespace {
+
+struct IoContext final : boost::asio::io_context {
+    using boost::asio::io_context::io_context;
+    // Drops the handlers that did not run, and keeps the context alive.
+    void DropHandlers() { shutdown(); }
+};
+
+}  // namespace
+
 struct Executor::Context {
     // One thread each: Asio then spares most of its locking.
-    boost::asio::io_context io{1};
+    IoContext io{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{
         io.get_executor()};
     std::thread thread;
 };
 
 struct Executor::Contexts {
+    // What a handler of one context owns may have timers and sockets of another.
+    ~Contexts() {
+        for (const auto& context : all) context->io.DropHandlers();
+    }
+
     std::vector<std::unique_ptr<Context>> all;
 };
 

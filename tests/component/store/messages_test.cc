@@ -208,8 +208,9 @@ TEST_F(MessagesTest, StatusCounts) {
 TEST_F(MessagesTest, ConflictsAreListedPageByPageAndResolvedOnce) {
     const int patient = test::Definitions()->ResourceTypeNumber("Patient");
     for (int pk = 1; pk <= 4; ++pk) {
+        const std::string id = "p" + std::to_string(pk);
         pg::Params params;
-        params.Int8(pk).Int2(static_cast<std::int16_t>(patient)).Text("p" + std::to_string(pk));
+        params.Int8(pk).Int2(static_cast<std::int16_t>(patient)).Text(id);
         ASSERT_TRUE(
             session_.Query("insert into resource values ($1::int8, 1, $2::int2, 1, false, "
                            "$1::int8, now(), now(), $3::text)",
