@@ -132,7 +132,7 @@ bool Compiler::CompileClear(const config::Yaml& yaml, const Scope& scope, Rule& 
     const std::size_t before = problems_.size();
     rule.kind = Rule::Kind::kClear;
     problems_.CheckKeys(yaml, "a clear rule",
-                        {"clear", "when", "id", "note", "replace", "before", "after"});
+                        {"clear", "of", "when", "id", "note", "replace", "before", "after"});
     const config::Yaml& path = *yaml.Find("clear");
     auto target = names_.ResolveTarget(path.text(), scope);
     if (!target) {
@@ -141,6 +141,12 @@ bool Compiler::CompileClear(const config::Yaml& yaml, const Scope& scope, Rule& 
         problems_.Add(path.position(), "`clear` names an element of the resource itself");
     } else {
         rule.target = std::move(*target);
+    }
+    if (const config::Yaml* of = yaml.Find("of"); of != nullptr) {
+        if (auto operand = CompileOperand(*of, scope)) rule.at = std::move(*operand);
+        if (problems_.size() == before && (!rule.target.list || rule.at.field == 0)) {
+            problems_.Add(of->position(), "`of` is the field that gave the entries of a list");
+        }
     }
     return problems_.size() == before;
 }

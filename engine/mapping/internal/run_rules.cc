@@ -35,7 +35,7 @@ void Run::RunRule(const Rule& rule, const Here& here) {
             RunSwitch(rule, here);
             break;
         case Rule::Kind::kClear:
-            Clear(rule.target.cleared, here);
+            FollowNull(rule, here);
             done = true;
             break;
         case Rule::Kind::kValue:
