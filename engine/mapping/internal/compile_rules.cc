@@ -124,6 +124,9 @@ bool Compiler::CompileRule(const config::Yaml& yaml, const Scope& scope, Rule& r
          "when", "rules", "join",   "replace",  "before",    "after", "switch"});
     if (!CompileSource(yaml, scope, rule) || !CompileTarget(yaml, scope, rule)) return false;
     if (!CompileConversion(yaml, scope, rule)) return false;
+    if (rule.join && rule.builtin == Builtin::kText) {
+        rule.join->base64 = rule.target.primitive == fhir::Primitive::kBase64Binary;
+    }
     if (!CompileNested(yaml, scope, rule)) return false;
     return problems_.size() == before;
 }
@@ -199,7 +202,7 @@ bool Compiler::CompileSource(const config::Yaml& yaml, const Scope& scope, Rule&
         }
         found = key;
     }
-    if (const auto join = problems_.Text(yaml, "join")) rule.join = *join;
+    if (const auto join = problems_.Text(yaml, "join")) rule.join = Join{*join, false};
     if (found == "at") {
         rule.source = SourceKind::kAt;
         if (auto operand = CompileOperand(*yaml.Find("at"), scope, true)) {
