@@ -29,13 +29,13 @@ CARRIERS = {
     "OBR": "ORU", "OBX": "ORU", "SPM": "ORU", "ORC": "ORU",
     "AL1": "ADT", "DG1": "ADT", "MSH": "ADT", "NK1": "ADT", "PD1": "ADT", "PID": "ADT", "PV1": "ADT", "PV2": "ADT",
     "EVN": "ADT", "PR1": "ADT", "IN1": "ADT", "ROL": "ADT", "TQ1": "OML", "NTE": "OML", "TXA": "MDM", "RXA": "VXU",
-    "RXR": "VXU", "IAM": "A60", "IN3": "ADT", "MRG": "A40", "SFT": "ADT", "PRT": "OML", "RXO": "RDE", "RXE": "RDE",
+    "RXR": "VXU", "IAM": "A60", "IN3": "ADT", "MRG": "A40", "SFT": "ADT", "PRT": "OML", "RXO": "OMP", "RXE": "RDE",
 }
 # Where the map, not the segment, says it.
 MAP_CARRIERS = {
     "OBR-ServiceRequest": "OML", "ORC-ServiceRequest": "OML", "ORC-Immunization": "VXU", "ORC-Provenance": "OML", "OBX-DocumentReference": "MDM",
     "NTE-DocumentReference": "MDM", "NTE-Observation": "ORU", "NTE-Appointment-Comment": "SIU",
-    "RXR-MedicationRequest": "RDE", "TQ1-MedicationRequest": "RDE", "ORC-MedicationAdministration": "RDE",
+    "RXR-MedicationRequest": "OMP", "TQ1-MedicationRequest": "OMP", "ORC-MedicationAdministration": "RAS",
 }
 STRUCTURES = {
     "ADT": ("ADT^A01^ADT_A01", ["EVN", "PID", "PD1", "ROL", "NK1", "PV1", "PV2", "OBX", "AL1", "DG1", "PR1", "IN1"]),
@@ -43,7 +43,9 @@ STRUCTURES = {
     "OML": ("OML^O21^OML_O21", ["PID", "PD1", "PV1", "IN1", "ORC", "PRT", "TQ1", "OBR", "NTE", "DG1", "OBX", "SPM"]),
     "MDM": ("MDM^T02^MDM_T02", ["EVN", "PID", "PV1", "TXA", "OBX", "NTE"]),
     "VXU": ("VXU^V04^VXU_V04", ["PID", "PD1", "NK1", "PV1", "ORC", "RXA", "RXR", "OBX"]),
-    "RDE": ("RDE^O11^RDE_O11", ["PID", "PD1", "PV1", "ORC", "TQ1", "RXO", "RXR", "RXE"]),
+    "OMP": ("OMP^O09^OMP_O09", ["PID", "PD1", "PV1", "ORC", "TQ1", "RXO", "NTE", "RXR"]),
+    "RDE": ("RDE^O11^RDE_O11", ["PID", "PD1", "PV1", "ORC", "RXE", "NTE", "TQ1", "RXR"]),
+    "RAS": ("RAS^O17^RAS_O17", ["PID", "PD1", "PV1", "ORC", "RXA", "RXR"]),
     "A60": ("ADT^A60^ADT_A60", ["EVN", "PID", "IAM", "NTE"]),
     "A40": ("ADT^A40^ADT_A39", ["EVN", "PID", "MRG"]),
     "SIU": ("SIU^S12^SIU_S12", ["SCH", "NTE", "PID", "PV1", "PV2", "RGS", "AIS", "AIG", "AIL", "AIP"]),
@@ -72,6 +74,7 @@ MINIMUM = {
     "RXA": {3: "20260102", 5: "08^Hep B^CVX"},
     "IAM": {3: "A1^Nuts^L"},
     "RXO": {1: "M1^Drug^L"},
+    "RXE": {2: "M1^Drug^L"},
     "MRG": {1: "101^^^MAIN^MR"},
 }
 SAMPLES = {
@@ -89,7 +92,8 @@ SAMPLES = {
 
 # What is always there beside PID.
 ALWAYS = {"ADT": ["PV1"], "ORU": ["OBR"], "SIU": ["SCH"], "OML": ["ORC", "OBR"], "MDM": ["TXA"], "VXU": ["ORC", "RXA"],
-          "A60": ["IAM"], "A40": ["MRG"], "RDE": ["ORC", "RXO"]}
+          "A60": ["IAM"], "A40": ["MRG"], "OMP": ["ORC", "RXO"], "RDE": ["ORC", "RXE"],
+          "RAS": ["ORC", "RXA"]}
 
 # A data type map -> a field that is read with it, what else the segment needs, and where its result lies.
 DATA_CARRIERS = {
