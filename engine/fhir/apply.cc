@@ -117,6 +117,9 @@ Result<void> Merger::Object(const Node& incoming, const TypeDefinition& type, El
     for (const Pair& pair : pairs) {
         if (IsUnmerged(type, pair.name)) continue;
         const ElementPath here = path.Child(pair.element);
+        const bool whole = path.levels() == 0 &&
+                           (internal::IsList(pair.resolved) || internal::IsSplit(pair.resolved));
+        if (whole && IsAssumed(pair, here) && target.Find(pair.name) != nullptr) continue;
         if (path.levels() == 0 && internal::IsList(pair.resolved)) {
             CARESTREAM_TRY(List(pair, type, here, target));
         } else if (internal::IsSplit(pair.resolved) && here.levels() < ElementPath::kLevelsMax) {

@@ -52,8 +52,9 @@ struct Change {
     ChangeMode mode = ChangeMode::kUpsert;
     Node resource;                     // with resourceType and id
     std::vector<std::string> cleared;  // elements that the message nulls: "birthDate", "period.end"
-    // Single elements of the resource itself whose value the message does not state but lets
-    // assume: they give way to any value that was stated, newer or older.
+    // Elements of the resource itself whose value the message does not state but lets assume: they
+    // give way to any value that was stated, newer or older; of lists and of elements that have
+    // parts of their own to whatever is there.
     std::vector<std::string> assumed;  // "status"
     std::vector<ListChange> lists;     // repeating elements with a policy; others are kSnapshot
     bool only_with_others = false;     // applied only if another change of the set has an effect

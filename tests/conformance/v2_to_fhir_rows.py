@@ -28,11 +28,26 @@ CARRIERS = {
     "AIG": "SIU", "AIL": "SIU", "AIP": "SIU", "AIS": "SIU", "SCH": "SIU",
     "OBR": "ORU", "OBX": "ORU", "SPM": "ORU", "ORC": "ORU",
     "AL1": "ADT", "DG1": "ADT", "MSH": "ADT", "NK1": "ADT", "PD1": "ADT", "PID": "ADT", "PV1": "ADT", "PV2": "ADT",
-    "EVN": "ADT", "PR1": "ADT", "IN1": "ADT", "ROL": "ADT",
+    "EVN": "ADT", "PR1": "ADT", "IN1": "ADT", "ROL": "ADT", "TQ1": "OML", "NTE": "OML", "TXA": "MDM", "RXA": "VXU",
+    "RXR": "VXU", "IAM": "A60", "IN3": "ADT", "MRG": "A40", "SFT": "ADT", "PRT": "OML", "RXO": "OMP", "RXE": "RDE",
+}
+# Where the map, not the segment, says it.
+MAP_CARRIERS = {
+    "OBR-ServiceRequest": "OML", "ORC-ServiceRequest": "OML", "ORC-Immunization": "VXU", "ORC-Provenance": "OML", "OBX-DocumentReference": "MDM",
+    "NTE-DocumentReference": "MDM", "NTE-Observation": "ORU", "NTE-Appointment-Comment": "SIU",
+    "RXR-MedicationRequest": "OMP", "TQ1-MedicationRequest": "OMP", "ORC-MedicationAdministration": "RAS",
 }
 STRUCTURES = {
     "ADT": ("ADT^A01^ADT_A01", ["EVN", "PID", "PD1", "ROL", "NK1", "PV1", "PV2", "OBX", "AL1", "DG1", "PR1", "IN1"]),
     "ORU": ("ORU^R01^ORU_R01", ["PID", "PD1", "NK1", "PV1", "PV2", "ORC", "OBR", "OBX", "NTE", "SPM"]),
+    "OML": ("OML^O21^OML_O21", ["PID", "PD1", "PV1", "IN1", "ORC", "PRT", "TQ1", "OBR", "NTE", "DG1", "OBX", "SPM"]),
+    "MDM": ("MDM^T02^MDM_T02", ["EVN", "PID", "PV1", "TXA", "OBX", "NTE"]),
+    "VXU": ("VXU^V04^VXU_V04", ["PID", "PD1", "NK1", "PV1", "ORC", "RXA", "RXR", "OBX"]),
+    "OMP": ("OMP^O09^OMP_O09", ["PID", "PD1", "PV1", "ORC", "TQ1", "RXO", "NTE", "RXR"]),
+    "RDE": ("RDE^O11^RDE_O11", ["PID", "PD1", "PV1", "ORC", "RXE", "NTE", "TQ1", "RXR"]),
+    "RAS": ("RAS^O17^RAS_O17", ["PID", "PD1", "PV1", "ORC", "RXA", "RXR"]),
+    "A60": ("ADT^A60^ADT_A60", ["EVN", "PID", "IAM", "NTE"]),
+    "A40": ("ADT^A40^ADT_A39", ["EVN", "PID", "MRG"]),
     "SIU": ("SIU^S12^SIU_S12", ["SCH", "NTE", "PID", "PV1", "PV2", "RGS", "AIS", "AIG", "AIL", "AIP"]),
 }
 # What a segment needs to make its resource at all.
@@ -52,6 +67,15 @@ MINIMUM = {
     "SPM": {2: "P1&LAB^F1&LAB", 4: "BLD^Blood^HL70487"},
     "RGS": {1: "1"},
     "PR1": {3: "P1^Cut^C4"},
+    "ORC": {1: "NW", 10: "1^Clerk^Carl"},
+    "IN1": {2: "GOLD^Gold plan", 4: "Good Health^^9"},
+    "NTE": {3: "text"},
+    "TXA": {12: "D1^DOC"},
+    "RXA": {3: "20260102", 5: "08^Hep B^CVX"},
+    "IAM": {3: "A1^Nuts^L"},
+    "RXO": {1: "M1^Drug^L"},
+    "RXE": {2: "M1^Drug^L"},
+    "MRG": {1: "101^^^MAIN^MR"},
 }
 SAMPLES = {
     "ST": "text", "TX": "text", "FT": "text", "SI": "1", "NM": "5", "ID": "C1", "IS": "C1", "DTM": "20260102030405+0000",
@@ -65,6 +89,11 @@ SAMPLES = {
     "OG": "1", "ED": "S^TEXT^plain^A^abc", "RP": "P^S^TEXT^plain",
 }
 
+
+# What is always there beside PID.
+ALWAYS = {"ADT": ["PV1"], "ORU": ["OBR"], "SIU": ["SCH"], "OML": ["ORC", "OBR"], "MDM": ["TXA"], "VXU": ["ORC", "RXA"],
+          "A60": ["IAM"], "A40": ["MRG"], "OMP": ["ORC", "RXO"], "RDE": ["ORC", "RXE"],
+          "RAS": ["ORC", "RXA"]}
 
 # A data type map -> a field that is read with it, what else the segment needs, and where its result lies.
 DATA_CARRIERS = {
@@ -186,12 +215,8 @@ class Message:
     def __init__(self, structure, segment):
         self.type, self.order = STRUCTURES[structure]
         self.segments = {"PID": dict(MINIMUM["PID"])}
-        if structure == "ADT":
-            self.segments["PV1"] = dict(MINIMUM["PV1"])
-        if structure == "ORU":
-            self.segments["OBR"] = dict(MINIMUM["OBR"])
-        if structure == "SIU":
-            self.segments["SCH"] = dict(MINIMUM["SCH"])
+        for name in ALWAYS[structure] + (["OBX"] if segment == "NTE" and structure == "ORU" else []):
+            self.segments[name] = dict(MINIMUM[name])
         if structure == "SIU" and segment.startswith("AI"):
             self.segments["RGS"] = dict(MINIMUM["RGS"])
         self.segments.setdefault(segment, dict(MINIMUM.get(segment, {})))
@@ -294,7 +319,10 @@ class Row:
         self.target = below if path == "$this" else f"{path}.{below}" if below else path
 
     def place(self, path):
-        """CX.4 -> PID-3.4; CWE.3 in a condition of SCH-7 -> SCH-7.3."""
+        """CX.4 -> PID-3.4; CWE.3 in a condition of SCH-7 -> SCH-7.3; ORC.1 in one of ORC-9 -> ORC-1."""
+        segment = self.field.split("-")[0]
+        if path.startswith(segment + "."):
+            return path.replace(".", "-", 1)
         return path if "-" in path else ".".join([self.field, *path.split(".")[1:]])
 
     def build(self, vocabulary, types):
@@ -302,7 +330,7 @@ class Row:
             self.state, self.why = "open", "no field that we read with this map"
             return
         segment = self.field.split("-")[0]
-        message = Message(CARRIERS[segment], segment)
+        message = Message(MAP_CARRIERS.get(self.map, CARRIERS[segment]), segment)
         for path, value in self.needs.items():
             message.put(path, value)
         sample = SAMPLES.get(self.type) or (SAMPLES.get(self.identifier.split(".")[0], "text") if not self.type else "text")

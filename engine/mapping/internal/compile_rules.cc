@@ -124,6 +124,9 @@ bool Compiler::CompileRule(const config::Yaml& yaml, const Scope& scope, Rule& r
          "when", "rules", "join",   "replace",  "before",    "after", "switch"});
     if (!CompileSource(yaml, scope, rule) || !CompileTarget(yaml, scope, rule)) return false;
     if (!CompileConversion(yaml, scope, rule)) return false;
+    if (rule.join && rule.builtin == Builtin::kText) {
+        rule.join->base64 = rule.target.primitive == fhir::Primitive::kBase64Binary;
+    }
     if (!CompileNested(yaml, scope, rule)) return false;
     return problems_.size() == before;
 }
@@ -132,7 +135,7 @@ bool Compiler::CompileClear(const config::Yaml& yaml, const Scope& scope, Rule& 
     const std::size_t before = problems_.size();
     rule.kind = Rule::Kind::kClear;
     problems_.CheckKeys(yaml, "a clear rule",
-                        {"clear", "when", "id", "note", "replace", "before", "after"});
+                        {"clear", "of", "when", "id", "note", "replace", "before", "after"});
     const config::Yaml& path = *yaml.Find("clear");
     auto target = names_.ResolveTarget(path.text(), scope);
     if (!target) {
@@ -141,6 +144,12 @@ bool Compiler::CompileClear(const config::Yaml& yaml, const Scope& scope, Rule& 
         problems_.Add(path.position(), "`clear` names an element of the resource itself");
     } else {
         rule.target = std::move(*target);
+    }
+    if (const config::Yaml* of = yaml.Find("of"); of != nullptr) {
+        if (auto operand = CompileOperand(*of, scope)) rule.at = std::move(*operand);
+        if (problems_.size() == before && (!rule.target.list || rule.at.field == 0)) {
+            problems_.Add(of->position(), "`of` is the field that gave the entries of a list");
+        }
     }
     return problems_.size() == before;
 }
@@ -193,7 +202,7 @@ bool Compiler::CompileSource(const config::Yaml& yaml, const Scope& scope, Rule&
         }
         found = key;
     }
-    if (const auto join = problems_.Text(yaml, "join")) rule.join = *join;
+    if (const auto join = problems_.Text(yaml, "join")) rule.join = Join{*join, false};
     if (found == "at") {
         rule.source = SourceKind::kAt;
         if (auto operand = CompileOperand(*yaml.Find("at"), scope, true)) {

@@ -261,6 +261,38 @@ std::string ToBase64(std::string_view bytes) {
     return out;
 }
 
+namespace {
+
+// Of what ToBase64 gave.
+std::string FromBase64(std::string_view text) {
+    const auto bits = [](char c) -> std::uint32_t {
+        if (c >= 'A' && c <= 'Z') return static_cast<std::uint32_t>(c - 'A');
+        if (c >= 'a' && c <= 'z') return static_cast<std::uint32_t>(c - 'a' + 26);
+        if (c >= '0' && c <= '9') return static_cast<std::uint32_t>(c - '0' + 52);
+        return c == '+' ? 62 : c == '/' ? 63 : 0;
+    };
+    std::string out;
+    for (std::size_t i = 0; i + 3 < text.size(); i += 4) {
+        std::uint32_t group = 0;
+        for (std::size_t j = 0; j < 4; ++j) group = group << 6 | bits(text[i + j]);
+        const int bytes = text[i + 2] == '=' ? 1 : text[i + 3] == '=' ? 2 : 3;
+        for (int j = 0; j < bytes; ++j)
+            out.push_back(static_cast<char>(group >> (16 - 8 * j) & 0xff));
+    }
+    return out;
+}
+
+}  // namespace
+
+// Only the last group of `first` is touched: a document of many lines stays linear.
+std::string AppendBase64(std::string first, std::string_view between, std::string_view second) {
+    const std::size_t whole = first.size() < 4 ? 0 : first.size() - 4;
+    std::string bytes = FromBase64(std::string_view(first).substr(whole));
+    bytes.append(between).append(FromBase64(second));
+    first.resize(whole);
+    return first += ToBase64(bytes);
+}
+
 bool CleanBase64(std::string& text) {
     std::size_t to = 0;
     std::size_t padding = 0;

@@ -34,6 +34,9 @@ struct Conversion {
 [[nodiscard]] bool IsOid(std::string_view text);
 
 [[nodiscard]] std::string ToBase64(std::string_view bytes);
+// Base64 of the bytes of `first` and `second`, which are base64 themselves, with `between`.
+[[nodiscard]] std::string AppendBase64(std::string first, std::string_view between,
+                                       std::string_view second);
 // Checks and strips blanks and line ends. False if it is no base64.
 [[nodiscard]] bool CleanBase64(std::string& text);
 

@@ -309,6 +309,7 @@ bool Run::Absent(fhir::Node& node, const fhir::ElementDefinition& element, const
     }
     const fhir::TypeDefinition* definition = model_.definitions->FindType(type);
     if (definition == nullptr) return false;
+    if (depth == 0) absent_.push_back(member);
     fhir::Node value;
     if (definition->kind == fhir::TypeKind::kPrimitive) {
         const bool required = element.strength == fhir::BindingStrength::kRequired;
@@ -380,12 +381,18 @@ bool Run::Complete(fhir::Node& node, const fhir::TypeDefinition& type, const std
     return true;
 }
 
+// What stands for an absent value must not take the place of a stored one.
 bool Run::FillRequired(Mapped& out) {
     for (Made& made : made_) {
         if (made.dropped || made.same_as != kNoResource) continue;
         const fhir::TypeDefinition* type = model_.definitions->FindType(made.type);
         std::string missing;
-        if (type == nullptr || Complete(made.node, *type, made.type, missing, 0)) continue;
+        if (type == nullptr) continue;
+        absent_.clear();
+        if (Complete(made.node, *type, made.type, missing, 0)) {
+            made.assumed.insert(made.assumed.end(), absent_.begin(), absent_.end());
+            continue;
+        }
         out.path = missing.empty() ? made.type : missing;
         out.reason = "a required element has no value; give its rule a `default`";
         return false;

@@ -87,6 +87,12 @@ struct ConcatPart {
     Operand operand;
 };
 
+// Several texts become one.
+struct Join {
+    std::string separator;
+    bool base64 = false;  // what stands there is base64 of the text
+};
+
 struct Rule;
 struct Case {
     std::vector<std::string> values;
@@ -113,7 +119,7 @@ struct Rule {
     std::string constant;           // kConst
     std::vector<ConcatPart> parts;  // kConcat
     std::vector<Operand> operands;  // kFirstOf; kAdd: amount, unit
-    std::optional<std::string> join;
+    std::optional<Join> join;
     std::string miss_code;
     std::vector<std::string> refused;  // codes of the table that the target does not allow
     std::string fallback;              // `default`

@@ -180,15 +180,14 @@ private:
     std::string TableSystem(int table, const std::string& code) const;
 
     // run_put.cc
-    Put PutNode(const Target& target, const std::optional<std::string>& join,
-                const Element& element, fhir::Node&& value);
+    Put PutNode(const Target& target, const std::optional<Join>& join, const Element& element,
+                fhir::Node&& value);
     Put PutExtension(const Target& target, const Element& element, fhir::Node&& value);
-    Put PutLast(const Step& step, const std::optional<std::string>& join, Element element,
+    Put PutLast(const Step& step, const std::optional<Join>& join, Element element,
                 std::uint64_t path, fhir::Node&& value);
     bool Descend(const Step& step, Element& element, std::uint64_t& path);
     bool DescendThrough(const Step& step, Element& element, std::uint64_t path);
-    static Put Merge(fhir::Node& present, fhir::Node&& value,
-                     const std::optional<std::string>& join);
+    static Put Merge(fhir::Node& present, fhir::Node&& value, const std::optional<Join>& join);
 
     // finish.cc
     void Finish(const MessageMap& map, Mapped& out);
@@ -221,6 +220,8 @@ private:
     void Relations(Mapped& out);
 
     const Model& model_;
+    std::vector<std::string>
+        absent_;  // elements of the resource being completed that have no value
     const hl7::Message& message_;
     const MapContext& context_;
     Ledger ledger_;

@@ -108,15 +108,16 @@ bool Run::Descend(const Step& step, Element& element, std::uint64_t& path) {
     return true;
 }
 
-Run::Put Run::Merge(fhir::Node& present, fhir::Node&& value,
-                    const std::optional<std::string>& join) {
+Run::Put Run::Merge(fhir::Node& present, fhir::Node&& value, const std::optional<Join>& join) {
     if (present.IsNull()) {
         present = std::move(value);
         return Put::kNew;
     }
     if (present == value) return Put::kSame;
     if (present.IsString() && value.IsString() && join) {
-        present = fhir::Node::String(present.text() + *join + value.text());
+        present = fhir::Node::String(
+            join->base64 ? AppendBase64(present.text(), join->separator, value.text())
+                         : present.text() + join->separator + value.text());
         return Put::kNew;
     }
     bool added = false;
@@ -156,7 +157,7 @@ Run::Put Run::Merge(fhir::Node& present, fhir::Node&& value,
     return conflict ? Put::kTaken : Put::kSame;
 }
 
-Run::Put Run::PutLast(const Step& step, const std::optional<std::string>& join, Element element,
+Run::Put Run::PutLast(const Step& step, const std::optional<Join>& join, Element element,
                       std::uint64_t path, fhir::Node&& value) {
     if (HoldsOtherChoice(*element.node, step)) return Put::kTaken;
     fhir::Node& member = element.node->At(step.member);
@@ -206,8 +207,8 @@ Run::Put Run::PutExtension(const Target& target, const Element& element, fhir::N
     return Put::kNew;
 }
 
-Run::Put Run::PutNode(const Target& target, const std::optional<std::string>& join,
-                      const Element& element, fhir::Node&& value) {
+Run::Put Run::PutNode(const Target& target, const std::optional<Join>& join, const Element& element,
+                      fhir::Node&& value) {
     if (!target.extension.empty()) return PutExtension(target, element, std::move(value));
     if (target.steps.empty()) return Merge(*element.node, std::move(value), join);
     Element at = element;

@@ -35,7 +35,7 @@ void Run::RunRule(const Rule& rule, const Here& here) {
             RunSwitch(rule, here);
             break;
         case Rule::Kind::kClear:
-            Clear(rule.target.cleared, here);
+            FollowNull(rule, here);
             done = true;
             break;
         case Rule::Kind::kValue:
@@ -208,12 +208,12 @@ bool Run::ReadJoined(const Rule& rule, const ValueList& values, const Here& here
         if (!IsValued(value)) {
             if (IsExplicitNull(value)) ledger_.Mapped(value.raw, here.element.resource);
             if (!any) continue;
-            out.text += *rule.join;  // an empty line of a text
+            out.text += rule.join->separator;  // an empty line of a text
             continue;
         }
         Text line;
         if (!ReadLine(rule, value, here, line)) continue;
-        if (any) out.text += *rule.join;
+        if (any) out.text += rule.join->separator;
         out.text += line.text;
         for (const std::string_view piece : line.pieces) out.pieces.push_back(piece);
         any = true;
@@ -268,7 +268,8 @@ bool Run::Concat(const Rule& rule, const Here& here, Text& out) {
     bool any = false;
     for (const ConcatPart& part : rule.parts) {
         if (part.literal) {
-            if (rule.join && !out.text.empty() && !part.text.empty()) out.text += *rule.join;
+            if (rule.join && !out.text.empty() && !part.text.empty())
+                out.text += rule.join->separator;
             out.text += part.text;
             continue;
         }
@@ -277,7 +278,7 @@ bool Run::Concat(const Rule& rule, const Here& here, Text& out) {
         std::string text;
         std::string_view piece;
         if (!ReadText(value, here, text, piece)) continue;
-        if (rule.join && !out.text.empty()) out.text += *rule.join;
+        if (rule.join && !out.text.empty()) out.text += rule.join->separator;
         out.text += text;
         out.pieces.push_back(piece);
         any = true;
@@ -376,6 +377,9 @@ Run::Outcome Run::ApplyText(const Rule& rule, const Here& here, Text&& text) {
     const std::size_t resource = here.element.resource;
     std::string_view reason;
     conversion_.unsure_offset = false;
+    if (rule.builtin == Builtin::kText && target.primitive == fhir::Primitive::kBase64Binary) {
+        text.text = ToBase64(text.text);
+    }
     bool good = ToPrimitive(target.primitive, text.text, conversion_, reason);
     if (good && !target.value_set.empty() && rule.table == nullptr) {
         good = model_.definitions->InValueSet(target.value_set, "", text.text) !=

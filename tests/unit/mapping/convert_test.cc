@@ -150,6 +150,19 @@ TEST(Uri, NamesAreEncoded) {
     EXPECT_FALSE(IsUri("MAIN:A B"));
 }
 
+TEST(Base64, IsAppendedAtEveryLength) {
+    std::string text;
+    std::string built;
+    for (int line = 0; line < 40; ++line) {
+        const std::string added(static_cast<std::size_t>(line % 7),
+                                static_cast<char>('a' + line % 26));
+        built = line == 0 ? ToBase64(added)
+                          : AppendBase64(built, line % 3 == 0 ? "" : "\r\n", ToBase64(added));
+        text += (line == 0 || line % 3 == 0 ? "" : "\r\n") + added;
+        EXPECT_EQ(built, ToBase64(text)) << line;
+    }
+}
+
 TEST(Base64, RoundTripsEveryLength) {
     EXPECT_EQ(ToBase64(""), "");
     EXPECT_EQ(ToBase64("f"), "Zg==");
