@@ -220,8 +220,8 @@ private:
     void Relations(Mapped& out);
 
     const Model& model_;
-    std::vector<std::string>
-        absent_;  // elements of the resource being completed that have no value
+    // Of the resource that is being completed: the elements that have no value.
+    std::vector<std::string> absent_;
     const hl7::Message& message_;
     const MapContext& context_;
     Ledger ledger_;

@@ -113,13 +113,14 @@ Run::Put Run::Merge(fhir::Node& present, fhir::Node&& value, const std::optional
         present = std::move(value);
         return Put::kNew;
     }
-    if (present == value) return Put::kSame;
+    // A second line of a text may say the same as the first.
     if (present.IsString() && value.IsString() && join) {
         present = fhir::Node::String(
             join->base64 ? AppendBase64(present.text(), join->separator, value.text())
                          : present.text() + join->separator + value.text());
         return Put::kNew;
     }
+    if (present == value) return Put::kSame;
     bool added = false;
     if (present.IsArray() && value.IsArray()) {
         for (fhir::Node& item : value.items()) {

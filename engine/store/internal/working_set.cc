@@ -291,22 +291,38 @@ void WorkingSet::NextBatch() {
     new_links.clear();
     new_conflicts.clear();
     visit_resources.clear();
-    std::erase_if(held, [&](const auto& one) { return FindPk(one.first.first) == nullptr; });
+    // Not FindPk: looking here is no use of it, or it would never be forgotten.
+    std::erase_if(held, [&](const auto& one) { return by_pk_.count(one.first.first) == 0; });
     versions_made_ = 0;
     ++batch_;
     Begin();
 }
 
-bool WorkingSet::Forgettable(const Entry& entry) const {
-    if (!entry.row_stored) return true;
-    // A link needs both of its ends.
-    return links_.empty() && entries_.size() > kEntriesKept && entry.used + kBatchesKept < batch_;
+// A link needs both of its ends, and a chain all of its links: who uses one uses all.
+void WorkingSet::UseLinked() {
+    for (bool again = !links_.empty(); again;) {
+        again = false;
+        for (const auto& [loser, survivor] : links_) {
+            const auto one = by_pk_.find(loser);
+            const auto other = by_pk_.find(survivor);
+            if (one == by_pk_.end() || other == by_pk_.end()) continue;
+            if (one->second->used == other->second->used) continue;
+            one->second->used = other->second->used =
+                std::max(one->second->used, other->second->used);
+            again = true;
+        }
+    }
 }
 
 void WorkingSet::Forget() {
-    std::erase_if(identities_, [&](const auto& named) { return Forgettable(*named.second); });
+    UseLinked();
+    const bool many = entries_.size() > kEntriesKept;
+    const auto forgettable = [&](const Entry& entry) {
+        return !entry.row_stored || (many && entry.used + kBatchesKept < batch_);
+    };
+    std::erase_if(identities_, [&](const auto& named) { return forgettable(*named.second); });
     for (auto entry = entries_.begin(); entry != entries_.end();) {
-        if (!Forgettable(*entry)) {
+        if (!forgettable(*entry)) {
             ++entry;
             continue;
         }
@@ -314,6 +330,7 @@ void WorkingSet::Forget() {
         by_id_.erase(IdKeyOf(entry->tenant, entry->type_number, entry->id));
         entry = entries_.erase(entry);
     }
+    std::erase_if(links_, [&](const auto& link) { return by_pk_.count(link.first) == 0; });
 }
 
 std::vector<Entry*> WorkingSet::Finish(std::int64_t message, Micros now) {

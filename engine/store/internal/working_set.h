@@ -174,7 +174,7 @@ private:
     };
     static std::string IdKeyOf(Tenant tenant, std::int16_t type, std::string_view id);
     void MakeVersion(Entry& entry, std::int64_t message, Micros now);
-    [[nodiscard]] bool Forgettable(const Entry& entry) const;
+    void UseLinked();
     void Forget();
 
     const fhir::Definitions& definitions_;

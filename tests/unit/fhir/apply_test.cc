@@ -218,6 +218,15 @@ TEST(ApplyTest, AssumedValuesGiveWayToStatedOnes) {
     EXPECT_TRUE(RunAll({a03, assume("in-progress", 1)}).last.superseded.empty());
     ExpectSameInEveryOrder({assume("planned", 1), a03, assume("in-progress", 3)});
 
+    // A list gives way to what is there, and comes where nothing is.
+    Op content =
+        Make(R"({"resourceType":"Encounter","participant":[{"period":{"start":"2026"}}]})", 4);
+    content.change.assumed = {"participant"};
+    const Op stated =
+        Make(R"({"resourceType":"Encounter","participant":[{"period":{"start":"2025"}}]})", 1);
+    EXPECT_EQ(RunAll({stated, content}).resource, RunAll({stated}).resource);
+    EXPECT_EQ(RunAll({content}).resource.Find("participant")->items().size(), 1u);
+
     // What came over REST has no stamp, and was stated.
     const Node rest = Json(R"({"resourceType":"Encounter","status":"arrived"})");
     const Op update = assume("in-progress", 3);

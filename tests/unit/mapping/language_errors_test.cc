@@ -348,6 +348,11 @@ INSTANTIATE_TEST_SUITE_P(
                      "  - PV1[]: {make: Encounter, with: PV1.Encounter, parent: pat, repeats: "
                      "snapshot}\n"),
                 {"5:73: a snapshot needs `ended` in the identity of Encounter"}},
+        Mistake{"clear_of_no_list",
+                "segments/PID.Patient.yaml",
+                "map: PID -> Patient\nrules:\n  - {at: PID-3, to: identifier, as: CX.Identifier}\n"
+                "  - {clear: birthDate, of: PID-7}\n",
+                {"4:28: `of` is the field that gave the entries of a list"}},
         Mistake{"ended_by_a_value",
                 "identity/Practitioner.yaml",
                 "identity: Encounter\nkeys: [child]\nended: {at: PID-8, to: status}\n",
