@@ -90,6 +90,38 @@ std::string ToHex(std::string_view bytes) {
     return hex;
 }
 
+std::string ToBase64(std::string_view bytes, std::string_view alphabet) {
+    std::string text;
+    text.reserve((bytes.size() + 2) / 3 * 4);
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+        std::uint32_t group = 0;
+        const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
+        for (std::size_t k = 0; k < 3; ++k) {
+            group = group << 8 | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+        }
+        for (std::size_t k = 0; k < 4; ++k) {
+            text += k <= count ? alphabet[group >> (18 - 6 * k) & 63] : '=';
+        }
+    }
+    return text;
+}
+
+bool FromBase64(std::string_view text, std::string& bytes, std::string_view alphabet) {
+    while (!text.empty() && text.back() == '=') text.remove_suffix(1);
+    std::uint32_t group = 0;
+    int bits = 0;
+    for (const char c : text) {
+        const std::size_t value = alphabet.find(c);
+        if (value == std::string_view::npos) return false;
+        group = group << 6 | static_cast<std::uint32_t>(value);
+        bits += 6;
+        if (bits < 8) continue;
+        bits -= 8;
+        bytes += static_cast<char>(group >> bits & 0xff);
+    }
+    return true;
+}
+
 bool FromHex(std::string_view hex, std::string& bytes) {
     if (hex.size() % 2 != 0) return false;
     bytes.clear();

@@ -36,6 +36,15 @@ namespace carestream {
 [[nodiscard]] std::string ToHex(std::string_view bytes);
 [[nodiscard]] bool FromHex(std::string_view hex, std::string& bytes);
 
+inline constexpr std::string_view kBase64 =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+inline constexpr std::string_view kBase64Url =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+[[nodiscard]] std::string ToBase64(std::string_view bytes, std::string_view alphabet = kBase64);
+// Appends to `bytes`. The padding may be missing. False at a character that is not of the alphabet.
+[[nodiscard]] bool FromBase64(std::string_view text, std::string& bytes,
+                              std::string_view alphabet = kBase64);
+
 // True if `bytes` is well-formed UTF-8 (no surrogates, no overlong forms).
 [[nodiscard]] bool IsUtf8(std::string_view bytes);
 

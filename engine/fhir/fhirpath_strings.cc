@@ -13,11 +13,6 @@
 namespace carestream::fhir::path {
 namespace {
 
-constexpr std::string_view kBase64 =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::string_view kBase64Url =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
 bool Continues(char c) {
     return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
 }
@@ -39,37 +34,6 @@ std::string ToUtf8(const icu::UnicodeString& text) {
     std::string out;
     text.toUTF8String(out);
     return out;
-}
-
-std::string EncodeBase64(std::string_view bytes, std::string_view alphabet) {
-    std::string out;
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        unsigned group = 0;
-        const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
-        for (std::size_t k = 0; k < 3; ++k) {
-            group = group << 8 | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0u);
-        }
-        for (std::size_t k = 0; k < 4; ++k) {
-            out += k <= count ? alphabet[group >> (18 - 6 * k) & 63] : '=';
-        }
-    }
-    return out;
-}
-
-bool DecodeBase64(std::string_view text, std::string_view alphabet, std::string& out) {
-    while (!text.empty() && text.back() == '=') text.remove_suffix(1);
-    unsigned group = 0;
-    int bits = 0;
-    for (const char c : text) {
-        const std::size_t value = alphabet.find(c);
-        if (value == std::string_view::npos) return false;
-        group = group << 6 | static_cast<unsigned>(value);
-        bits += 6;
-        if (bits < 8) continue;
-        bits -= 8;
-        out += static_cast<char>(group >> bits & 0xFF);
-    }
-    return IsUtf8(out);
 }
 
 std::string ReplaceAll(std::string_view text, std::string_view pattern, std::string_view with) {
@@ -276,8 +240,8 @@ bool Evaluator::Encoding(const Call& call, Items& out) {
     }
     if (*format != "base64" && *format != "urlbase64") return true;
     const std::string_view alphabet = *format == "base64" ? kBase64 : kBase64Url;
-    if (encode) return PutText(out, EncodeBase64(*input, alphabet));
-    return !DecodeBase64(*input, alphabet, bytes) || PutText(out, std::move(bytes));
+    if (encode) return PutText(out, ToBase64(*input, alphabet));
+    return !FromBase64(*input, bytes, alphabet) || !IsUtf8(bytes) || PutText(out, std::move(bytes));
 }
 
 }  // namespace carestream::fhir::path

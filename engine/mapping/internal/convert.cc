@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/assert.h"
 #include "base/text.h"
 #include "fhir/validator.h"
 
@@ -243,52 +244,13 @@ bool IsOid(std::string_view text) {
     return true;
 }
 
-std::string ToBase64(std::string_view bytes) {
-    constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    out.reserve((bytes.size() + 2) / 3 * 4);
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        std::uint32_t group = 0;
-        const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
-        for (std::size_t j = 0; j < 3; ++j) {
-            group = group << 8 | (j < count ? static_cast<unsigned char>(bytes[i + j]) : 0u);
-        }
-        out.push_back(kAlphabet[group >> 18 & 63]);
-        out.push_back(kAlphabet[group >> 12 & 63]);
-        out.push_back(count > 1 ? kAlphabet[group >> 6 & 63] : '=');
-        out.push_back(count > 2 ? kAlphabet[group & 63] : '=');
-    }
-    return out;
-}
-
-namespace {
-
-// Of what ToBase64 gave.
-std::string FromBase64(std::string_view text) {
-    const auto bits = [](char c) -> std::uint32_t {
-        if (c >= 'A' && c <= 'Z') return static_cast<std::uint32_t>(c - 'A');
-        if (c >= 'a' && c <= 'z') return static_cast<std::uint32_t>(c - 'a' + 26);
-        if (c >= '0' && c <= '9') return static_cast<std::uint32_t>(c - '0' + 52);
-        return c == '+' ? 62 : c == '/' ? 63 : 0;
-    };
-    std::string out;
-    for (std::size_t i = 0; i + 3 < text.size(); i += 4) {
-        std::uint32_t group = 0;
-        for (std::size_t j = 0; j < 4; ++j) group = group << 6 | bits(text[i + j]);
-        const int bytes = text[i + 2] == '=' ? 1 : text[i + 3] == '=' ? 2 : 3;
-        for (int j = 0; j < bytes; ++j)
-            out.push_back(static_cast<char>(group >> (16 - 8 * j) & 0xff));
-    }
-    return out;
-}
-
-}  // namespace
-
 // Only the last group of `first` is touched: a document of many lines stays linear.
 std::string AppendBase64(std::string first, std::string_view between, std::string_view second) {
     const std::size_t whole = first.size() < 4 ? 0 : first.size() - 4;
-    std::string bytes = FromBase64(std::string_view(first).substr(whole));
-    bytes.append(between).append(FromBase64(second));
+    std::string bytes;
+    bool good = FromBase64(std::string_view(first).substr(whole), bytes);
+    good = FromBase64(second, bytes.append(between)) && good;
+    CARESTREAM_ASSERT(good);
     first.resize(whole);
     return first += ToBase64(bytes);
 }

@@ -33,8 +33,7 @@ struct Conversion {
 [[nodiscard]] bool IsUri(std::string_view text);
 [[nodiscard]] bool IsOid(std::string_view text);
 
-[[nodiscard]] std::string ToBase64(std::string_view bytes);
-// Base64 of the bytes of `first` and `second`, which are base64 themselves, with `between`.
+// Base64 of the bytes of `first` and `second`, which ToBase64 gave, with `between`.
 [[nodiscard]] std::string AppendBase64(std::string first, std::string_view between,
                                        std::string_view second);
 // Checks and strips blanks and line ends. False if it is no base64.

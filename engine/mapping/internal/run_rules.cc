@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/text.h"
 #include "mapping/internal/run.h"
 
 namespace carestream::mapping::internal {

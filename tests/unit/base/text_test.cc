@@ -46,7 +46,8 @@ TEST(Text, HexGivesBackTheBytes) {
 
 TEST(Text, WritesEveryCodePointAsUtf8) {
     std::string text;
-    for (const std::uint32_t point : {0x41u, 0x7Fu, 0x80u, 0x7FFu, 0x800u, 0xFFFFu, 0x10000u, 0x10FFFFu}) {
+    for (const std::uint32_t point :
+         {0x41u, 0x7Fu, 0x80u, 0x7FFu, 0x800u, 0xFFFFu, 0x10000u, 0x10FFFFu}) {
         AppendUtf8(point, text);
     }
     EXPECT_EQ(text,
@@ -59,8 +60,31 @@ TEST(Clock, FormatsInstants) {
 }
 
 TEST(Error, NamesPlaceAndRemedy) {
-    const Error error{Code::kInvalid, "unknown key 'lisen'", "", {"channels/adt.yaml", 12, 7}, 0, false};
+    const Error error{Code::kInvalid, "unknown key 'lisen'", "", {"channels/adt.yaml", 12, 7}, 0,
+                      false};
     EXPECT_EQ(error.ToString(), "channels/adt.yaml:12:7: unknown key 'lisen'");
+}
+
+TEST(Base64, RoundTripsEveryLength) {
+    EXPECT_EQ(ToBase64(""), "");
+    EXPECT_EQ(ToBase64("f"), "Zg==");
+    EXPECT_EQ(ToBase64("fo"), "Zm8=");
+    EXPECT_EQ(ToBase64("foo"), "Zm9v");
+    EXPECT_EQ(ToBase64("foob"), "Zm9vYg==");
+    for (const std::string_view text : {"", "f", "fo", "foo", "foob"}) {
+        std::string bytes;
+        EXPECT_TRUE(FromBase64(ToBase64(text), bytes));
+        EXPECT_EQ(bytes, text);
+    }
+}
+
+TEST(Base64, HasTwoAlphabets) {
+    EXPECT_EQ(ToBase64("\xfb\xff"), "+/8=");
+    EXPECT_EQ(ToBase64("\xfb\xff", kBase64Url), "-_8=");
+    std::string bytes;
+    EXPECT_TRUE(FromBase64("-_8", bytes, kBase64Url));
+    EXPECT_EQ(bytes, "\xfb\xff");
+    EXPECT_FALSE(FromBase64("-_8", bytes));
 }
 
 }  // namespace

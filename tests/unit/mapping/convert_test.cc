@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/text.h"
 #include "fhir/validator.h"
 
 namespace carestream::mapping::internal {
@@ -161,14 +162,6 @@ TEST(Base64, IsAppendedAtEveryLength) {
         text += (line == 0 || line % 3 == 0 ? "" : "\r\n") + added;
         EXPECT_EQ(built, ToBase64(text)) << line;
     }
-}
-
-TEST(Base64, RoundTripsEveryLength) {
-    EXPECT_EQ(ToBase64(""), "");
-    EXPECT_EQ(ToBase64("f"), "Zg==");
-    EXPECT_EQ(ToBase64("fo"), "Zm8=");
-    EXPECT_EQ(ToBase64("foo"), "Zm9v");
-    EXPECT_EQ(ToBase64("foob"), "Zm9vYg==");
 }
 
 }  // namespace
