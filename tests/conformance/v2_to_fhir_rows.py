@@ -33,8 +33,8 @@ CARRIERS = {
 }
 # Where the map, not the segment, says it.
 MAP_CARRIERS = {
-    "OBR-ServiceRequest": "OML", "ORC-ServiceRequest": "OML", "ORC-Immunization": "VXU", "ORC-Provenance": "OML", "OBX-DocumentReference": "MDM",
-    "NTE-DocumentReference": "MDM", "NTE-Observation": "ORU", "NTE-Appointment-Comment": "SIU",
+    "OBR-ServiceRequest": "OML", "ORC-ServiceRequest": "OML", "ORC-Provenance": "OML", "ORC-Immunization": "VXU",
+    "OBX-DocumentReference": "MDM", "NTE-DocumentReference": "MDM", "NTE-Observation": "ORU", "NTE-Appointment-Comment": "SIU",
     "RXR-MedicationRequest": "OMP", "TQ1-MedicationRequest": "OMP", "ORC-MedicationAdministration": "RAS",
 }
 STRUCTURES = {
@@ -89,11 +89,12 @@ SAMPLES = {
     "OG": "1", "ED": "S^TEXT^plain^A^abc", "RP": "P^S^TEXT^plain",
 }
 
-
-# What is always there beside PID.
-ALWAYS = {"ADT": ["PV1"], "ORU": ["OBR"], "SIU": ["SCH"], "OML": ["ORC", "OBR"], "MDM": ["TXA"], "VXU": ["ORC", "RXA"],
-          "A60": ["IAM"], "A40": ["MRG"], "OMP": ["ORC", "RXO"], "RDE": ["ORC", "RXE"],
-          "RAS": ["ORC", "RXA"]}
+# What is always there beside PID, and what a segment needs before it.
+ALWAYS = {
+    "ADT": ["PV1"], "ORU": ["OBR"], "SIU": ["SCH"], "OML": ["ORC", "OBR"], "MDM": ["TXA"], "VXU": ["ORC", "RXA"],
+    "OMP": ["ORC", "RXO"], "RDE": ["ORC", "RXE"], "RAS": ["ORC", "RXA"], "A60": ["IAM"], "A40": ["MRG"],
+}
+BEFORE = {("ORU", "NTE"): "OBX", ("SIU", "AIS"): "RGS", ("SIU", "AIG"): "RGS", ("SIU", "AIL"): "RGS", ("SIU", "AIP"): "RGS"}
 
 # A data type map -> a field that is read with it, what else the segment needs, and where its result lies.
 DATA_CARRIERS = {
@@ -215,11 +216,9 @@ class Message:
     def __init__(self, structure, segment):
         self.type, self.order = STRUCTURES[structure]
         self.segments = {"PID": dict(MINIMUM["PID"])}
-        for name in ALWAYS[structure] + (["OBX"] if segment == "NTE" and structure == "ORU" else []):
-            self.segments[name] = dict(MINIMUM[name])
-        if structure == "SIU" and segment.startswith("AI"):
-            self.segments["RGS"] = dict(MINIMUM["RGS"])
-        self.segments.setdefault(segment, dict(MINIMUM.get(segment, {})))
+        before = BEFORE.get((structure, segment))
+        for name in [*ALWAYS[structure], *([before] if before else []), segment]:
+            self.segments.setdefault(name, dict(MINIMUM.get(name, {})))
         self.header = {}
 
     def put(self, path, value):

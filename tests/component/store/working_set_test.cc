@@ -30,8 +30,8 @@ TEST_F(WorkingSetTest, ForgetsWhatNobodyUses) {
     constexpr int kEach = 500;
     for (int batch = 0; batch < 20; ++batch) {
         Add(1 + batch * kEach, kEach);
-        set_.held[{1 + batch * kEach, std::int16_t{1}}] = {
-            7};  // the snapshot of a patient (was kept for ever)
+        // The snapshot of a patient, which was kept for ever.
+        set_.held[{1 + batch * kEach, std::int16_t{1}}] = {7};
         set_.NextBatch();
     }
     EXPECT_EQ(set_.FindPk(1), nullptr);
