@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 
 #include "base/text.h"
 #include "hl7/encoder.h"
@@ -113,9 +114,12 @@ public:
     [[nodiscard]] std::string Take() { return std::move(out_); }
 
 private:
+    // An echoed field may hold MLLP's own bytes (0x0B, 0x1C), which would end the answer's frame
+    // or begin another message in it.
     void AddField(std::string_view raw) {
         out_ += delimiters_.field;
-        out_ += raw;
+        std::copy_if(raw.begin(), raw.end(), std::back_inserter(out_),
+                     [](char c) { return c != 0x0B && c != 0x1C; });
     }
 
     void WriteMsh(std::string_view control_id, Micros time) {

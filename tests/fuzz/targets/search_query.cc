@@ -1,5 +1,6 @@
 // "Type\nname=value\n...\n\n{resource}": a query is understood or refused, and what the matcher
-// accepts the index finds. The resource may be anything that is JSON.
+// accepts the index finds. The resource may be anything that is JSON. Only a resource that the
+// whole query accepts counts: one criterion may carry the probe of two that bound one date.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -49,10 +50,8 @@ bool FoundByToken(const IndexEntries& entries, const Criterion& criterion) {
         });
 }
 
-void Check(const Criterion& criterion, std::string_view type, const fhir::Node& node,
-           const IndexEntries& entries) {
-    const bool matches = Matches(*Shared().definitions, node, type, criterion);
-    if (!matches || criterion.needs_companion || criterion.negated) return;
+void CheckFound(const Criterion& criterion, const IndexEntries& entries) {
+    if (criterion.needs_companion || criterion.negated) return;
     if (criterion.kind == CriterionKind::kToken)
         CARESTREAM_ASSERT(FoundByToken(entries, criterion));
     if (criterion.kind == CriterionKind::kPatient) {
@@ -87,6 +86,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     auto node = fhir::ParseJson(text.substr(body));
     if (!node || node->TextOf("resourceType") != type) return 0;
     const IndexEntries entries = Shared().indexer->Extract(*node);
-    for (const Criterion& criterion : query->criteria) Check(criterion, type, *node, entries);
+    const auto accepts = [&](const Criterion& criterion) {
+        return Matches(*Shared().definitions, *node, type, criterion);
+    };
+    if (!std::all_of(query->criteria.begin(), query->criteria.end(), accepts)) return 0;
+    for (const Criterion& criterion : query->criteria) CheckFound(criterion, entries);
     return 0;
 }

@@ -55,6 +55,13 @@ TEST(Ack, OriginalModeSwapsAndRepeats) {
     EXPECT_EQ(ack, BuildAck(h, AckCode::kAA, "4711", kTime));
 }
 
+TEST(Ack, EchoesNoFramingBytes) {
+    const Header h = Scan("MSH|^~\\&|S\x0bMSH|F|R|RF|2026||ADT^A01|77\x1c|P|2.5.1\r");
+    EXPECT_EQ(BuildAck(h, AckCode::kAA, "4711", kTime),
+              "MSH|^~\\&|R|RF|SMSH|F|20251124200708+0000||ACK^A01^ACK|4711|P|2.5.1\r"
+              "MSA|AA|77\r");
+}
+
 TEST(Ack, UsesTheSendersDelimitersAndCharset) {
     const Header h = Scan("MSH$%*!+#$S%x$SF$R$RF$2026$$ADT%A01$7!F!7$T$2.7$$$$$$8859/1\r");
     const string ack = BuildAck(h, AckCode::kCE, "1$2", kTime,
