@@ -325,10 +325,11 @@ TEST_F(SearchTest, ResultEqualsTheMatcherOnRandomQuestions) {
         ASSERT_TRUE(query.has_value()) << query.error().ToString();
         std::vector<std::string> expected;
         for (const auto& [id, node] : stored) {
-            const bool all = std::all_of(
-                query->criteria.begin(), query->criteria.end(), [&](const auto& criterion) {
-                    return search::Matches(*test::Definitions(), node, "Observation", criterion);
-                });
+            const bool all = std::all_of(query->criteria.begin(), query->criteria.end(),
+                                         [&, &node = node](const auto& criterion) {
+                                             return search::Matches(*test::Definitions(), node,
+                                                                    "Observation", criterion);
+                                         });
             if (all) expected.push_back(id);
         }
         std::string text;
