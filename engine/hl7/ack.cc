@@ -79,7 +79,9 @@ public:
     AckWriter(const Header& header, std::string_view control_id, Micros time)
         : header_(header), delimiters_(header.delimiters) {
         version_ = VersionNumber(header.version);
-        if (auto found = internal::FindCharset(header.charset)) charset_ = *std::move(found);
+        auto choice = internal::ChooseCharset(header.charset, delimiters_.repetition, "UTF-8");
+        declares_charset_ = !header.charset.empty() && EchoedFieldsEndIn(choice.charset.trail);
+        if (choice.declared && declares_charset_) charset_ = std::move(choice.charset);
         WriteMsh(control_id, time);
     }
 
@@ -122,6 +124,20 @@ private:
                      [](char c) { return c != 0x0B && c != 0x1C; });
     }
 
+    // Whether no echoed field, read in the sender's set, ends within a two-byte character, which
+    // would hide the delimiter after it. A sender that names another set than it uses writes such;
+    // its control id must come back as it was, so the name of the set is what is left out.
+    [[nodiscard]] bool EchoedFieldsEndIn(internal::Trail trail) const {
+        const auto ends = [&](std::string_view raw) {
+            return internal::MaskTrails(trail, std::string(raw) + delimiters_.field).back() ==
+                   delimiters_.field;
+        };
+        return ends(header_.receiving_application) && ends(header_.receiving_facility) &&
+               ends(header_.sending_application) && ends(header_.sending_facility) &&
+               ends(header_.trigger_event) && ends(header_.control_id) &&
+               ends(header_.processing_id) && ends(header_.version) && ends(header_.charset);
+    }
+
     void WriteMsh(std::string_view control_id, Micros time) {
         const Delimiters& d = delimiters_;
         out_ = "MSH";
@@ -140,7 +156,7 @@ private:
         AddField(Text(control_id));
         AddField(header_.processing_id.empty() ? "P" : header_.processing_id);
         AddField(header_.version.empty() ? "2.5" : header_.version);
-        if (!header_.charset.empty()) {
+        if (declares_charset_) {
             for (int field = 13; field < 18; ++field) AddField("");
             AddField(header_.charset);
         }
@@ -201,6 +217,7 @@ private:
     const Header& header_;
     Delimiters delimiters_;
     internal::Charset charset_{"US-ASCII", internal::Coding::kAscii, internal::Trail::kNone, true};
+    bool declares_charset_ = false;
     int version_ = 0;
     std::string out_;
 };

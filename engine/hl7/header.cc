@@ -40,12 +40,15 @@ Result<Header> ScanHeader(std::string_view bytes, std::string_view fallback_char
         field = search.substr(at + 1, end - at - 1);
         at = end;
     }
-    const auto value = [&](std::size_t field, int component) {
-        std::string_view piece = internal::NthPiece(fields[field - 3], delimiters.repetition, 1);
-        if (component > 0) piece = internal::NthPiece(piece, delimiters.component, component);
+    const auto unmasked = [&](std::string_view piece) {
         if (piece.empty()) return std::string();
         return std::string(
             msh.substr(static_cast<std::size_t>(piece.data() - search.data()), piece.size()));
+    };
+    const auto value = [&](std::size_t field, int component) {
+        std::string_view piece = internal::NthPiece(fields[field - 3], delimiters.repetition, 1);
+        if (component > 0) piece = internal::NthPiece(piece, delimiters.component, component);
+        return unmasked(piece);
     };
     Header header;
     header.delimiters = delimiters;
@@ -61,7 +64,7 @@ Result<Header> ScanHeader(std::string_view bytes, std::string_view fallback_char
     header.version = value(12, 1);
     header.accept_ack = value(15, 0);
     header.application_ack = value(16, 0);
-    header.charset = value(18, 0);
+    header.charset = unmasked(fields[15]);
     return header;
 }
 

@@ -23,7 +23,7 @@ struct Header {
     std::string version;                // MSH-12.1
     std::string accept_ack;             // MSH-15: AL, NE, ER, SU or ""
     std::string application_ack;        // MSH-16
-    std::string charset;                // MSH-18
+    std::string charset;                // MSH-18 with all its repetitions
     // MSH-15 or MSH-16 is valued: enhanced acknowledgment mode (2.9.3).
     [[nodiscard]] bool enhanced() const { return !accept_ack.empty() || !application_ack.empty(); }
 };

@@ -259,8 +259,17 @@ CharsetChoice ChooseCharset(std::string_view declared, char repetition, std::str
 }
 
 CharsetChoice ChooseCharsetOfMsh(std::string_view msh, char repetition, std::string_view fallback) {
-    CharsetChoice choice = ChooseCharset(MshField(msh, 18), repetition, fallback);
-    if (choice.charset.trail != Trail::kNone || IsAscii(msh)) return choice;
+    const std::string_view declared = MshField(msh, 18);
+    CharsetChoice choice = ChooseCharset(declared, repetition, fallback);
+    const Trail trail = choice.charset.trail;
+    if (IsAscii(msh)) return choice;
+    if (trail != Trail::kNone) {
+        // A sender that names a set which makes its own name another field does not use that set.
+        // Its delimiters are what they look like, and its bytes are reported as not of the set.
+        if (choice.declared && MshField(MaskTrails(trail, msh), 18) != MaskTrails(trail, declared))
+            choice.charset.trail = Trail::kNone;
+        return choice;
+    }
     constexpr int kShiftMax = 12;
     for (int field = 19; field <= 18 + kShiftMax; ++field) {
         const std::string_view candidate = MshField(msh, field);

@@ -33,7 +33,7 @@ TEST(Header, ReadsTheMshAlone) {
     EXPECT_EQ(h.version, "2.5");
     EXPECT_EQ(h.accept_ack, "AL");
     EXPECT_EQ(h.application_ack, "NE");
-    EXPECT_EQ(h.charset, "UNICODE UTF-8");
+    EXPECT_EQ(h.charset, "UNICODE UTF-8~ASCII");
     EXPECT_TRUE(h.enhanced());
 }
 
@@ -60,6 +60,16 @@ TEST(Ack, EchoesNoFramingBytes) {
     EXPECT_EQ(BuildAck(h, AckCode::kAA, "4711", kTime),
               "MSH|^~\\&|R|RF|SMSH|F|20251124200708+0000||ACK^A01^ACK|4711|P|2.5.1\r"
               "MSA|AA|77\r");
+}
+
+TEST(Ack, NamesNoCharsetThatWouldHideADelimiter) {
+    Header h = Scan("MSH|^~\\&|S|SF|R|RF|2026||ADT^A01|77|P|2.5.1\r");
+    h.charset = "ISO IR14";
+    EXPECT_NE(BuildAck(h, AckCode::kAA, "1", kTime).find("||||||ISO IR14\r"), string::npos);
+    h.control_id = "7\xf8";  // no Shift_JIS: it would take the segment's end with it
+    const string ack = BuildAck(h, AckCode::kAA, "1", kTime);
+    EXPECT_EQ(ack.find("ISO IR14"), string::npos);
+    EXPECT_NE(ack.find("MSA|AA|7\xf8\r"), string::npos);
 }
 
 TEST(Ack, UsesTheSendersDelimitersAndCharset) {

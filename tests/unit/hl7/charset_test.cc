@@ -141,6 +141,21 @@ TEST(Charset, HeaderSeesTheSameFields) {
     EXPECT_EQ(m->charset(), "Big5");
 }
 
+// The sender writes Latin-1 and calls it Shift_JIS, in which E9 7C would be one character.
+TEST(Charset, AWrongNameHidesNoDelimiters) {
+    const std::string bytes =
+        "MSH|^~\\&|S|CAF\xe9|R|RF|2026||ADT^A01|7|P|2.5||||||ISO IR14\rPID|1||7||Ren\xe9|||F\r";
+    const auto header = ScanHeader(bytes);
+    ASSERT_TRUE(header);
+    EXPECT_EQ(header->sending_facility, "CAF\xe9");
+    EXPECT_EQ(header->control_id, "7");
+    const auto m = Message::Parse(bytes);
+    ASSERT_TRUE(m);
+    EXPECT_EQ(m->Field(0, 4), "CAF\xe9");
+    EXPECT_EQ(m->Field(1, 5), "Ren\xe9");
+    EXPECT_EQ(m->Field(1, 8), "F");
+}
+
 TEST(Charset, WritesBackWhatItReads) {
     for (const char* name : {"UTF-8", "8859/1", "8859/15", "GB 18030-2000", "KS X 1001", "BIG-5",
                              "ISO IR14", "ISO IR87", "ISO IR159", "CNS 11643-1992", "8859/2"}) {
