@@ -135,7 +135,7 @@ private:
         return ends(header_.receiving_application) && ends(header_.receiving_facility) &&
                ends(header_.sending_application) && ends(header_.sending_facility) &&
                ends(header_.trigger_event) && ends(header_.control_id) &&
-               ends(header_.processing_id) && ends(header_.version) && ends(header_.charset);
+               ends(header_.processing_id) && ends(header_.version);
     }
 
     void WriteMsh(std::string_view control_id, Micros time) {

@@ -209,6 +209,11 @@ void MaskIso2022(std::string& bytes) {
     }
 }
 
+// Whether `candidate`, which names a set of `trail`, is MSH-18 once that set is applied.
+bool IsMsh18(std::string_view msh, std::string_view candidate, Trail trail) {
+    return MshField(MaskTrails(trail, msh), 18) == MaskTrails(trail, candidate);
+}
+
 }  // namespace
 
 std::optional<Charset> FindCharset(std::string_view name) {
@@ -266,8 +271,7 @@ CharsetChoice ChooseCharsetOfMsh(std::string_view msh, char repetition, std::str
     if (trail != Trail::kNone) {
         // A sender that names a set which makes its own name another field does not use that set.
         // Its delimiters are what they look like, and its bytes are reported as not of the set.
-        if (choice.declared && MshField(MaskTrails(trail, msh), 18) != MaskTrails(trail, declared))
-            choice.charset.trail = Trail::kNone;
+        if (choice.declared && !IsMsh18(msh, declared, trail)) choice.charset.trail = Trail::kNone;
         return choice;
     }
     constexpr int kShiftMax = 12;
@@ -276,7 +280,7 @@ CharsetChoice ChooseCharsetOfMsh(std::string_view msh, char repetition, std::str
         if (candidate.empty()) continue;
         CharsetChoice other = ChooseCharset(candidate, repetition, fallback);
         if (!other.declared || other.charset.trail == Trail::kNone) continue;
-        if (MshField(MaskTrails(other.charset.trail, msh), 18) == candidate) return other;
+        if (IsMsh18(msh, candidate, other.charset.trail)) return other;
     }
     return choice;
 }

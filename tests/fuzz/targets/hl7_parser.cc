@@ -69,7 +69,7 @@ void CheckHeader(const Message& message) {
     CARESTREAM_ASSERT(header->sending_application == message.Repetition(0, 3, 1));
     CARESTREAM_ASSERT(header->control_id == message.Repetition(0, 10, 1));
     CARESTREAM_ASSERT(header->version == message.Component(message.Repetition(0, 12, 1), 1));
-    CARESTREAM_ASSERT(header->charset == message.Repetition(0, 18, 1));
+    CARESTREAM_ASSERT(header->charset == message.Field(0, 18));
 }
 
 void CheckEdit(const Message& message) {
