@@ -209,9 +209,13 @@ void MaskIso2022(std::string& bytes) {
     }
 }
 
-// Whether `candidate`, which names a set of `trail`, is MSH-18 once that set is applied.
+// Whether `candidate`, a piece of `msh` that names a set of `trail`, is MSH-18 once that set is
+// applied.
 bool IsMsh18(std::string_view msh, std::string_view candidate, Trail trail) {
-    return MshField(MaskTrails(trail, msh), 18) == MaskTrails(trail, candidate);
+    const std::string masked = MaskTrails(trail, msh);
+    const std::string_view field = MshField(masked, 18);
+    return field.size() == candidate.size() &&
+           field.data() - masked.data() == candidate.data() - msh.data();
 }
 
 }  // namespace
