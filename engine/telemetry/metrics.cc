@@ -45,7 +45,7 @@ private:
 };
 
 const prometheus::Histogram::BucketBoundaries kBuckets = {
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15,
     0.25,   0.5,     1,      2.5,   5,      10,    20,   30,    60};
 
 using Key = std::pair<std::string, std::vector<Label>>;

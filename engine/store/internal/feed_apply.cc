@@ -142,12 +142,31 @@ private:
         Entry& entry = *meaning.target;
         if (change.mode == fhir::ChangeMode::kFindOrCreate && entry.Exists()) return {};
         if (change.mode == fhir::ChangeMode::kDelete) return Delete(entry);
-        if (renames_.empty() && meaning.foreign.empty()) return Merge(change, entry, stamp_);
+        const bool has_targets =
+            change.type == "Provenance" && change.resource.Find("target") != nullptr;
+        if (renames_.empty() && meaning.foreign.empty() && !has_targets)
+            return Merge(change, entry, stamp_);
         fhir::Change own = change;
         if (!renames_.empty()) DropEmptied(own);
         RewriteReferences(own.resource, renames_);
         for (const fhir::IdentityKey* key : meaning.foreign) DropIdentifier(own, *key);
+        if (has_targets && !KeepChangedTargets(own)) return {};
         return Merge(own, entry, stamp_);
+    }
+
+    // A Provenance names what its message made or changed, and the patient whom that is about, not
+    // what the message only repeated. False if nothing is left to name.
+    [[nodiscard]] bool KeepChangedTargets(fhir::Change& provenance) const {
+        DropEntries(provenance, "target", [this](const fhir::Node& target) {
+            const std::string_view reference = target.TextOf("reference");
+            return std::any_of(meanings_.begin(), meanings_.end(), [&](const Meaning& one) {
+                return one.target != nullptr && one.target->type != "Patient" &&
+                       !one.target->dirty && !one.target->gone &&
+                       reference == ReferenceTo(one.target->type, one.target->id);
+            });
+        });
+        const fhir::Node* targets = provenance.resource.Find("target");
+        return targets != nullptr && !targets->items().empty();
     }
 
     // Takes entries out of a list, and with each the key and the part that go with it.

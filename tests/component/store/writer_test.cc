@@ -289,6 +289,41 @@ TEST_F(WriterTest, WhatWasNotMadeLeavesNoIdentityBehind) {
     EXPECT_EQ(third->resources.size(), 2u);
 }
 
+TEST_F(WriterTest, ProvenanceNamesWhatItsMessageChanged) {
+    const auto reference = [](const std::string& type, const std::string& value) {
+        return type + "/" + IdOf(type, value);
+    };
+    const auto targets = [&](const std::vector<std::string>& references) {
+        std::string text;
+        for (const std::string& one : references)
+            text += (text.empty() ? "" : ",") + (R"({"reference":")" + one + R"("})");
+        return R"({"recorded":"2026-01-01","target":[)" + text + "]}";
+    };
+    const std::string patient = reference("Patient", "1");
+    const std::string visit = reference("Encounter", "V1");
+    const std::string doctor = reference("Practitioner", "D1");
+    const auto message = [&](const std::string& id, const std::string& status) {
+        return Message({Patient("1", R"("gender":"female")"), Encounter("V1", "1", status),
+                        Change("Practitioner", "D1", R"({"active":true})"),
+                        Change("Provenance", id, targets({patient, visit, doctor})),
+                        Change("Provenance", id + "-doctor", targets({doctor}))});
+    };
+    ASSERT_TRUE(Feed(message("m1", "")).has_value());
+    ASSERT_TRUE(Feed(message("m2", R"("period":{"start":"2026"})")).has_value());
+    const auto named = [&](const std::string& id) {
+        std::vector<std::string> references;
+        const fhir::Node provenance = Stored("Provenance", IdOf("Provenance", id));
+        for (const fhir::Node& target : provenance.Find("target")->items())
+            references.emplace_back(target.TextOf("reference"));
+        return references;
+    };
+    EXPECT_THAT(named("m1"), testing::ElementsAre(patient, visit, doctor));
+    EXPECT_THAT(named("m1-doctor"), testing::ElementsAre(doctor));
+    // The patient stays as the one whom it is about.
+    EXPECT_THAT(named("m2"), testing::ElementsAre(patient, visit));
+    EXPECT_FALSE(Read("Provenance", IdOf("Provenance", "m2-doctor")).has_value());
+}
+
 TEST_F(WriterTest, IdentityOfNothingHoldsUpItsOwnMessageOnly) {
     // As an older release could leave it behind.
     ASSERT_TRUE(Feed(Message({Patient("1", "")})).has_value());
