@@ -36,10 +36,8 @@ Judged& Unread(Judged& judged, MapStatus status, const hl7::Message& message, st
     return judged;
 }
 
-}  // namespace
-
-Judged MapMessage(const Channel& channel, const hl7::Message& message,
-                  const mapping::MapContext& context) {
+Judged Judge(const Channel& channel, const hl7::Message& message,
+             const mapping::MapContext& context, mapping::Trace* trace) {
     Judged judged;
     Decision decision = Decide(channel, message.bytes());
     if (decision.header) judged.event = EventOf(*decision.header);
@@ -58,8 +56,19 @@ Judged MapMessage(const Channel& channel, const hl7::Message& message,
         return Unread(judged, MapStatus::kNoMap, message, "MSH-9",
                       "no map for the event in this channel");
     }
-    judged.mapped = channel.program->Map(message, context);
+    judged.mapped = channel.program->MapTraced(message, context, trace);
     if (judged.mapped.status == MapStatus::kUnusable) judged.stage = "map";
+    return judged;
+}
+
+}  // namespace
+
+Judged MapMessage(const Channel& channel, const hl7::Message& message,
+                  const mapping::MapContext& context, mapping::Trace* trace) {
+    Judged judged = Judge(channel, message, context, trace);
+    if (trace != nullptr && trace->leaves.empty()) {
+        *trace = mapping::TraceUnread(judged.mapped.report);
+    }
     return judged;
 }
 

@@ -17,8 +17,9 @@ struct Judged {
 };
 
 // `context`: the channel's own with the time of receipt, or one that differs from it as a test
-// says.
+// says. `trace`: how it came about, unless null.
 [[nodiscard]] Judged MapMessage(const Channel& channel, const hl7::Message& message,
-                                const mapping::MapContext& context);
+                                const mapping::MapContext& context,
+                                mapping::Trace* trace = nullptr);
 
 }  // namespace carestream::channel

@@ -39,7 +39,8 @@ public:
     explicit CompiledProgram(std::shared_ptr<const internal::Model> model)
         : model_(std::move(model)) {}
 
-    Mapped Map(const hl7::Message& message, const MapContext& context) const override {
+    Mapped MapTraced(const hl7::Message& message, const MapContext& context,
+                     Trace* trace) const override {
         const auto found = model_->by_event.find(EventOf(message));
         Mapped mapped;
         if (found == model_->by_event.end()) {
@@ -48,8 +49,9 @@ public:
             mapped.reason = "no message map covers this event";
             mapped.map_version = model_->version;
             mapped.report = ReportUnread(message, mapped.reason);
+            if (trace != nullptr) *trace = TraceUnread(mapped.report);
         } else {
-            mapped = internal::Run(*model_, message, context).Execute(*found->second);
+            mapped = internal::Run(*model_, message, context).Execute(*found->second, trace);
             Describe(message, mapped.report);
         }
         return mapped;
@@ -98,6 +100,13 @@ LossReport ReportUnread(const hl7::Message& message, std::string_view reason) {
     ledger.Report({}, report);
     Describe(message, report);
     return report;
+}
+
+Trace TraceUnread(const LossReport& report) {
+    Trace trace;
+    for (const Unmapped& leaf : report.unmapped)
+        trace.leaves.push_back({leaf.path, leaf.reason, {}});
+    return trace;
 }
 
 bool IsTimeZone(std::string_view name) {

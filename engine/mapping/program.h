@@ -55,6 +55,22 @@ struct LossReport {
 // The report of a message that nothing is made of: every leaf is unmapped, all for one reason.
 [[nodiscard]] LossReport ReportUnread(const hl7::Message& message, std::string_view reason);
 
+// Which rules put a leaf of the message where.
+struct Trace {
+    struct Use {
+        std::string resource;         // "Patient/1a2b"; "" where it only decided something
+        std::string element;          // "identifier.value", as the rules name it; "" the same
+        std::vector<Position> rules;  // from the segment's rule inwards
+    };
+    struct Leaf {
+        std::string path;
+        std::string reason;  // "" = mapped, else why not, as in the loss report
+        std::vector<Use> uses;
+    };
+    std::vector<Leaf> leaves;  // in the order of the message
+};
+[[nodiscard]] Trace TraceUnread(const LossReport& report);  // of ReportUnread
+
 enum class MapStatus : std::uint8_t {
     kMapped,
     kNoMap,     // no message file covers the event
@@ -83,8 +99,12 @@ public:
                                           std::shared_ptr<const hl7::Dictionary> dictionary,
                                           const std::vector<std::string>& overlays = {});
     virtual ~Program() = default;
-    [[nodiscard]] virtual Mapped Map(const hl7::Message& message,
-                                     const MapContext& context) const = 0;
+    [[nodiscard]] Mapped Map(const hl7::Message& message, const MapContext& context) const {
+        return MapTraced(message, context, nullptr);
+    }
+    // The same, and how it came about unless `trace` is null; slower.
+    [[nodiscard]] virtual Mapped MapTraced(const hl7::Message& message, const MapContext& context,
+                                           Trace* trace) const = 0;
     [[nodiscard]] virtual bool Covers(std::string_view code, std::string_view event) const = 0;
     [[nodiscard]] virtual std::vector<std::string> Events() const = 0;  // "ADT^A01", ...
 };

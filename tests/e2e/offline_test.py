@@ -144,6 +144,103 @@ class Mapping(Offline):
         self.assertIn({"path": "PID-7.1", "reason": "no message map covers this event"}, report["unmapped"])
 
 
+class Coverage(Offline):
+    def test_a_feed_says_where_to_begin(self):
+        feed = self.write("feed.hl7", BAD + BAD.replace("ADT^A01^ADT_A01", "ADT^A99") + "MSH")
+        out, _ = self.cli("coverage", feed)
+        self.assertIn("3 messages: 1 mapped, 1 without a map, 0 unusable, 1 no HL7", out)
+        self.assertRegex(out, r"1 +1  ADT\^A99  no message map covers this event")
+        self.assertRegex(out, r"1 +1  PID-7\.1  not a date \(month out of range\)  ADT\^A01")
+        self.assertRegex(out, r"1 +1  PID-8\.1 \(table 0001\)  \w")
+        self.assertNotIn("19801302", out, "no values but codes")
+        counts = json.loads(self.cli("coverage", feed, "--json")[0])
+        self.assertEqual((counts["messages"], counts["mapped"], counts["unreadable"]), (3, 1, 1))
+        self.assertEqual(counts["no_map"][0]["events"], ["ADT^A99"])
+        self.assertIn("--limit shows them", self.cli("coverage", feed, "--limit", "1")[0])
+
+    def test_a_channel_judges_as_the_daemon_would(self):
+        self.write("channels/n.yaml", CHANNEL.format(name="n", tenant="main"))
+        feed = self.write("feed.hl7", BAD.replace("ADT^A01^ADT_A01", "ORU^R01"))
+        out, _ = self.cli("coverage", feed, "--channel", "n", "--channels", "channels")
+        self.assertIn("no map for the event in this channel", out)
+        self.cli("coverage", "absent.hl7", code=1)
+        self.cli("coverage", feed, "--channel", "m", "--channels", "channels", code=2)
+
+
+class Against(Offline):
+    def test_a_changed_map_shows_what_it_changes(self):
+        shutil.copytree(HOME / "mappings", self.folder / "new")
+        file = self.write("m.hl7", BAD + BAD.replace("|X\r", "|F\r"))
+        self.assertEqual(self.cli("map", file, "--against", "new"), ("", "0 of 2 messages differ\n"))
+        table = self.folder / "new/tables/AdministrativeSex.yaml"
+        table.write_text(table.read_text().replace("F: female", "F: other\n  X: other"))
+        out, err = self.cli("map", file, "--against", "new", code=1)
+        self.assertEqual(err, "2 of 2 messages differ\n")
+        lines = out.splitlines()
+        self.assertRegex(lines[0], rf"^{file}: message 1: Patient/[-0-9a-f]+\.gender$")
+        self.assertEqual(lines[1:3], ['  - "unknown"', '  + "other"'])
+        self.assertEqual(lines[4:], ['  - "female"', '  + "other"'])
+        (self.folder / "new/messages/ADT_A01.yaml").unlink()
+        out, _ = self.cli("map", file, "--against", "new", code=1)
+        self.assertIn("  + MSH-9: no message map covers this event", out)
+        table.write_text("tabel: x\n")
+        _, err = self.cli("map", file, "--against", "new", code=2)
+        self.assertIn("new/tables/AdministrativeSex.yaml:1:1: ", err)
+
+
+class OverlayTests(Offline):
+    def test_tests_of_an_overlay_run_with_it(self):
+        shutil.copytree(HOME / "mappings", self.folder / "mappings")
+        out, _ = self.cli("test", self.folder)
+        passed = int(out.split()[0])
+        self.write("mappings/overlays/w/tables/AdministrativeSex.yaml", "extends: AdministrativeSex\ncodes: {W: female}\n")
+        self.write("mappings/overlays/w/tests/t.yaml",
+                   "message: |\n  MSH|^~\\&|E|M|||2026||ADT^A01|1|P|2.5\n  PID|1||7^^^M^MR||||1980|W\n"
+                   "channel: {authority_for: [Patient]}\nexpect: {Patient.gender: female}\n")
+        self.assertIn(f"{passed + 1} passed, 0 failed", self.cli("test", self.folder)[0])
+        table = self.folder / "mappings/overlays/w/tables/AdministrativeSex.yaml"
+        table.write_text(table.read_text().replace("female", "male"))
+        self.assertIn("expected 'female', got 'male'", self.cli("test", self.folder, code=1)[0])
+
+
+class Trace(Offline):
+    def test_a_value_is_followed_through_the_rules(self):
+        file = self.write("m.hl7", BAD)
+        out, _ = self.cli("trace", file, "--path", "PID-3")
+        lines = out.splitlines()
+        self.assertIn("message 1  ADT_A01", lines[0])
+        self.assertRegex(lines[1], r"^PID-3\.1 +Patient\.identifier\.value  "
+                                   r"PID\.Patient\.yaml:\d+ > CX\.Identifier\.yaml:\d+$")
+        self.assertTrue(all(line.startswith(("PID-3.", " ")) for line in lines[1:]), out)
+        self.assertNotIn("100", out, "no values")
+        out, _ = self.cli("trace", file)
+        self.assertRegex(out, r"PID-7\.1 +not a date \(month out of range\)")
+        self.assertRegex(out, r"PID-1\.1 +no rule")
+
+    def test_scripts_get_json(self):
+        file = self.write("m.hl7", BAD)
+        traced = json.loads(self.cli("trace", file, "--json")[0])
+        self.assertEqual((traced["message"], traced["map"]), (1, "ADT_A01"))
+        report = json.loads(self.cli("map", file, "--report", "json")[1].splitlines()[0])
+        self.assertEqual(sorted(value["path"] for value in traced["values"] if "reason" not in value),
+                         sorted(report["mapped"]))
+        for value in traced["values"]:
+            self.assertNotEqual("reason" in value, "uses" in value, value)
+        family = next(value for value in traced["values"] if value["path"] == "PID-5.1")
+        use = next(use for use in family["uses"] if use.get("element") == "name.family")
+        self.assertTrue(use["resource"].startswith("Patient/"))
+        for place in use["rules"]:
+            name, line, column = place.rsplit(":", 2)
+            self.assertTrue(Path(name).is_file(), place)
+            self.assertGreater(int(line) * int(column), 0)
+
+    def test_what_is_not_mapped_says_why(self):
+        file = self.write("m.hl7", BAD.replace("ADT^A01^ADT_A01", "ADT^A99"))
+        out, err = self.cli("trace", file, code=1)
+        self.assertRegex(out, r"PID-3\.1 +no message map covers this event")
+        self.assertIn("MSH-9: no message map covers this event", err)
+
+
 class Lint(Offline):
     def test_files_that_nobody_reads_are_mistakes(self):
         self.write("channels/n.yaml", CHANNEL.format(name="n", tenant="main"))

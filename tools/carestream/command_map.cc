@@ -1,85 +1,23 @@
 #include "command_map.h"
 
 #include <iostream>
-#include <memory>
 
-#include "app/folders.h"
-#include "base/clock.h"
-#include "channel/map_message.h"
-#include "content.h"
 #include "fhir/json.h"
-#include "hl7/batch.h"
-#include "hl7/message.h"
-#include "mapping/program.h"
+#include "mapper.h"
+#include "mapping/compare.h"
 #include "terminal.h"
 
 namespace carestream::cli {
 
 namespace {
 
-struct Run {
-    std::shared_ptr<const mapping::Program> program;
-    std::shared_ptr<const channel::Channel> channel;  // null: no sender is known
-    mapping::MapContext context;
-    std::string fallback_charset = "UTF-8";
-
-    [[nodiscard]] mapping::Mapped Map(const hl7::Message& message) const {
-        return channel ? channel::MapMessage(*channel, message, context).mapped
-                       : program->Map(message, context);
-    }
-};
-
-void PrintAll(std::vector<Error> errors, const std::filesystem::path& mappings) {
-    app::LocateMappings(mappings, errors);
-    for (const Error& error : errors) PrintError(error);
-}
-
-// The program and what is known of the sender; null after errors were printed.
-std::unique_ptr<Run> Prepare(const MapOptions& options) {
-    auto run = std::make_unique<Run>();
-    const auto content = LoadContent();
-    if (!content) {
-        PrintError(content.error());
-        return nullptr;
-    }
-    const ReadInputs read = ReadInputsOf(*content, options.places);
-    if (!read.errors.empty()) {
-        PrintAll(read.errors, {});
-        return nullptr;
-    }
-    const channel::GenerationInputs& inputs = read.inputs;
-    if (options.channel.empty()) {
-        auto compiled =
-            mapping::Program::Compile(inputs.mappings, inputs.definitions, inputs.dictionary);
-        if (!compiled.program) {
-            PrintAll(compiled.errors, inputs.mappings);
-            return nullptr;
-        }
-        run->program = compiled.program;
-        run->context.authority_for = {"Patient", "Encounter"};
-        return run;
-    }
-    const auto loaded = channel::LoadGeneration(inputs, 1);
-    if (!loaded.generation) {
-        PrintAll(loaded.errors, inputs.mappings);
-        return nullptr;
-    }
-    const auto channel = loaded.generation->Find(options.channel);
-    if (!channel) {
-        PrintError("no channel '" + options.channel + "' in " + inputs.channels.string());
-        return nullptr;
-    }
-    run->channel = channel;
-    run->context = channel->context;
-    run->context.ids = crypto::IdKey::Public();
-    run->fallback_charset = channel->settings.charset;
-    return run;
-}
-
 std::string At(const std::string& file, std::size_t number, const std::string& path,
                const std::string& reason) {
-    return file + ": message " + std::to_string(number) + ": " +
-           (path.empty() ? reason : path + ": " + reason);
+    std::string text = file + ": message " + std::to_string(number);
+    for (const std::string& part : {path, reason}) {
+        if (!part.empty()) text += ": " + part;
+    }
+    return text;
 }
 
 bool Complain(const std::string& file, std::size_t number, const std::string& path,
@@ -96,18 +34,15 @@ void PrintDropped(const std::string& file, std::size_t number, const mapping::Lo
     }
 }
 
-bool MapOne(const MapOptions& options, const Run& run, const std::string& file, std::size_t number,
-            std::string_view bytes) {
-    hl7::ParseOptions parse;
-    parse.fallback_charset = run.fallback_charset;
-    const auto message = hl7::Message::Parse(std::string(bytes), parse);
+bool MapOne(const MapOptions& options, const Mapper& mapper, const std::string& file,
+            std::size_t number, const Result<hl7::Message>& message) {
     if (!message) return Complain(file, number, message.error().path, message.error().message);
-    const mapping::Mapped mapped = run.Map(*message);
+    const mapping::Mapped mapped = mapper.Map(*message);
     if (options.report_json) std::cerr << mapping::ToJson(mapped.report) << '\n';
     if (mapped.status == mapping::MapStatus::kNoMap) {
         return Complain(file, number, mapped.path,
-                        mapped.reason + (run.channel ? "; it would be kept as it is"
-                                                     : "; see mappings/messages"));
+                        mapped.reason + (mapper.has_channel() ? "; it would be kept as it is"
+                                                              : "; see mappings/messages"));
     }
     if (mapped.status == mapping::MapStatus::kUnusable) {
         return Complain(file, number, mapped.path, mapped.reason);
@@ -118,29 +53,57 @@ bool MapOne(const MapOptions& options, const Run& run, const std::string& file, 
     return true;
 }
 
-bool MapFile(const MapOptions& options, const Run& run, const std::string& name) {
-    const auto file = ReadFileOrStdin(name);
-    if (!file) {
-        PrintError(file.error());
-        return false;
+void PrintDifference(const std::string& file, std::size_t number,
+                     const mapping::Difference& difference) {
+    std::cout << Printable(At(file, number, difference.path, "")) << '\n';
+    const auto line = [](Style style, const char* sign, const std::string& text) {
+        if (!text.empty()) std::cout << "  " << Paint(style, sign + Printable(text)) << '\n';
+    };
+    line(Style::kRed, "- ", difference.before);
+    line(Style::kGreen, "+ ", difference.after);
+}
+
+int CompareAll(const MapOptions& options) {
+    Places other = options.places;
+    other.mappings = options.against;
+    const auto before = Mapper::Make(options.channel, options.places);
+    const auto after = before ? Mapper::Make(options.channel, other) : nullptr;
+    if (!after) return 2;
+    std::size_t messages = 0, different = 0;
+    bool all = true;
+    for (const std::string& file : options.files) {
+        const bool read =
+            before->EachMessage(file, [&](std::size_t number, const Result<hl7::Message>& message) {
+                if (!message) {
+                    all = Complain(file, number, message.error().path, message.error().message);
+                    return;
+                }
+                ++messages;
+                const auto list = mapping::Compare(before->Map(*message), after->Map(*message));
+                if (list.empty()) return;
+                ++different;
+                for (const auto& one : list) PrintDifference(file, number, one);
+            });
+        all = all && read;
     }
-    const auto messages = hl7::SplitMessages(*file);
-    if (messages.empty()) PrintError(name + ": no HL7 message found (a message starts with MSH)");
-    bool all = !messages.empty();
-    for (std::size_t i = 0; i < messages.size(); ++i) {
-        all = MapOne(options, run, name, i + 1, messages[i]) && all;
-    }
-    return all;
+    std::cerr << different << " of " << Counted(messages, "message") << " differ\n";
+    return all && different == 0 ? 0 : 1;
 }
 
 }  // namespace
 
 int Map(const MapOptions& options) {
-    const auto run = Prepare(options);
-    if (!run) return 2;
-    run->context.received = SystemClock().Now();
+    if (!options.against.empty()) return CompareAll(options);
+    const auto mapper = Mapper::Make(options.channel, options.places);
+    if (!mapper) return 2;
     bool all = true;
-    for (const std::string& name : options.files) all = MapFile(options, *run, name) && all;
+    for (const std::string& file : options.files) {
+        const bool read =
+            mapper->EachMessage(file, [&](std::size_t number, const Result<hl7::Message>& message) {
+                all = MapOne(options, *mapper, file, number, message) && all;
+            });
+        all = all && read;
+    }
     return all ? 0 : 1;
 }
 

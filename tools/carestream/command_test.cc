@@ -30,14 +30,27 @@ struct Found {
     }
 };
 
-void TestMaps(const channel::GenerationInputs& inputs, Found& found) {
-    const fs::path tests = inputs.mappings / "tests";
-    if (!fs::is_directory(tests)) return;
+void TestFolder(const channel::GenerationInputs& inputs, const std::vector<std::string>& overlays,
+                const fs::path& tests, Found& found) {
+    if (!fs::is_directory(tests) || !found.errors.empty()) return;
     const auto compiled =
-        mapping::Program::Compile(inputs.mappings, inputs.definitions, inputs.dictionary);
+        mapping::Program::Compile(inputs.mappings, inputs.definitions, inputs.dictionary, overlays);
     found.errors = compiled.errors;
     app::LocateMappings(inputs.mappings, found.errors);
     if (compiled.program) found.Add(mapping::RunTests(*compiled.program, tests));
+}
+
+void TestMaps(const channel::GenerationInputs& inputs, Found& found) {
+    TestFolder(inputs, {}, inputs.mappings / "tests", found);
+    std::error_code ignored;
+    std::vector<fs::path> overlays;
+    for (const auto& entry : fs::directory_iterator(inputs.mappings / "overlays", ignored)) {
+        overlays.push_back(entry.path());
+    }
+    std::sort(overlays.begin(), overlays.end());
+    for (const fs::path& overlay : overlays) {
+        TestFolder(inputs, {overlay.filename().string()}, overlay / "tests", found);
+    }
 }
 
 void TestChannels(const channel::GenerationInputs& inputs, Found& found) {

@@ -8,10 +8,12 @@
 #include "base/text.h"
 #include "command_admin.h"
 #include "command_backup.h"
+#include "command_coverage.h"
 #include "command_lint.h"
 #include "command_map.h"
 #include "command_send.h"
 #include "command_test.h"
+#include "command_trace.h"
 #include "terminal.h"
 
 namespace {
@@ -22,6 +24,8 @@ using namespace carestream::cli;
 struct Arguments {
     AdminOptions admin;
     MapOptions map;
+    CoverageOptions coverage;
+    TraceOptions trace;
     SendCommand send;
     TestOptions test;
     DeadLetterOptions dead;
@@ -66,7 +70,9 @@ void AddMap(CLI::App& app, Arguments& a) {
   carestream map my.hl7 --channel demo            with the zone, authorities, overlays of a channel
   carestream map my.hl7 --report json >/dev/null  what became of every value
   zcat day.hl7.gz | carestream map - --ndjson     a stream, one line a Bundle
-Exit code: 0 every message was mapped, 1 some were not, 2 none could be tried.)");
+  carestream map day/*.hl7 --against new/mappings what a change of the maps changes
+Exit code: 0 every message was mapped (--against: none differs), 1 some were not (some differ),
+2 none could be tried.)");
     map->add_option("files", a.map.files, "Files with one or more messages; - reads stdin")
         ->required();
     map->add_option("--channel", a.map.channel,
@@ -74,6 +80,8 @@ Exit code: 0 every message was mapped, 1 some were not, 2 none could be tried.)"
     map->add_option("--channels", a.map.places.channels, "Folder of channels");
     map->add_option("--mappings", a.map.places.mappings, "Folder of mappings");
     AddConfig(*map, a.map.places.config);
+    map->add_option("--against", a.map.against,
+                    "Instead of Bundles: what this other folder of mappings makes differently");
     map->add_flag("--ndjson", a.map.ndjson, "One Bundle a line");
     map->add_flag("--quiet", a.map.quiet, "Do not say which values were dropped");
     map->add_option("--report", a.report,
@@ -83,6 +91,50 @@ Exit code: 0 every message was mapped, 1 some were not, 2 none could be tried.)"
         a.map.report_json = a.report == "json";
         a.exit_code = Map(a.map);
     });
+}
+
+void AddTrace(CLI::App& app, Arguments& a) {
+    CLI::App* trace = app.add_subcommand("trace", "Which rules take each value of a message where")
+                          ->group(kOffline);
+    trace->footer(R"(Examples:
+  carestream trace my.hl7                         each value: element, and file:line of the rules
+  carestream trace my.hl7 --path PID-3            only what is below PID-3
+  carestream trace my.hl7 --channel ward-7 --json one JSON object a message
+A value that nothing uses shows the reason instead. Values themselves are not shown.
+Exit code: 0 every message was mapped, 1 some were not, 2 nothing could be tried.)");
+    trace->add_option("files", a.trace.files, "Files with one or more messages; - reads stdin")
+        ->required();
+    trace->add_option("--path", a.trace.path, "Only values of this segment, field or component");
+    trace->add_option("--channel", a.trace.channel,
+                      "As this channel would map it: time zone, authorities, overlays");
+    trace->add_option("--channels", a.trace.places.channels, "Folder of channels");
+    trace->add_option("--mappings", a.trace.places.mappings, "Folder of mappings");
+    AddConfig(*trace, a.trace.places.config);
+    trace->add_flag("--json", a.trace.json, "JSON for scripts");
+    trace->callback([&a] { a.exit_code = TraceMessages(a.trace); });
+}
+
+void AddCoverage(CLI::App& app, Arguments& a) {
+    CLI::App* coverage =
+        app.add_subcommand("coverage", "What of a feed the maps do not use, most frequent first")
+            ->group(kOffline);
+    coverage->footer(R"(Examples:
+  carestream coverage day/*.hl7                   fields without a rule, codes without a table
+  carestream coverage day.hl7 --channel ward-7    with the overlays and events of a channel
+  carestream messages show 17 --raw | carestream coverage -
+Paths are without repetitions. Only codes are shown, no other values.
+Exit code: 0 counted, 1 a file could not be read, 2 nothing could be tried.)");
+    coverage
+        ->add_option("files", a.coverage.files, "Files with one or more messages; - reads stdin")
+        ->required();
+    coverage->add_option("--channel", a.coverage.channel,
+                         "Judge as this channel would: time zone, authorities, overlays, events");
+    coverage->add_option("--channels", a.coverage.places.channels, "Folder of channels");
+    coverage->add_option("--mappings", a.coverage.places.mappings, "Folder of mappings");
+    AddConfig(*coverage, a.coverage.places.config);
+    coverage->add_option("--limit", a.coverage.limit, "At most so many lines of each list");
+    coverage->add_flag("--json", a.coverage.json, "All lists whole, as JSON");
+    coverage->callback([&a] { a.exit_code = Coverage(a.coverage); });
 }
 
 void AddFiles(CLI::App& app, Arguments& a) {
@@ -412,6 +464,8 @@ int main(int argc, char** argv) {
     Arguments arguments;
     arguments.admin.state = StateFolder();
     AddMap(app, arguments);
+    AddTrace(app, arguments);
+    AddCoverage(app, arguments);
     AddFiles(app, arguments);
     AddTest(app, arguments);
     AddSend(app, arguments);

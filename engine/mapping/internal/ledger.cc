@@ -27,7 +27,13 @@ void Ledger::Add(std::string_view piece, std::string_view reason, std::size_t re
     if (!ours) return;  // from the context
     const auto begin = static_cast<std::uint32_t>(piece.data() - bytes.data());
     notes_.push_back(
-        {begin, begin + static_cast<std::uint32_t>(piece.size()), reason, resource, invalid});
+        {begin, begin + static_cast<std::uint32_t>(piece.size()), reason, resource, invalid, 0});
+    if (frame_ == nullptr) return;
+    notes_.back().origin = static_cast<std::uint32_t>(origins_.size());
+    Origin& origin = origins_.emplace_back(Origin{resource, {}});
+    for (const RuleFrame* frame = *frame_; frame != nullptr; frame = frame->up) {
+        origin.rules.insert(origin.rules.begin(), {frame->rule, frame->resource, nullptr});
+    }
 }
 
 void Ledger::Mapped(std::string_view piece, std::size_t resource) {
@@ -121,6 +127,23 @@ void Ledger::Report(const std::vector<std::size_t>& unplaced, LossReport& report
         report.unmapped.push_back({std::move(path), std::string(reason)});
     }
     report.mapped.resize(mapped);
+}
+
+std::vector<Ledger::LeafOrigins> Ledger::Origins(const LossReport& report) const {
+    std::vector<LeafOrigins> all;
+    for (std::string& path : hl7::PathsOf(message_, leaves_)) {
+        const auto lost = std::find_if(report.unmapped.begin(), report.unmapped.end(),
+                                       [&](const Unmapped& one) { return one.path == path; });
+        all.push_back({std::move(path), lost == report.unmapped.end() ? "" : lost->reason, {}});
+    }
+    for (const Note& note : notes_) {
+        if (!note.reason.empty()) continue;
+        for (std::size_t leaf = FirstLeaf(note.begin);
+             leaf < leaves_.size() && offsets_[leaf] < note.end; ++leaf) {
+            all[leaf].origins.push_back(origins_[note.origin]);
+        }
+    }
+    return all;
 }
 
 }  // namespace carestream::mapping::internal

@@ -13,6 +13,15 @@
 
 namespace carestream::mapping::internal {
 
+struct Rule;
+
+// A rule at work, within the one that called it.
+struct RuleFrame {
+    const Rule* rule = nullptr;
+    std::size_t resource = 0;  // whose element it fills
+    const RuleFrame* up = nullptr;
+};
+
 class Ledger {
 public:
     explicit Ledger(const hl7::Message& message);
@@ -37,6 +46,19 @@ public:
 
     // The first invalid piece's path and reason; empty if there is none.
     [[nodiscard]] Unmapped FirstInvalid() const;
+    // From now on each note keeps the rules that made it; `frame` is where the innermost stands.
+    void Follow(const RuleFrame* const& frame) { frame_ = &frame; }
+    struct Origin {
+        std::size_t resource = 0;
+        std::vector<RuleFrame> rules;  // outermost first; `up` is not to be read
+    };
+    struct LeafOrigins {
+        std::string path;
+        std::string reason;
+        std::vector<Origin> origins;  // of what was mapped
+    };
+    // Needs Follow. The same verdicts as Report.
+    [[nodiscard]] std::vector<LeafOrigins> Origins(const LossReport& report) const;
     // Fills leaves, mapped and unmapped. `unplaced` segments get a reason of their own.
     void Report(const std::vector<std::size_t>& unplaced, LossReport& report) const;
 
@@ -47,6 +69,7 @@ private:
         std::string_view reason;  // empty: mapped
         std::size_t resource = 0;
         bool invalid = false;
+        std::uint32_t origin = 0;  // place in `origins_`, if rules are followed
     };
     void Add(std::string_view piece, std::string_view reason, std::size_t resource, bool invalid);
     [[nodiscard]] std::size_t FirstLeaf(std::uint32_t offset) const;
@@ -56,6 +79,8 @@ private:
     std::vector<hl7::Leaf> leaves_;
     std::vector<Note> notes_;
     std::deque<std::string> reasons_;
+    const RuleFrame* const* frame_ = nullptr;
+    std::vector<Origin> origins_;
 };
 
 }  // namespace carestream::mapping::internal

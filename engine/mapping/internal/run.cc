@@ -53,8 +53,9 @@ void Run::ReadHeader() {
     ledger_.Mapped(message_.Repetition(msh, 18, 1), kNoResource);  // decided how bytes are read
 }
 
-Mapped Run::Execute(const MessageMap& map) {
+Mapped Run::Execute(const MessageMap& map, Trace* trace) {
     Mapped out;
+    if (trace != nullptr) ledger_.Follow(frame_);
     out.map_name = map.name;
     out.map_version = model_.version;
     ReadHeader();
@@ -65,7 +66,34 @@ Mapped Run::Execute(const MessageMap& map) {
                          ": not where the structure has it; taken all the same");
     }
     Finish(map, out);
+    if (trace != nullptr) FillTrace(out.report, *trace);
     return out;
+}
+
+void Run::FillTrace(const LossReport& report, Trace& trace) const {
+    for (Ledger::LeafOrigins& leaf : ledger_.Origins(report)) {
+        Trace::Leaf& out = trace.leaves.emplace_back();
+        out.path = std::move(leaf.path);
+        out.reason = std::move(leaf.reason);
+        if (!out.reason.empty()) continue;
+        for (const Ledger::Origin& origin : leaf.origins) {
+            Trace::Use use;
+            for (const RuleFrame& frame : origin.rules) {
+                use.rules.push_back(frame.rule->position);
+                if (frame.resource != origin.resource) continue;
+                const Target& target = frame.rule->target;
+                const std::string step =
+                    target.extension.empty() ? target.text : "extension(" + target.extension + ")";
+                if (step.empty() || step == ".") continue;
+                use.element += (use.element.empty() ? "" : ".") + step;
+            }
+            if (origin.resource != kNoResource) {
+                const Made& made = made_[Final(origin.resource)];
+                use.resource = made.type + "/" + made.id;
+            }
+            out.uses.push_back(std::move(use));
+        }
+    }
 }
 
 void Run::Walk(Group& group) {

@@ -74,7 +74,8 @@ struct Made {
 class Run {
 public:
     Run(const Model& model, const hl7::Message& message, const MapContext& context);
-    [[nodiscard]] Mapped Execute(const MessageMap& map);
+    // `trace` is filled unless it is null.
+    [[nodiscard]] Mapped Execute(const MessageMap& map, Trace* trace);
 
 private:
     enum class Put : std::uint8_t { kNew, kSame, kTaken, kNothing };
@@ -111,6 +112,7 @@ private:
     void TakeLocalKey(const std::vector<Operand>& key, const Here& here, std::size_t resource);
     [[nodiscard]] static fhir::Node ReferenceTo(std::size_t resource);
     void ReadHeader();
+    void FillTrace(const LossReport& report, Trace& trace) const;
     void Forget(std::size_t decided) {
         while (decided_.size() > decided) decided_.pop_back();
     }
@@ -120,6 +122,7 @@ private:
     void Assume(const Target& target, std::size_t resource);
     void RunRules(const std::vector<Rule>& rules, const Here& here);
     void RunRule(const Rule& rule, const Here& here);
+    void RunRuleInFrame(const Rule& rule, const Here& here);
     void RunSwitch(const Rule& rule, const Here& here);
     Outcome RunValues(const Rule& rule, const Here& here);
     Outcome RunText(const Rule& rule, const Here& here);
@@ -225,6 +228,7 @@ private:
     const hl7::Message& message_;
     const MapContext& context_;
     Ledger ledger_;
+    const RuleFrame* frame_ = nullptr;  // the rule at work
     Conversion conversion_;
     Matching matching_;
     std::deque<Made> made_;

@@ -21,6 +21,13 @@ bool Run::Idle(const Rule& rule, const Here& here) const {
 }
 
 void Run::RunRule(const Rule& rule, const Here& here) {
+    const RuleFrame frame{&rule, here.element.resource, frame_};
+    frame_ = &frame;
+    RunRuleInFrame(rule, here);
+    frame_ = frame.up;
+}
+
+void Run::RunRuleInFrame(const Rule& rule, const Here& here) {
     const std::size_t decided = decided_.size();
     const std::size_t before = writes_;
     if (rule.when && !Test(*rule.when, here)) {

@@ -36,7 +36,8 @@ inline std::string Message(const std::string& control_id, const std::string& eve
 // Covers ADT^A01, ADT^A08 and ORU^R01. "SLOW" in a message makes its mapping slow, "BAD" unusable.
 class TestProgram final : public mapping::Program {
 public:
-    mapping::Mapped Map(const hl7::Message& message, const mapping::MapContext&) const override {
+    mapping::Mapped MapTraced(const hl7::Message& message, const mapping::MapContext&,
+                              mapping::Trace*) const override {
         mapping::Mapped mapped;
         mapped.map_name = "TEST";
         if (message.bytes().find("SLOW") != std::string_view::npos) {

@@ -490,5 +490,69 @@ TEST(Bundle, RefersByUrn) {
               std::string::npos);
 }
 
+TEST(Trace, FollowsAValueThroughTheRules) {
+    const auto program =
+        Build(WithPid("  - {at: PID-5, to: name, as: XPN.HumanName}\n"
+                      "  - {at: PID-8, to: gender, code: Sex}\n"
+                      "  - {at: PID-30, to: active, code: Yes, when: PID-31 == Y}\n"
+                      "  - {at: PD1-4, to: generalPractitioner, as: XCN.Practitioner}\n"));
+    const hl7::Message message = Parse(std::string(kMsh) +
+                                       "PID|1||7^^^MAIN^MR||Roe^Ann|||F||||||||||||||||||||||N|Y\n"
+                                       "PD1||||D1^Doe^Di\n");
+    Trace trace;
+    const Mapped mapped = program->MapTraced(message, TestContext(), &trace);
+    EXPECT_EQ(mapped.report.leaves, trace.leaves.size());
+    const auto show = [&](const std::string& path) {
+        std::string text;
+        for (const Trace::Leaf& leaf : trace.leaves) {
+            if (leaf.path != path) continue;
+            text += leaf.reason;
+            for (const Trace::Use& use : leaf.uses) {
+                text += use.resource.substr(0, use.resource.find('/')) + " " + use.element;
+                for (const Position& rule : use.rules) {
+                    text += " " + fs::path(rule.file).filename().string() + ":" +
+                            std::to_string(rule.line);
+                }
+                text += ";";
+            }
+        }
+        return text;
+    };
+    EXPECT_EQ(show("PID-1.1"), "no rule");
+    EXPECT_EQ(show("PID-3.1"), "Patient identifier.value PID.Patient.yaml:3 CX.Identifier.yaml:3;");
+    EXPECT_EQ(show("PID-5.1"), "Patient name.family PID.Patient.yaml:4 XPN.HumanName.yaml:3;");
+    EXPECT_EQ(show("PID-8.1"), "Patient gender PID.Patient.yaml:5;");
+    EXPECT_EQ(show("PID-30.1"), "Patient active PID.Patient.yaml:6;");
+    EXPECT_EQ(show("PID-31.1"), "Patient active PID.Patient.yaml:6;") << "it decided";
+    // What is made in a reference is another resource, and its elements are counted from there.
+    EXPECT_EQ(show("PD1-4.2"),
+              "Practitioner name[n].family PID.Patient.yaml:7 XCN.Practitioner.yaml:8;");
+    EXPECT_EQ(show("MSH-9.1"), " ;");
+    const Trace::Leaf* number = nullptr;
+    for (const Trace::Leaf& leaf : trace.leaves)
+        if (leaf.path == "PID-3.1") number = &leaf;
+    ASSERT_NE(number, nullptr);
+    EXPECT_EQ(number->uses.at(0).resource,
+              "Patient/" + mapped.changes.changes.at(0).provisional_id);
+}
+
+TEST(Trace, ChangesNothingAndGivesTheReasonsOfTheReport) {
+    const auto program = Build(WithPid("  - {at: PID-7, to: birthDate}\n"));
+    const hl7::Message message =
+        Parse(std::string(kMsh) + "PID|1||7^^^MAIN^MR||||20261332\nZZZ|x\n");
+    Trace trace;
+    const Mapped mapped = program->MapTraced(message, TestContext(), &trace);
+    EXPECT_EQ(ToJson(mapped.report), ToJson(program->Map(message, TestContext()).report));
+    std::vector<std::string> lost;
+    for (const Trace::Leaf& leaf : trace.leaves) {
+        EXPECT_NE(leaf.reason.empty(), leaf.uses.empty()) << leaf.path;
+        if (!leaf.reason.empty()) lost.push_back(leaf.path + ": " + leaf.reason);
+    }
+    std::vector<std::string> reported;
+    for (const Unmapped& leaf : mapped.report.unmapped)
+        reported.push_back(leaf.path + ": " + leaf.reason);
+    EXPECT_EQ(lost, reported);
+}
+
 }  // namespace
 }  // namespace carestream::mapping

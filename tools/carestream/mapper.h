@@ -1,0 +1,44 @@
+#pragma once
+// Messages of files through the maps, without a server.
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "channel/generation.h"
+#include "channels.h"
+#include "hl7/message.h"
+#include "mapping/program.h"
+
+namespace carestream::cli {
+
+class Mapper {
+public:
+    // The maps of `places` as `channel` would use them: its zone, authorities, events and overlays;
+    // "" = neutral: UTC, authority for patients and visits. Null after its errors were printed.
+    [[nodiscard]] static std::unique_ptr<Mapper> Make(const std::string& channel,
+                                                      const Places& places);
+
+    // With a channel the message is judged as the daemon would (its events and processing ids).
+    // `trace`: which rule took what where, by paths that open; unless null.
+    [[nodiscard]] mapping::Mapped Map(const hl7::Message& message,
+                                      mapping::Trace* trace = nullptr) const;
+    [[nodiscard]] bool has_channel() const { return channel_ != nullptr; }
+
+    using Take = std::function<void(std::size_t number, const Result<hl7::Message>& message)>;
+    // Cuts the file, "-" = stdin, into messages, numbered from 1. False after saying why: it cannot
+    // be read, or there is no message in it.
+    [[nodiscard]] bool EachMessage(const std::string& file, const Take& take) const;
+
+private:
+    Mapper() = default;
+
+    std::shared_ptr<const mapping::Program> program_;
+    std::shared_ptr<const channel::Channel> channel_;  // null: no sender is known
+    mapping::MapContext context_;
+    std::filesystem::path mappings_;
+    std::string fallback_charset_ = "UTF-8";
+};
+
+}  // namespace carestream::cli
