@@ -146,14 +146,15 @@ class Mapping(Offline):
 
 class Coverage(Offline):
     def test_a_feed_says_where_to_begin(self):
-        feed = self.write("feed.hl7", BAD + BAD.replace("ADT^A01^ADT_A01", "ADT^A99") + "MSH")
-        out, _ = self.cli("coverage", feed)
+        feed = self.write("feed.hl7", BAD + BAD.replace("ADT^A01^ADT_A01", "ADT^A99"))
+        cut = self.write("cut.hl7", "MSH")
+        out, _ = self.cli("coverage", feed, cut)
         self.assertIn("3 messages: 1 mapped, 1 without a map, 0 unusable, 1 no HL7", out)
         self.assertRegex(out, r"1 +1  ADT\^A99  no message map covers this event")
         self.assertRegex(out, r"1 +1  PID-7\.1  not a date \(month out of range\)  ADT\^A01")
         self.assertRegex(out, r"1 +1  PID-8\.1 \(table 0001\)  \w")
         self.assertNotIn("19801302", out, "no values but codes")
-        counts = json.loads(self.cli("coverage", feed, "--json")[0])
+        counts = json.loads(self.cli("coverage", feed, cut, "--json")[0])
         self.assertEqual((counts["messages"], counts["mapped"], counts["unreadable"]), (3, 1, 1))
         self.assertEqual(counts["no_map"][0]["events"], ["ADT^A99"])
         self.assertIn("--limit shows them", self.cli("coverage", feed, "--limit", "1")[0])
