@@ -4,7 +4,7 @@ mappings/tables/*.yaml. Usage: ig_tables.py CODESYSTEMS_FOLDER OUTPUT_FOLDER
 
 Read by column position (header spelling varies): 0 v2 code, 2 v2 table, 3-5 conditions, 6 FHIR code,
 8 display, 9 FHIR system. Repairs: blanks around systems, a slash after unitsofmeasure.org, table names
-that are not HL7nnnn; of two rows with one code the first counts."""
+that are not HL7nnnn, a system in the place of the display; of two rows with one code the first counts."""
 import csv
 import re
 import sys
@@ -24,6 +24,8 @@ def read(path):
     with open(path, encoding="utf-8-sig", newline="") as file:
         for row in list(csv.reader(file))[2:]:
             row = [cell.strip() for cell in row] + [""] * 10
+            if not row[9] and row[8].startswith("http"):  # a column is missing
+                row[8], row[9] = row[7], row[8]
             if row[0]:
                 yield row
 
