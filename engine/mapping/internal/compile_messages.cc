@@ -102,7 +102,9 @@ void Compiler::CompileMessage(const Document& document) {
     made_.clear();
     DeclareNames(*tree);
     message->root.name = document.name;
+    in_message_ = true;
     CompileTree(*tree, *message, message->root);
+    in_message_ = false;
     model_->messages.push_back(std::move(message));
 }
 

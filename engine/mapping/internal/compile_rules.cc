@@ -20,7 +20,8 @@ constexpr std::array<std::pair<std::string_view, Builtin>, 6> kBuiltins = {
      {"table-system", Builtin::kTableSystem},
      {"text", Builtin::kText}}};
 
-constexpr std::array<std::string_view, 5> kSources = {"at", "const", "concat", "first-of", "add"};
+constexpr std::array<std::string_view, 6> kSources = {"at",       "const", "concat",
+                                                      "first-of", "add",   "ref"};
 
 // The value of a nested rule that stands for a whole segment: no data type has this name.
 constexpr std::string_view kWholeSegment = "-";
@@ -119,10 +120,11 @@ bool Compiler::CompileRule(const config::Yaml& yaml, const Scope& scope, Rule& r
     }
     problems_.CheckKeys(
         yaml, "a rule",
-        {"at",   "const", "concat", "first-of", "add",       "to",    "on",    "extension", "type",
-         "as",   "code",  "miss",   "default",  "otherwise", "null",  "id",    "assumed",   "note",
-         "when", "rules", "join",   "replace",  "before",    "after", "switch"});
+        {"ref",  "at",   "const", "concat", "first-of", "add",       "to",    "on",    "extension",
+         "type", "as",   "code",  "miss",   "default",  "otherwise", "null",  "id",    "assumed",
+         "note", "when", "rules", "join",   "replace",  "before",    "after", "switch"});
     if (!CompileSource(yaml, scope, rule) || !CompileTarget(yaml, scope, rule)) return false;
+    if (rule.source == SourceKind::kRef) return CompileRef(yaml, rule);
     if (!CompileConversion(yaml, scope, rule)) return false;
     if (rule.join && rule.builtin == Builtin::kText) {
         rule.join->base64 = rule.target.primitive == fhir::Primitive::kBase64Binary;
@@ -225,6 +227,9 @@ bool Compiler::CompileSource(const config::Yaml& yaml, const Scope& scope, Rule&
         return CompileConcat(*yaml.Find("concat"), scope, rule);
     } else if (found == "add") {
         return CompileAdd(*yaml.Find("add"), scope, rule);
+    } else if (found == "ref") {
+        rule.source = SourceKind::kRef;
+        rule.constant = problems_.Text(yaml, "ref").value_or("");
     }
     return problems_.size() == before;
 }
@@ -272,6 +277,24 @@ bool Compiler::CompileAdd(const config::Yaml& yaml, const Scope& scope, Rule& ru
     if (const config::Yaml* unit = yaml.Find("unit"); unit != nullptr) {
         if (auto operand = CompileOperand(*unit, scope))
             rule.operands.push_back(std::move(*operand));
+    }
+    return problems_.size() == before;
+}
+
+// Whether what is made under the name may stand where the rule puts it.
+bool Compiler::CompileRef(const config::Yaml& yaml, const Rule& rule) {
+    const std::size_t before = problems_.size();
+    const config::Yaml& name = *yaml.Find("ref");
+    problems_.CheckKeys(yaml, "a rule with `ref`",
+                        {"ref", "to", "when", "id", "note", "replace", "before", "after"});
+    if (!in_message_) {
+        problems_.Add(name.position(),
+                      "`ref` belongs to the rules of a message: only there resources have names");
+    } else if (KnownName(rule.constant, name) &&
+               (rule.target.type != "Reference" ||
+                !Names::MayRefer(rule.target.reference_types, made_.at(rule.constant)))) {
+        problems_.Add(name.position(), rule.target.path + " may not refer to a resource of type " +
+                                           made_.at(rule.constant));
     }
     return problems_.size() == before;
 }
@@ -503,7 +526,8 @@ bool Compiler::CompileConversion(const config::Yaml& yaml, const Scope& scope, R
         return false;
     }
     if (rule.source == SourceKind::kNone && (as != nullptr || code != nullptr || primitive)) {
-        problems_.Add(yaml.position(), "a rule needs a source: at, const, concat, first-of or add");
+        problems_.Add(yaml.position(),
+                      "a rule needs a source: at, const, concat, first-of, add or ref");
         return false;
     }
     if (rule.source == SourceKind::kConst) {

@@ -50,6 +50,7 @@ private:
     bool CompileSource(const config::Yaml& yaml, const Scope& scope, Rule& rule);
     bool CompileConcat(const config::Yaml& yaml, const Scope& scope, Rule& rule);
     bool CompileAdd(const config::Yaml& yaml, const Scope& scope, Rule& rule);
+    bool CompileRef(const config::Yaml& yaml, const Rule& rule);
     bool CompileTarget(const config::Yaml& yaml, const Scope& scope, Rule& rule);
     bool CompileAssumed(const config::Yaml& yaml, const Scope& scope, Rule& rule);
     bool CompileConversion(const config::Yaml& yaml, const Scope& scope, Rule& rule);
@@ -91,6 +92,7 @@ private:
     Names names_;
     // Of the message being compiled: name -> resource type.
     std::map<std::string, std::string, std::less<>> made_;
+    bool in_message_ = false;
 };
 
 // "PID -> Patient" or "CWE -> Organization lab" taken apart; false if it is not of this form.

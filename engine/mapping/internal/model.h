@@ -78,7 +78,7 @@ enum class Builtin : std::uint8_t {
     kText,
 };
 
-enum class SourceKind : std::uint8_t { kNone, kAt, kConst, kConcat, kFirstOf, kAdd };
+enum class SourceKind : std::uint8_t { kNone, kAt, kConst, kConcat, kFirstOf, kAdd, kRef };
 enum class MissKind : std::uint8_t { kDefault, kKeep, kDrop, kSet };
 
 struct ConcatPart {
@@ -116,7 +116,7 @@ struct Rule {
     const Table* table = nullptr;
     Target target;
 
-    std::string constant;           // kConst
+    std::string constant;           // kConst; kRef: the name of the resource
     std::vector<ConcatPart> parts;  // kConcat
     std::vector<Operand> operands;  // kFirstOf; kAdd: amount, unit
     std::optional<Join> join;

@@ -126,6 +126,7 @@ private:
     void RunSwitch(const Rule& rule, const Here& here);
     Outcome RunValues(const Rule& rule, const Here& here);
     Outcome RunText(const Rule& rule, const Here& here);
+    Outcome RunRef(const Rule& rule, const Here& here);
     Outcome Apply(const Rule& rule, const Here& here, const Value& value, int table);
     Outcome ApplyMap(const Rule& rule, const Here& here, const Value& value, int table);
     Outcome ApplyNested(const Rule& rule, const Here& here, const Value* value, int table);

@@ -50,7 +50,8 @@ void Run::RunRuleInFrame(const Rule& rule, const Here& here) {
             if (EntryMissing(rule, here)) break;
             const bool values =
                 rule.source == SourceKind::kAt || rule.source == SourceKind::kFirstOf;
-            const Outcome outcome = values ? RunValues(rule, here)
+            const Outcome outcome = rule.source == SourceKind::kRef ? RunRef(rule, here)
+                                    : values                        ? RunValues(rule, here)
                                     : rule.source == SourceKind::kNone
                                         ? ApplyNested(rule, here, nullptr, 0)
                                         : RunText(rule, here);
@@ -194,6 +195,14 @@ Run::Outcome Run::RunValues(const Rule& rule, const Here& here) {
         if (result != Outcome::kWritten && outcome != Outcome::kEmpty) result = outcome;
     }
     return result;
+}
+
+Run::Outcome Run::RunRef(const Rule& rule, const Here& here) {
+    const std::size_t resource = FindName(rule.constant, *here.group);
+    if (resource == kNoResource) return Outcome::kEmpty;
+    const Outcome outcome = Place(rule, here, ReferenceTo(resource), ledger_.mark());
+    if (outcome == Outcome::kWritten) ++writes_;
+    return outcome;
 }
 
 Run::Outcome Run::RunText(const Rule& rule, const Here& here) {

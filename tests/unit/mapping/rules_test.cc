@@ -1,5 +1,7 @@
 // Goal: each construct of the language does what mappings/README.md says. Method: one small
 // content, a message, the JSON that comes out and what the loss report says.
+#include <gmock/gmock.h>
+
 #include "support.h"
 
 namespace carestream::mapping {
@@ -488,6 +490,62 @@ TEST(Bundle, RefersByUrn) {
         << json;
     EXPECT_NE(json.find("\"request\":{\"method\":\"PUT\",\"url\":\"Practitioner/" + id + "\"}"),
               std::string::npos);
+}
+
+Content::Files WithDiagnosis(const std::string& rules) {
+    Content::Files files = WithPid("");
+    files["messages/ADT_A01.yaml"] =
+        "message: ADT_A01\nevents: [ADT^A01]\ntree:\n"
+        "  - PID: {make: Patient#pat, with: PID.Patient}\n"
+        "  - PV1: {make: Encounter#enc, with: PV1.Encounter, refs: {subject: pat}}\n"
+        "  - DG1[]:\n"
+        "      - {make: Condition#dx, with: DG1.Condition, parent: pat, refs: {subject: pat}}\n"
+        "      - {into: enc, rules: [" +
+        rules + "]}\n";
+    files["segments/PV1.Encounter.yaml"] =
+        "map: PV1 -> Encounter\nrules:\n  - {at: PV1-19.1, to: \"identifier[i].value\"}\n"
+        "  - {const: finished, to: status}\n  - {const: IMP, to: class.code}\n";
+    files["segments/DG1.Condition.yaml"] =
+        "map: DG1 -> Condition\nkey: [DG1-3.1]\nrules:\n  - {at: DG1-3.1, to: code.text}\n";
+    files["identity/Encounter.yaml"] = "identity: Encounter\nkeys: [{identifier: any}]\n";
+    files["identity/Condition.yaml"] = "identity: Condition\nkeys: [child]\n";
+    return files;
+}
+
+TEST(Ref, AnEntryRefersToWhatWasMade) {
+    const auto program = Build(WithDiagnosis(
+        "{at: DG1, to: diagnosis, rules: [{ref: dx, to: condition}, {at: DG1-15, to: rank}]}"));
+    const Mapped mapped = program->Map(
+        Parse(std::string(kMsh) + "PID|1||7\nPV1|1||||||||||||||||||V1\nDG1|1||A||||||||||||2\n"
+                                  "DG1|2||B\n"),
+        TestContext());
+    ASSERT_NE(Find(mapped, "Condition", 1), nullptr);
+    const std::string first = Find(mapped, "Condition", 0)->provisional_id;
+    const std::string second = Find(mapped, "Condition", 1)->provisional_id;
+    EXPECT_NE(
+        Json(mapped, "Encounter")
+            .find(R"("diagnosis":[{"condition":{"reference":"Condition/)" + first +
+                  R"("},"rank":2},{"condition":{"reference":"Condition/)" + second + R"("}}])"),
+        std::string::npos)
+        << Json(mapped, "Encounter");
+}
+
+TEST(Ref, MistakesAreNamed) {
+    const auto mistake = [](const std::string& rules) {
+        return Lines(Content(WithDiagnosis(rules)).Compile().errors);
+    };
+    EXPECT_THAT(mistake("{at: DG1, to: diagnosis, rules: [{ref: dxx, to: condition}]}"),
+                testing::HasSubstr("nothing is made under the name 'dxx' in this message, did you "
+                                   "mean 'dx'?"));
+    EXPECT_THAT(mistake("{at: DG1, to: diagnosis, rules: [{ref: pat, to: condition}]}"),
+                testing::HasSubstr("may not refer to a resource of type Patient"));
+    EXPECT_THAT(mistake("{ref: dx, to: status}"), testing::HasSubstr("may not refer"));
+    Content::Files files =
+        WithDiagnosis("{at: DG1, to: diagnosis, rules: [{ref: dx, to: condition}]}");
+    files["segments/PV1.Encounter.yaml"] += "  - {ref: pat, to: subject}\n";
+    EXPECT_THAT(Lines(Content(files).Compile().errors),
+                testing::HasSubstr("segments/PV1.Encounter.yaml:6:11: `ref` belongs to the rules "
+                                   "of a message"));
 }
 
 TEST(Trace, FollowsAValueThroughTheRules) {
