@@ -35,7 +35,7 @@ CARRIERS = {
 MAP_CARRIERS = {
     "OBR-ServiceRequest": "OML", "ORC-ServiceRequest": "OML", "ORC-Provenance": "OML", "ORC-Immunization": "VXU",
     "OBX-DocumentReference": "MDM", "NTE-DocumentReference": "MDM", "NTE-Observation": "ORU", "NTE-Appointment-Comment": "SIU",
-    "RXR-MedicationRequest": "OMP", "TQ1-MedicationRequest": "OMP", "ORC-MedicationAdministration": "RAS",
+    "PID-Account": "BAR", "RXR-MedicationRequest": "OMP", "TQ1-MedicationRequest": "OMP", "ORC-MedicationAdministration": "RAS",
 }
 STRUCTURES = {
     "ADT": ("ADT^A01^ADT_A01", ["EVN", "PID", "PD1", "ROL", "NK1", "PV1", "PV2", "OBX", "AL1", "DG1", "PR1", "IN1"]),
@@ -46,6 +46,7 @@ STRUCTURES = {
     "OMP": ("OMP^O09^OMP_O09", ["PID", "PD1", "PV1", "ORC", "TQ1", "RXO", "NTE", "RXR"]),
     "RDE": ("RDE^O11^RDE_O11", ["PID", "PD1", "PV1", "ORC", "RXE", "NTE", "TQ1", "RXR"]),
     "RAS": ("RAS^O17^RAS_O17", ["PID", "PD1", "PV1", "ORC", "RXA", "RXR"]),
+    "BAR": ("BAR^P01^BAR_P01", ["EVN", "PID", "PV1", "DG1"]),
     "A60": ("ADT^A60^ADT_A60", ["EVN", "PID", "IAM", "NTE"]),
     "A40": ("ADT^A40^ADT_A39", ["EVN", "PID", "MRG"]),
     "SIU": ("SIU^S12^SIU_S12", ["SCH", "NTE", "PID", "PV1", "PV2", "RGS", "AIS", "AIG", "AIL", "AIP"]),
@@ -93,6 +94,7 @@ SAMPLES = {
 ALWAYS = {
     "ADT": ["PV1"], "ORU": ["OBR"], "SIU": ["SCH"], "OML": ["ORC", "OBR"], "MDM": ["TXA"], "VXU": ["ORC", "RXA"],
     "OMP": ["ORC", "RXO"], "RDE": ["ORC", "RXE"], "RAS": ["ORC", "RXA"], "A60": ["IAM"], "A40": ["MRG"],
+    "BAR": [],
 }
 BEFORE = {("ORU", "NTE"): "OBX", ("SIU", "AIS"): "RGS", ("SIU", "AIG"): "RGS", ("SIU", "AIL"): "RGS", ("SIU", "AIP"): "RGS"}
 
@@ -138,6 +140,8 @@ DATA_CARRIERS = {
     "TQ-Appointment": ("SCH-11", {}, "Appointment", "$this"),
     "CWE-Annotation": ("SPM-14", {}, "Specimen", "note"),
 }
+# A row that is about one value of its field and says so nowhere.
+VALUES = {"DG1-21": "D"}
 # note(Annotation.text): no resource behind it.
 DATA_TYPES = {"Annotation", "Identifier", "CodeableConcept", "Coding", "Quantity", "ContactPoint", "Period"}
 
@@ -168,47 +172,68 @@ class Vocabulary:
         return None
 
 
+def split_outside(text, word):
+    """At ` AND ` or ` OR ` that stand in no parentheses."""
+    parts, depth, start = [], 0, 0
+    for found in re.finditer(rf"[()]|\s{word}\s", text, flags=re.I):
+        if found[0] in "()":
+            depth += 1 if found[0] == "(" else -1
+        elif depth == 0:
+            parts.append(text[start:found.start()])
+            start = found.end()
+    return [*parts, text[start:]]
+
+
+def atoms(text):
+    """What must hold, of several ways the first."""
+    text = text.strip()
+    alternatives = split_outside(text, "OR")
+    if len(alternatives) > 1:
+        first = alternatives[0]
+        # "A-1 OR A-2 VALUED"
+        return atoms(first if re.search(r"VALUED|EMPTY|EQUALS?|\bIN\b|\bIS\b|=", first, flags=re.I) else first + " VALUED")
+    parts = split_outside(text, "AND")
+    if len(parts) > 1:
+        return [atom for part in parts for atom in atoms(part)]
+    if text.startswith("(") and text.endswith(")"):
+        return atoms(text[1:-1])
+    return [text]
+
+
 class Condition:
     """What must be in the message for a condition to hold: [(path, value | None)]; None: not understood."""
 
     def __init__(self, text, here):
         text = re.sub(r"\s+", " ", text.replace("“", '"').replace("”", '"').replace("'", '"')).strip()
-        text = re.sub(r"^IF ", "", text, flags=re.I)
+        text = re.sub(r"\bIF ", "", text, flags=re.I)
         self.here = here
         self.wants = []
-        self.good = self.parse(text)
+        text += ")" * (text.count("(") - text.count(")"))
+        self.good = all(self.parse(atom) for atom in atoms(text))
 
     def parse(self, text):
-        if " OR " in text.upper() and "(" not in text:
-            text = re.split(r" OR ", text, flags=re.I)[0]
-            if not re.search(r"VALUED|EQUALS?|\bIN\b|\bIS\b", text, flags=re.I):
-                text += " VALUED"
-        text = re.sub(r"(AND|OR) IF ", r"\1 ", text, flags=re.I)
-        text = re.sub(r"DOES NOT EXIST", "NOT VALUED", text, flags=re.I)
+        text = re.sub(r"DOES NOT EXIST|IS EMPTY", "NOT VALUED", text, flags=re.I)
         # The samples are long enough, and fields that repeat do so once.
-        text = re.sub(r"(^|AND )[A-Z0-9-]+ (LENGTH GREATER THAN \d+|(LST\.)?COUNT ?(=|EQUALS) ?1)", "", text, flags=re.I)
-        text = re.sub(r"^ *AND ", "", text).strip()
+        text = re.sub(r"^[A-Z0-9-]+ (LENGTH GREATER THAN \d+|(LST\.)?COUNT ?(=|EQUALS) ?1)", "", text, flags=re.I).strip()
         if not text:
             return True
-        for part in re.split(r" AND ", text, flags=re.I):
-            part = part.strip().strip("()") if not re.search(r"\bIN\b", part, flags=re.I) else part.strip()
-            found = re.match(
-                r"^(?P<path>[A-Z][A-Z0-9]{1,2}(?:-\d+)?(?:\.\d+)*(?:\[\d\])?)?\s*(?:IS )?(?P<op>NOT VALUED|VALUED?|NOT EQUALS?|"
-                r"EQUALS?|NOT IN|IN|NOT|IS|=|$)\s*(?P<rest>.*)$", part, flags=re.I)
-            if not found:
-                return False
-            path, op, rest = found["path"] or self.here, found["op"].upper(), found["rest"]
-            values = re.findall(r'"([^"]*)"', rest)
-            if op in ("VALUED", "VALUE", ""):
-                self.wants.append((path, "*"))
-            elif op == "NOT VALUED":
-                self.wants.append((path, ""))
-            elif op in ("EQUALS", "EQUAL", "IN", "IS", "=") and values:
-                self.wants.append((path, values[0]))
-            elif op.startswith("NOT") and values:
-                self.wants.append((path, "!" + "|".join(values)))
-            else:
-                return False
+        found = re.match(
+            r"^(?P<path>[A-Z][A-Z0-9]{1,2}(?:-\d+)?(?:\.\d+)*(?:\[\d\])?)?\s*(?:IS )?(?P<op>NOT VALUED|VALUED?|NOT EQUALS?|"
+            r"EQUALS?|NOT IN|IN|NOT|IS|=|$)\s*(?P<rest>.*)$", text, flags=re.I)
+        if not found:
+            return False
+        path, op, rest = found["path"] or self.here, found["op"].upper(), found["rest"]
+        values = re.findall(r'"([^"]*)"', rest)
+        if op in ("VALUED", "VALUE", ""):
+            self.wants.append((path, "*"))
+        elif op == "NOT VALUED":
+            self.wants.append((path, ""))
+        elif op in ("EQUALS", "EQUAL", "IN", "IS", "=") and values:
+            self.wants.append((path, values[0]))
+        elif op.startswith("NOT") and values:
+            self.wants.append((path, "!" + "|".join(values)))
+        else:
+            return False
         return True
 
 
@@ -341,6 +366,7 @@ class Row:
                 sample = code[0] + "^Text"
             elif code:
                 sample = code[0]
+        sample = VALUES.get(self.identifier, sample)
         message.put(self.place(self.identifier), sample)
         if self.identifier in ("OBX-5", "OBX-6"):
             kind = re.search(r'OBX-2 (?:EQUALS|IN|IS) \(?"(\w+)"', self.condition)
