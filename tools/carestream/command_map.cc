@@ -66,8 +66,9 @@ void PrintDifference(const std::string& file, std::size_t number,
 int CompareAll(const MapOptions& options) {
     Places other = options.places;
     other.mappings = options.against;
-    const auto before = Mapper::Make(options.channel, options.places);
-    const auto after = before ? Mapper::Make(options.channel, other) : nullptr;
+    const Micros received = SystemClock().Now();
+    const auto before = Mapper::Make(options.channel, options.places, received);
+    const auto after = before ? Mapper::Make(options.channel, other, received) : nullptr;
     if (!after) return 2;
     std::size_t messages = 0, different = 0;
     bool all = true;

@@ -1,7 +1,6 @@
 #include "mapper.h"
 
 #include "app/folders.h"
-#include "base/clock.h"
 #include "channel/map_message.h"
 #include "content.h"
 #include "hl7/batch.h"
@@ -18,9 +17,10 @@ void PrintAll(std::vector<Error> errors, const std::filesystem::path& mappings) 
 
 }  // namespace
 
-std::unique_ptr<Mapper> Mapper::Make(const std::string& channel, const Places& places) {
+std::unique_ptr<Mapper> Mapper::Make(const std::string& channel, const Places& places,
+                                     Micros received) {
     std::unique_ptr<Mapper> mapper(new Mapper());
-    mapper->context_.received = SystemClock().Now();
+    mapper->context_.received = received;
     const auto content = LoadContent();
     if (!content) {
         PrintError(content.error());
@@ -54,7 +54,6 @@ std::unique_ptr<Mapper> Mapper::Make(const std::string& channel, const Places& p
         PrintError("no channel '" + channel + "' in " + inputs.channels.string());
         return nullptr;
     }
-    const Micros received = mapper->context_.received;
     mapper->channel_ = found;
     mapper->context_ = found->context;
     mapper->context_.received = received;

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "channel/generation.h"
 #include "channels.h"
 #include "hl7/message.h"
@@ -17,8 +18,10 @@ class Mapper {
 public:
     // The maps of `places` as `channel` would use them: its zone, authorities, events and overlays;
     // "" = neutral: UTC, authority for patients and visits. Null after its errors were printed.
+    // `received` is the time of receipt, which some messages' resources carry.
     [[nodiscard]] static std::unique_ptr<Mapper> Make(const std::string& channel,
-                                                      const Places& places);
+                                                      const Places& places,
+                                                      Micros received = SystemClock().Now());
 
     // With a channel the message is judged as the daemon would (its events and processing ids).
     // `trace`: which rule took what where, by paths that open; unless null.
