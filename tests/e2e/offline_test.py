@@ -190,6 +190,39 @@ class Against(Offline):
 
 
 class OverlayTests(Offline):
+    def test_diff_shows_the_effective_map(self):
+        self.write("mappings/segments/PID.Patient.yaml",
+                   "map: PID -> Patient\nrules:\n  - {at: PID-7, to: birthDate}\n  - {at: PID-8, to: gender}\n")
+        self.write("mappings/tables/Sex.yaml", "table: Sex\ncodes: {F: female, M: male}\n")
+        self.write("mappings/overlays/w/segments/PID.Patient.yaml",
+                   "extends: PID -> Patient\nremove: [birthDate]\nrules:\n"
+                   "  - {replace: gender, at: PID-8, to: gender, code: Sex}\n  - {at: ZPI-2, to: language}\n")
+        self.write("mappings/overlays/w/tables/Sex.yaml", "extends: Sex\ncodes: {W: female, M: other}\n")
+        self.write("mappings/overlays/w/tables/Own.yaml", "table: Own\ncodes: {A: b}\n")
+        out, _ = self.cli("diff", "--overlay", "w", "--mappings", "mappings")
+        self.assertEqual(out.splitlines(), [
+            "segments: PID -> Patient",
+            "- {at: PID-7, to: birthDate}  segments/PID.Patient.yaml:3",
+            "- {at: PID-8, to: gender}  segments/PID.Patient.yaml:4",
+            "+ {at: PID-8, to: gender, code: Sex}  overlays/w/segments/PID.Patient.yaml:4",
+            "+ {at: ZPI-2, to: language}  overlays/w/segments/PID.Patient.yaml:5",
+            "",
+            "tables: Own",
+            "+ (new)  overlays/w/tables/Own.yaml:1",
+            "",
+            "tables: Sex",
+            "- M: male  tables/Sex.yaml:2",
+            "+ M: other  overlays/w/tables/Sex.yaml:2",
+            "+ W: female  overlays/w/tables/Sex.yaml:2",
+            "  1 other code as in the base",
+            ""])
+        self.assertNotIn("PID", self.cli("diff", "Sex", "--overlay", "w", "--mappings", "mappings")[0])
+        _, err = self.cli("diff", "--overlay", "v", "--mappings", "mappings", code=2)
+        self.assertIn("no such overlay", err)
+        out, _ = self.cli("diff", "--overlay", "epic-style", "PID", "--changes-only")
+        self.assertIn("ZPD-2", out)
+        self.assertNotIn("\n  {", out)
+
     def test_tests_of_an_overlay_run_with_it(self):
         shutil.copytree(HOME / "mappings", self.folder / "mappings")
         out, _ = self.cli("test", self.folder)

@@ -9,6 +9,7 @@
 #include "command_admin.h"
 #include "command_backup.h"
 #include "command_coverage.h"
+#include "command_diff.h"
 #include "command_lint.h"
 #include "command_map.h"
 #include "command_send.h"
@@ -26,6 +27,7 @@ struct Arguments {
     MapOptions map;
     CoverageOptions coverage;
     TraceOptions trace;
+    DiffOptions diff;
     SendCommand send;
     TestOptions test;
     DeadLetterOptions dead;
@@ -135,6 +137,26 @@ Exit code: 0 counted, 1 a file could not be read, 2 nothing could be tried.)");
     coverage->add_option("--limit", a.coverage.limit, "At most so many lines of each list");
     coverage->add_flag("--json", a.coverage.json, "All lists whole, as JSON");
     coverage->callback([&a] { a.exit_code = Coverage(a.coverage); });
+}
+
+void AddDiff(CLI::App& app, Arguments& a) {
+    CLI::App* diff =
+        app.add_subcommand("diff", "What overlays make of the maps: the effective rules")
+            ->group(kOffline);
+    diff->footer(R"(Examples:
+  carestream diff --overlay epic-style            every map and table that it touches
+  carestream diff --overlay epic-style PID        only maps with PID in their name
+  carestream diff --overlay a --overlay b --changes-only
++ of an overlay, - no longer in force, without a sign as in the base; each with file:line.
+Exit code: 0 shown, 2 the overlays or the mappings have mistakes.)");
+    diff->add_option("name", a.diff.name, "Only maps whose name has this text");
+    diff->add_option("--overlay", a.diff.overlays, "Folder below overlays/; several in their order")
+        ->allow_extra_args(false)
+        ->required();
+    diff->add_flag("--changes-only", a.diff.changes_only, "Leave out what is as in the base");
+    diff->add_option("--mappings", a.diff.places.mappings, "Folder of mappings");
+    AddConfig(*diff, a.diff.places.config);
+    diff->callback([&a] { a.exit_code = Diff(a.diff); });
 }
 
 void AddFiles(CLI::App& app, Arguments& a) {
@@ -466,6 +488,7 @@ int main(int argc, char** argv) {
     AddMap(app, arguments);
     AddTrace(app, arguments);
     AddCoverage(app, arguments);
+    AddDiff(app, arguments);
     AddFiles(app, arguments);
     AddTest(app, arguments);
     AddSend(app, arguments);
