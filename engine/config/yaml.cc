@@ -38,7 +38,10 @@ public:
     void OnDocumentStart(const YAML::Mark&) override {}
     void OnDocumentEnd() override {}
     void OnNull(const YAML::Mark& mark, YAML::anchor_t) override {
-        Add(Make(mark, Yaml::Kind::kNull));
+        Yaml yaml = Make(mark, Yaml::Kind::kNull);
+        // `null: ignore` is a key like any other; the parser does not give its text.
+        if (AwaitsKey()) yaml.text_ = "null";
+        Add(std::move(yaml));
     }
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
         throw Refusal{mark, "aliases (*name) are not allowed here; write the value out"};
@@ -81,6 +84,10 @@ private:
         if (stack_.size() >= kDepthMax)
             throw Refusal{mark, "nested deeper than 64 levels", Code::kLimit};
         stack_.push_back({Make(mark, kind), false, {}, {}});
+    }
+    [[nodiscard]] bool AwaitsKey() const {
+        return !stack_.empty() && stack_.back().yaml.kind_ == Yaml::Kind::kMap &&
+               !stack_.back().has_key;
     }
     void Close() {
         Yaml done = std::move(stack_.back().yaml);

@@ -144,6 +144,11 @@ bool Compiler::CompileClear(const config::Yaml& yaml, const Scope& scope, Rule& 
         problems_.AddInside(path, target.error());
     } else if (target->cleared.empty()) {
         problems_.Add(path.position(), "`clear` names an element of the resource itself");
+    } else if (std::any_of(target->steps.begin(), target->steps.end() - 1,
+                           [](const Step& step) { return step.list; })) {
+        problems_.Add(path.position(),
+                      "`clear` takes no part of a list's entries: clear the list, "
+                      "with `of` what one field gave");
     } else {
         rule.target = std::move(*target);
     }

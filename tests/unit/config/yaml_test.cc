@@ -42,5 +42,14 @@ TEST(Yaml, APartKeepsItsPlaces) {
     EXPECT_EQ(part.Find("c")->Find("d")->position(), (Position{"f.yaml", 3, 8}));
 }
 
+TEST(Yaml, TheWordNullIsAKeyLikeAnyOther) {
+    const auto yaml = Yaml::Parse("null: ignore\nb: {null: x, c: null}\n", "f.yaml");
+    ASSERT_TRUE(yaml.has_value());
+    ASSERT_NE(yaml->Find("null"), nullptr);
+    EXPECT_EQ(yaml->Find("null")->text(), "ignore");
+    EXPECT_EQ(yaml->Find("b")->Find("null")->text(), "x");
+    EXPECT_TRUE(yaml->Find("b")->Find("c")->IsNull());
+}
+
 }  // namespace
 }  // namespace carestream::config

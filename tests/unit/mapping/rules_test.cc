@@ -492,6 +492,18 @@ TEST(Bundle, RefersByUrn) {
               std::string::npos);
 }
 
+TEST(Null, IsIgnoredWhereTheRuleSaysSo) {
+    const auto cleared = [](const std::string& option) {
+        const auto program = Build(WithPid("  - {at: PID-7, to: birthDate" + option + "}\n"));
+        return program->Map(Parse(std::string(kMsh) + "PID|1||7||||\"\"\n"), TestContext())
+            .changes.changes.at(0)
+            .cleared;
+    };
+    EXPECT_EQ(cleared(""), std::vector<std::string>{"birthDate"});
+    EXPECT_EQ(cleared(", null: clear"), std::vector<std::string>{"birthDate"});
+    EXPECT_TRUE(cleared(", null: ignore").empty());
+}
+
 Content::Files WithDiagnosis(const std::string& rules) {
     Content::Files files = WithPid("");
     files["messages/ADT_A01.yaml"] =
