@@ -252,6 +252,22 @@ TEST(Content, LargeDocumentsBecomeBinaries) {
     EXPECT_NE(large.find(R"("contentType":"application/pdf","data":"AAA)"), std::string::npos);
 }
 
+// Two messages, each with an order that has no number: the second took the place of the first.
+TEST(ShippedContent, OrdersWithoutNumbersAreToldApartByTheirDrug) {
+    const auto id = [](const std::string& drug) {
+        const Mapped mapped =
+            Shipped().Map(Parse("MSH|^~\\&|EHR|MAIN|CS|X|2026||RDE^O11^RDE_O11|M1|P|2.5.1\n"
+                                "PID|1||100^^^MAIN^MR\nORC|NW\nRXE|1|" +
+                                drug + "|500||mg\n"),
+                          TestContext());
+        const fhir::Change* order = Find(mapped, "MedicationRequest");
+        return order == nullptr ? "" : order->provisional_id;
+    };
+    EXPECT_NE(id("A1^Amoxicillin^L"), "");
+    EXPECT_EQ(id("A1^Amoxicillin^L"), id("A1^Amoxicillin^L"));
+    EXPECT_NE(id("A1^Amoxicillin^L"), id("B2^Bisoprolol^L"));
+}
+
 TEST(Overlay, ChangesAMapWithoutTouchingIt) {
     Content::Files files = {
         {"messages/A.yaml",
