@@ -77,20 +77,6 @@ std::string Joined(const std::vector<std::string>& list) {
     return text;
 }
 
-std::string ModeOf(const fhir::Change& change) {
-    switch (change.mode) {
-        case fhir::ChangeMode::kUpsert:
-            return "upsert";
-        case fhir::ChangeMode::kFindOrCreate:
-            return "find";
-        case fhir::ChangeMode::kUpdateOnly:
-            return "update";
-        case fhir::ChangeMode::kDelete:
-            return "delete";
-    }
-    return {};
-}
-
 const fhir::Change* FindSame(const fhir::ChangeSet& set, const fhir::Change& change) {
     const auto found =
         std::find_if(set.changes.begin(), set.changes.end(), [&](const fhir::Change& other) {
@@ -118,7 +104,8 @@ std::vector<Difference> Compare(const Mapped& before, const Mapped& after) {
             comparison.Add(name(change), &change.resource, nullptr);
         } else {
             comparison.Nodes(name(change), change.resource, other->resource);
-            comparison.Texts(name(change) + " mode", ModeOf(change), ModeOf(*other));
+            comparison.Texts(name(change) + " mode", std::string(ModeName(change.mode)),
+                             std::string(ModeName(other->mode)));
             comparison.Texts(name(change) + " cleared", Joined(change.cleared),
                              Joined(other->cleared));
         }

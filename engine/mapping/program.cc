@@ -109,6 +109,11 @@ Trace TraceUnread(const LossReport& report) {
     return trace;
 }
 
+std::string_view ModeName(fhir::ChangeMode mode) {
+    constexpr std::string_view kNames[] = {"upsert", "find", "update", "delete"};
+    return kNames[static_cast<std::size_t>(mode)];
+}
+
 bool IsTimeZone(std::string_view name) {
     return internal::Zone::Find(name).has_value();
 }

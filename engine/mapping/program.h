@@ -117,6 +117,9 @@ struct Program::Compiled {
 // Is this a name of the IANA time zone database, as `MapContext::time_zone` needs it?
 [[nodiscard]] bool IsTimeZone(std::string_view name);
 
+// As a statement's `mode` names it: "upsert", "find", "update", "delete".
+[[nodiscard]] std::string_view ModeName(fhir::ChangeMode mode);
+
 // A transaction Bundle whose entries refer to each other as urn:uuid, for people and pipes.
 [[nodiscard]] fhir::Node ToBundle(const fhir::ChangeSet& changes);
 

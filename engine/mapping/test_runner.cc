@@ -237,11 +237,10 @@ private:
     void CheckModes(const Mapped& mapped) {
         const config::Yaml* modes = yaml_.Find("modes");
         if (modes == nullptr) return;
-        const char* const names[] = {"upsert", "find", "update", "delete"};
         for (const config::YamlEntry& entry : modes->entries()) {
             const fhir::Change* change = FindChange(mapped, entry.key);
             const std::string found =
-                change == nullptr ? "absent" : names[static_cast<std::size_t>(change->mode)];
+                change == nullptr ? "absent" : std::string(ModeName(change->mode));
             if (found == entry.value.text()) continue;
             Differ(entry.position, entry.key + " mode", entry.value.text(), found);
         }

@@ -72,18 +72,14 @@ int Coverage(const CoverageOptions& options) {
     const auto mapper = Mapper::Make(options.channel, options.places);
     if (!mapper) return 2;
     FeedCoverage coverage;
-    bool all = true;
-    for (const std::string& file : options.files) {
-        const bool read =
-            mapper->EachMessage(file, [&](std::size_t, const Result<hl7::Message>& message) {
-                if (message) {
-                    coverage.Add(*message, mapper->Map(*message));
-                } else {
-                    coverage.AddUnreadable();
-                }
-            });
-        all = read && all;
-    }
+    const auto count = [&](const std::string&, std::size_t, const Result<hl7::Message>& message) {
+        if (message) {
+            coverage.Add(*message, mapper->Map(*message));
+        } else {
+            coverage.AddUnreadable();
+        }
+    };
+    const bool all = mapper->EachMessage(options.files, count);
     const FeedCoverage::Summary summary = coverage.Summarise();
     if (options.json) {
         std::cout << fhir::ToPrettyJson(mapping::ToNode(summary)) << '\n';

@@ -72,21 +72,19 @@ int CompareAll(const MapOptions& options) {
     if (!after) return 2;
     std::size_t messages = 0, different = 0;
     bool all = true;
-    for (const std::string& file : options.files) {
-        const bool read =
-            before->EachMessage(file, [&](std::size_t number, const Result<hl7::Message>& message) {
-                if (!message) {
-                    all = Complain(file, number, message.error().path, message.error().message);
-                    return;
-                }
-                ++messages;
-                const auto list = mapping::Compare(before->Map(*message), after->Map(*message));
-                if (list.empty()) return;
-                ++different;
-                for (const auto& one : list) PrintDifference(file, number, one);
-            });
-        all = all && read;
-    }
+    const auto compare = [&](const std::string& file, std::size_t number,
+                             const Result<hl7::Message>& message) {
+        if (!message) {
+            all = Complain(file, number, message.error().path, message.error().message);
+            return;
+        }
+        ++messages;
+        const auto list = mapping::Compare(before->Map(*message), after->Map(*message));
+        if (list.empty()) return;
+        ++different;
+        for (const auto& one : list) PrintDifference(file, number, one);
+    };
+    all = before->EachMessage(options.files, compare) && all;
     std::cerr << different << " of " << Counted(messages, "message") << " differ\n";
     return all && different == 0 ? 0 : 1;
 }
@@ -98,13 +96,11 @@ int Map(const MapOptions& options) {
     const auto mapper = Mapper::Make(options.channel, options.places);
     if (!mapper) return 2;
     bool all = true;
-    for (const std::string& file : options.files) {
-        const bool read =
-            mapper->EachMessage(file, [&](std::size_t number, const Result<hl7::Message>& message) {
-                all = MapOne(options, *mapper, file, number, message) && all;
-            });
-        all = all && read;
-    }
+    const auto map = [&](const std::string& file, std::size_t number,
+                         const Result<hl7::Message>& message) {
+        all = MapOne(options, *mapper, file, number, message) && all;
+    };
+    all = mapper->EachMessage(options.files, map) && all;
     return all ? 0 : 1;
 }
 

@@ -115,13 +115,11 @@ int TraceMessages(const TraceOptions& options) {
     const auto mapper = Mapper::Make(options.channel, options.places);
     if (!mapper) return 2;
     bool all = true;
-    for (const std::string& file : options.files) {
-        const bool read =
-            mapper->EachMessage(file, [&](std::size_t number, const Result<hl7::Message>& message) {
-                all = TraceOne(options, *mapper, file, number, message) && all;
-            });
-        all = read && all;
-    }
+    const auto trace = [&](const std::string& file, std::size_t number,
+                           const Result<hl7::Message>& message) {
+        all = TraceOne(options, *mapper, file, number, message) && all;
+    };
+    all = mapper->EachMessage(options.files, trace) && all;
     return all ? 0 : 1;
 }
 

@@ -64,6 +64,17 @@ void AddConfig(CLI::App& command, std::filesystem::path& config) {
         "The daemon's configuration: tenants, folders; default: conf/carestream.yaml");
 }
 
+// Which messages, and as whose they are mapped.
+void AddMessageInput(CLI::App& command, std::vector<std::string>& files, std::string& channel,
+                     Places& places, const std::string& as_channel) {
+    command.add_option("files", files, "Files with one or more messages; - reads stdin")
+        ->required();
+    command.add_option("--channel", channel, as_channel);
+    command.add_option("--channels", places.channels, "Folder of channels");
+    command.add_option("--mappings", places.mappings, "Folder of mappings");
+    AddConfig(command, places.config);
+}
+
 void AddMap(CLI::App& app, Arguments& a) {
     CLI::App* map = app.add_subcommand("map", "Map HL7 messages to FHIR Bundles; stores nothing")
                         ->group(kOffline);
@@ -75,13 +86,8 @@ void AddMap(CLI::App& app, Arguments& a) {
   carestream map day/*.hl7 --against new/mappings what a change of the maps changes
 Exit code: 0 every message was mapped (--against: none differs), 1 some were not (some differ),
 2 none could be tried.)");
-    map->add_option("files", a.map.files, "Files with one or more messages; - reads stdin")
-        ->required();
-    map->add_option("--channel", a.map.channel,
+    AddMessageInput(*map, a.map.files, a.map.channel, a.map.places,
                     "Map as this channel would: time zone, authorities, overlays");
-    map->add_option("--channels", a.map.places.channels, "Folder of channels");
-    map->add_option("--mappings", a.map.places.mappings, "Folder of mappings");
-    AddConfig(*map, a.map.places.config);
     map->add_option("--against", a.map.against,
                     "Instead of Bundles: what this other folder of mappings makes differently");
     map->add_flag("--ndjson", a.map.ndjson, "One Bundle a line");
@@ -104,14 +110,9 @@ void AddTrace(CLI::App& app, Arguments& a) {
   carestream trace my.hl7 --channel ward-7 --json one JSON object a message
 A value that nothing uses shows the reason instead. Values themselves are not shown.
 Exit code: 0 every message was mapped, 1 some were not, 2 nothing could be tried.)");
-    trace->add_option("files", a.trace.files, "Files with one or more messages; - reads stdin")
-        ->required();
+    AddMessageInput(*trace, a.trace.files, a.trace.channel, a.trace.places,
+                    "As this channel would map it: time zone, authorities, overlays");
     trace->add_option("--path", a.trace.path, "Only values of this segment, field or component");
-    trace->add_option("--channel", a.trace.channel,
-                      "As this channel would map it: time zone, authorities, overlays");
-    trace->add_option("--channels", a.trace.places.channels, "Folder of channels");
-    trace->add_option("--mappings", a.trace.places.mappings, "Folder of mappings");
-    AddConfig(*trace, a.trace.places.config);
     trace->add_flag("--json", a.trace.json, "JSON for scripts");
     trace->callback([&a] { a.exit_code = TraceMessages(a.trace); });
 }
@@ -126,14 +127,8 @@ void AddCoverage(CLI::App& app, Arguments& a) {
   carestream messages show 17 --raw | carestream coverage -
 Paths are without repetitions. Only codes are shown, no other values.
 Exit code: 0 counted, 1 a file could not be read, 2 nothing could be tried.)");
-    coverage
-        ->add_option("files", a.coverage.files, "Files with one or more messages; - reads stdin")
-        ->required();
-    coverage->add_option("--channel", a.coverage.channel,
-                         "Judge as this channel would: time zone, authorities, overlays, events");
-    coverage->add_option("--channels", a.coverage.places.channels, "Folder of channels");
-    coverage->add_option("--mappings", a.coverage.places.mappings, "Folder of mappings");
-    AddConfig(*coverage, a.coverage.places.config);
+    AddMessageInput(*coverage, a.coverage.files, a.coverage.channel, a.coverage.places,
+                    "Judge as this channel would: time zone, authorities, overlays, events");
     coverage->add_option("--limit", a.coverage.limit, "At most so many lines of each list");
     coverage->add_flag("--json", a.coverage.json, "All lists whole, as JSON");
     coverage->callback([&a] { a.exit_code = Coverage(a.coverage); });

@@ -75,7 +75,13 @@ mapping::Mapped Mapper::Map(const hl7::Message& message, mapping::Trace* trace) 
     return mapped;
 }
 
-bool Mapper::EachMessage(const std::string& file, const Take& take) const {
+bool Mapper::EachMessage(const std::vector<std::string>& files, const Take& take) const {
+    bool all = true;
+    for (const std::string& file : files) all = EachMessageOf(file, take) && all;
+    return all;
+}
+
+bool Mapper::EachMessageOf(const std::string& file, const Take& take) const {
     const auto text = ReadFileOrStdin(file);
     if (!text) {
         PrintError(text.error());
@@ -86,7 +92,7 @@ bool Mapper::EachMessage(const std::string& file, const Take& take) const {
     hl7::ParseOptions parse;
     parse.fallback_charset = fallback_charset_;
     for (std::size_t i = 0; i < messages.size(); ++i) {
-        take(i + 1, hl7::Message::Parse(std::string(messages[i]), parse));
+        take(file, i + 1, hl7::Message::Parse(std::string(messages[i]), parse));
     }
     return !messages.empty();
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "channel/generation.h"
@@ -29,13 +30,15 @@ public:
                                       mapping::Trace* trace = nullptr) const;
     [[nodiscard]] bool has_channel() const { return channel_ != nullptr; }
 
-    using Take = std::function<void(std::size_t number, const Result<hl7::Message>& message)>;
-    // Cuts the file, "-" = stdin, into messages, numbered from 1. False after saying why: it cannot
-    // be read, or there is no message in it.
-    [[nodiscard]] bool EachMessage(const std::string& file, const Take& take) const;
+    using Take = std::function<void(const std::string& file, std::size_t number,
+                                    const Result<hl7::Message>& message)>;
+    // Cuts each file, "-" = stdin, into messages, numbered from 1. False after saying why: one
+    // cannot be read, or there is no message in it.
+    [[nodiscard]] bool EachMessage(const std::vector<std::string>& files, const Take& take) const;
 
 private:
     Mapper() = default;
+    [[nodiscard]] bool EachMessageOf(const std::string& file, const Take& take) const;
 
     std::shared_ptr<const mapping::Program> program_;
     std::shared_ptr<const channel::Channel> channel_;  // null: no sender is known

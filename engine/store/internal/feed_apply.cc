@@ -19,6 +19,13 @@ std::string ReferenceTo(std::string_view type, std::string_view id) {
     return std::string(type).append("/").append(id);
 }
 
+// Whether a reference is the one to this resource; makes no text of it.
+bool Names(std::string_view reference, const Entry& entry) {
+    const std::string_view type = entry.type, id = entry.id;
+    return reference.size() == type.size() + 1 + id.size() && reference.starts_with(type) &&
+           reference[type.size()] == '/' && reference.ends_with(id);
+}
+
 // A message at work. Lives for one ApplyFeed.
 class FeedApplier {
 public:
@@ -161,8 +168,7 @@ private:
             const std::string_view reference = target.TextOf("reference");
             return std::any_of(meanings_.begin(), meanings_.end(), [&](const Meaning& one) {
                 return one.target != nullptr && one.target->type != "Patient" &&
-                       !one.target->dirty && !one.target->gone &&
-                       reference == ReferenceTo(one.target->type, one.target->id);
+                       !one.target->dirty && !one.target->gone && Names(reference, *one.target);
             });
         });
         const fhir::Node* targets = provenance.resource.Find("target");
