@@ -3,9 +3,11 @@
 // parameters). Compiled once, evaluated often; bounded, so that any expression may come from
 // outside.
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -31,6 +33,10 @@ struct EvaluateLimits {
     std::optional<Micros> now;
     // A name that the type does not have is kInvalid instead of empty.
     bool strict = false;
+    // What resolve() finds behind a reference ("Patient/1", "#a"); nullptr: only its type is known.
+    std::function<const Node*(std::string_view reference)> resolve;
+    // Further %names: a resource by its resourceType, anything else as a string.
+    std::vector<std::pair<std::string_view, const Node*>> variables;
 };
 
 class FhirPath {
@@ -49,9 +55,9 @@ public:
         std::vector<std::unique_ptr<Node>> owned;
     };
     // `root` is a resource or element of FHIR type `type`. resolve() gives items that carry only
-    // the type named by the reference ("Patient/1" is a Patient), which is what search needs; a
-    // contained resource ("#a") is found. Errors: kInvalid (types or cardinalities do not fit),
-    // kLimit, kUnsupported.
+    // the type named by the reference ("Patient/1" is a Patient), which is what search needs,
+    // unless `limits.resolve` finds more; a contained resource ("#a") is found. Errors: kInvalid
+    // (types or cardinalities do not fit), kLimit, kUnsupported.
     [[nodiscard]] Result<Evaluation> Evaluate(const Definitions& definitions, const Node& root,
                                               std::string_view type,
                                               const EvaluateLimits& limits = {}) const;

@@ -276,6 +276,15 @@ bool Evaluator::PutElement(const Node* value, const Node* sibling, const Resolve
 
 bool Evaluator::Variable(const Expr& expr, Items& out) {
     const std::string& name = expr.text;
+    for (const auto& [known, node] : limits_.variables) {
+        if (known != name) continue;
+        Item item;
+        item.node = node;
+        item.definition = definitions_.FindType(node->IsObject() ? node->TextOf("resourceType")
+                                                                 : std::string_view("string"));
+        if (item.definition != nullptr) item.type = item.definition->name;
+        return Put(out, item);
+    }
     if (name == "context" || name == "resource" || name == "rootResource") return Put(out, root_);
     if (name == "ucum") return PutText(out, "http://unitsofmeasure.org");
     if (name == "sct") return PutText(out, "http://snomed.info/sct");

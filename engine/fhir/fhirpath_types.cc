@@ -160,7 +160,11 @@ bool Evaluator::Resolve(const Call& call, Items& out) {
             text ? std::string_view(item.node->text()) : item.node->TextOf("reference");
         Item target;
         target.node = &kNothing;
-        if (reference.starts_with('#')) {
+        const Node* found = limits_.resolve ? limits_.resolve(reference) : nullptr;
+        if (found != nullptr) {
+            target.node = found;
+            target.definition = definitions_.FindType(found->TextOf("resourceType"));
+        } else if (reference.starts_with('#')) {
             const Node* contained = root_.node->Find("contained");
             if (contained == nullptr) continue;
             for (const Node& resource : contained->items()) {

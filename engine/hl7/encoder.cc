@@ -74,7 +74,24 @@ std::string EscapeText(std::string_view text, const Delimiters& delimiters) {
     return out;
 }
 
-MessageEditor::MessageEditor(const Delimiters& delimiters) : delimiters_(delimiters) {}
+bool IsCharset(std::string_view name) {
+    return internal::FindCharset(name).has_value();
+}
+
+std::string EncodableText(std::string_view text, std::string_view charset, bool* replaced) {
+    const auto set = internal::FindCharset(charset);
+    CARESTREAM_ASSERT(set.has_value());
+    *replaced = false;
+    std::string scratch;
+    if (internal::FromUtf8(*set, text, scratch)) return std::string(text);
+    *replaced = true;
+    return internal::Reduce(*set, text);
+}
+
+MessageEditor::MessageEditor(const Delimiters& delimiters, std::string_view charset)
+    : delimiters_(delimiters), charset_(charset) {
+    CARESTREAM_ASSERT(IsCharset(charset));
+}
 
 MessageEditor::MessageEditor(const Message& message)
     : delimiters_(message.delimiters()), charset_(message.charset()) {

@@ -17,12 +17,22 @@ namespace carestream::hl7 {
 // characters and delimiters in use are written as a blank.
 [[nodiscard]] std::string EscapeText(std::string_view text, const Delimiters& delimiters);
 
+// Is this a character set that messages can be written in: a name of table 0211 or one that ICU
+// knows, whose bytes contain ASCII?
+[[nodiscard]] bool IsCharset(std::string_view name);
+
+// `text` with each character that `charset` (as IsCharset) does not have written by its base
+// letter, else as '?', and malformed UTF-8 as '?'; `*replaced` says whether any was.
+[[nodiscard]] std::string EncodableText(std::string_view text, std::string_view charset,
+                                        bool* replaced);
+
 // A message in pieces that can be changed. Given a Message, Encode() returns its bytes exactly; a
 // change alters nothing but the field that it names. Positions as in Message.
 class MessageEditor {
 public:
-    // Empty, in UTF-8; segments end in CR. The MSH comes first: Append("MSH").
-    explicit MessageEditor(const Delimiters& delimiters = {});
+    // Empty; segments end in CR. The MSH comes first: Append("MSH"). `charset` as IsCharset
+    // (asserted); naming it in MSH-18 is the caller's.
+    explicit MessageEditor(const Delimiters& delimiters = {}, std::string_view charset = "UTF-8");
     // Copies what it needs: `message` may go.
     explicit MessageEditor(const Message& message);
 

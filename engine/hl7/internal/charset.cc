@@ -1,6 +1,9 @@
 #include "hl7/internal/charset.h"
 
+#include <unicode/translit.h>
 #include <unicode/ucnv.h>
+#include <unicode/unistr.h>
+#include <unicode/utf8.h>
 
 #include <algorithm>
 #include <array>
@@ -321,6 +324,31 @@ bool FromUtf8(const Charset& charset, std::string_view utf8, std::string& out) {
     }
     out.append(utf8);
     return true;
+}
+
+std::string Reduce(const Charset& charset, std::string_view utf8) {
+    UErrorCode status = U_ZERO_ERROR;
+    const std::unique_ptr<icu::Transliterator> plain(
+        icu::Transliterator::createInstance("Latin-ASCII", UTRANS_FORWARD, status));
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(utf8.data());
+    const auto size = static_cast<std::int32_t>(utf8.size());
+    std::string out;
+    std::string encoded;
+    for (std::int32_t at = 0; at < size;) {
+        const std::int32_t begin = at;
+        UChar32 point = 0;
+        U8_NEXT(bytes, at, size, point);
+        std::string letter(
+            utf8.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(at - begin)));
+        if (!FromUtf8(charset, letter, encoded) && point >= 0 && plain != nullptr) {
+            icu::UnicodeString text(point);
+            plain->transliterate(text);
+            letter.clear();
+            text.toUTF8String(letter);
+        }
+        out += FromUtf8(charset, letter, encoded) ? letter : "?";
+    }
+    return out;
 }
 
 std::string MaskTrails(Trail trail, std::string_view bytes) {

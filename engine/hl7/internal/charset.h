@@ -58,6 +58,11 @@ struct CharsetChoice {
 // is malformed.
 [[nodiscard]] bool FromUtf8(const Charset& charset, std::string_view utf8, std::string& out);
 
+// `utf8` with what the set does not have replaced: by the base letters of its decomposition, else
+// by
+// '?'. Malformed bytes become '?' as well.
+[[nodiscard]] std::string Reduce(const Charset& charset, std::string_view utf8);
+
 // A copy in which each byte that is part of a multi-byte character and below 0x80 reads 0x80, so
 // that a search for delimiters does not find it.
 [[nodiscard]] std::string MaskTrails(Trail trail, std::string_view bytes);

@@ -60,6 +60,23 @@ protected:
     inline static Node observation_;
 };
 
+TEST_F(FhirPathTest, ResolvesThroughItsCallerAndKnowsHisVariables) {
+    const Node patient = *ParseJson(R"({"resourceType": "Patient", "gender": "other"})");
+    const Node word = Node::String("S12");
+    EvaluateLimits limits;
+    limits.resolve = [&](std::string_view reference) {
+        return reference == "Patient/p1" ? &patient : nullptr;
+    };
+    limits.variables = {{"event", &word}, {"focus", &patient}};
+    EXPECT_THAT(Evaluate("subject.resolve().gender", limits), ElementsAre("code:other"));
+    EXPECT_THAT(Evaluate("performer.resolve().ofType(Practitioner)", limits),
+                ElementsAre("Practitioner:{}"));
+    EXPECT_THAT(Evaluate("device.resolve().id", limits), ElementsAre("id:d"));
+    EXPECT_THAT(Evaluate("%event", limits), ElementsAre("string:S12"));
+    EXPECT_THAT(Evaluate("%focus.gender", limits), ElementsAre("code:other"));
+    EXPECT_THAT(Evaluate("%event"), ElementsAre("invalid"));
+}
+
 TEST_F(FhirPathTest, CompilesEverySearchParameter) {
     std::size_t count = 0;
     std::set<std::string_view> seen;

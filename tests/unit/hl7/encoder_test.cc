@@ -112,6 +112,33 @@ TEST(MessageEditor, BuildsAMessage) {
     EXPECT_EQ(editor.Encode(), "MSH|^~\\&|||||||ADT^A01|||2.5.1\rPID|||||^Jane \\T\\ Joe\r");
 }
 
+TEST(MessageEditor, BuildsInAnotherCharacterSet) {
+    MessageEditor editor({}, "8859/1");
+    editor.Append("MSH");
+    editor.Append("PID");
+    ASSERT_TRUE(editor.SetText(1, 5, 1, 1, 0, "Müller"));
+    EXPECT_EQ(editor.Field(1, 5), "M\xFCller");
+    EXPECT_FALSE(editor.SetText(1, 5, 1, 1, 0, "Łuk"));
+    EXPECT_TRUE(IsCharset("UNICODE UTF-8"));
+    EXPECT_FALSE(IsCharset("klingon"));
+    EXPECT_FALSE(IsCharset("UTF-16"));
+}
+
+TEST(EncodableText, ReplacesOnlyWhatTheSetLacks) {
+    bool replaced = true;
+    EXPECT_EQ(EncodableText("Müller", "8859/1", &replaced), "Müller");
+    EXPECT_FALSE(replaced);
+    EXPECT_EQ(EncodableText("Müller Łuk ß “x” 漢", "ASCII", &replaced), "Muller Luk ss \"x\" ?");
+    EXPECT_TRUE(replaced);
+    EXPECT_EQ(EncodableText("Müller Łuk", "8859/1", &replaced), "Müller Luk");
+    EXPECT_TRUE(replaced);
+    EXPECT_EQ(EncodableText("a\xFF"
+                            "b",
+                            "UTF-8", &replaced),
+              "a?b");
+    EXPECT_TRUE(replaced);
+}
+
 TEST(MessageEditor, KeepsTheEndAtTheEnd) {
     MessageEditor editor = Edit("\x0bMSH|^~\\&|A\rPID|1\x1c\r");
     editor.SetField(editor.Append("PV1"), 1, "x");
