@@ -36,6 +36,7 @@ std::vector<mapping::TestCase> RunFile(const Generation& generation, const fs::p
         {[channel](const hl7::Message& message, const mapping::MapContext& context) {
              return MapMessage(*channel, message, context).mapped;
          },
+         {},
          channel->context},
         file);
 }

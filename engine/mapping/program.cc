@@ -6,6 +6,8 @@
 
 #include "mapping/internal/compiler.h"
 #include "mapping/internal/ledger.h"
+#include "mapping/internal/outbound.h"
+#include "mapping/internal/renderer.h"
 #include "mapping/internal/run.h"
 
 namespace carestream::mapping {
@@ -64,6 +66,32 @@ public:
         std::vector<std::string> events;
         for (const auto& [event, map] : model_->by_event) events.push_back(event);
         std::sort(events.begin(), events.end());
+        return events;
+    }
+
+    Result<Rendered> Render(const RenderRequest& request,
+                            const Destination& destination) const override {
+        const std::string_view type = request.focus->TextOf("resourceType");
+        for (const auto& message : model_->outbound_messages) {
+            const auto& events = message->events;
+            if (message->source != type ||
+                std::find(events.begin(), events.end(), request.event) == events.end()) {
+                continue;
+            }
+            return internal::Renderer(*model_, request, destination).Render(*message);
+        }
+        return Fail(Code::kUnsupported, "no outbound message makes " + std::string(request.event) +
+                                            " of this type of resource");
+    }
+
+    std::vector<std::string> OutboundEvents(std::string_view resource_type) const override {
+        std::vector<std::string> events;
+        for (const auto& message : model_->outbound_messages) {
+            if (!resource_type.empty() && message->source != resource_type) continue;
+            events.insert(events.end(), message->events.begin(), message->events.end());
+        }
+        std::sort(events.begin(), events.end());
+        events.erase(std::unique(events.begin(), events.end()), events.end());
         return events;
     }
 

@@ -15,6 +15,7 @@
 #include "fhir/definitions.h"
 #include "hl7/message.h"
 #include "hl7/tables.h"
+#include "mapping/render.h"
 
 namespace carestream::mapping {
 
@@ -107,6 +108,15 @@ public:
                                            Trace* trace) const = 0;
     [[nodiscard]] virtual bool Covers(std::string_view code, std::string_view event) const = 0;
     [[nodiscard]] virtual std::vector<std::string> Events() const = 0;  // "ADT^A01", ...
+
+    // Errors: kUnsupported when no outbound message is about this type of resource and event,
+    // kInvalid when the resource lacks what a rule calls required (`path` names it). The
+    // destination must have passed CheckDestination.
+    [[nodiscard]] virtual Result<Rendered> Render(const RenderRequest& request,
+                                                  const Destination& destination) const = 0;
+    // The events that can be rendered for a resource type, or for any if it is empty: "SIU^S12".
+    [[nodiscard]] virtual std::vector<std::string> OutboundEvents(
+        std::string_view resource_type) const = 0;
 };
 
 struct Program::Compiled {

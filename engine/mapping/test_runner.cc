@@ -11,6 +11,7 @@
 #include "config/yaml.h"
 #include "fhir/json.h"
 #include "mapping/internal/problems.h"
+#include "mapping/internal/render_test.h"
 
 namespace carestream::mapping {
 
@@ -284,15 +285,22 @@ std::vector<TestCase> RunTests(const TestSubject& subject, const fs::path& file)
         if (place.file.empty()) place.file = file.string();
         return {TestCase{std::move(place), {}, {{yaml.error(), {}, {}}}}};
     }
-    if (!yaml->IsSequence()) return {Test(subject, *yaml).Run()};
+    const auto run = [&](const config::Yaml& test) {
+        return test.Find("render") == nullptr ? Test(subject, test).Run()
+                                              : internal::RunRenderTest(subject, test);
+    };
+    if (!yaml->IsSequence()) return {run(*yaml)};
     std::vector<TestCase> cases;
-    for (const config::Yaml& item : yaml->items()) cases.push_back(Test(subject, item).Run());
+    for (const config::Yaml& item : yaml->items()) cases.push_back(run(item));
     return cases;
 }
 
 std::vector<TestCase> RunTests(const Program& program, const fs::path& folder) {
     const TestSubject subject{[&program](const hl7::Message& message, const MapContext& context) {
                                   return program.Map(message, context);
+                              },
+                              [&program](const RenderRequest& request, const Destination& to) {
+                                  return program.Render(request, to);
                               },
                               std::nullopt};
     std::vector<fs::path> files;

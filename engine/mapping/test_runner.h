@@ -29,6 +29,8 @@ struct TestCase {
 // Whose tests they are.
 struct TestSubject {
     std::function<Mapped(const hl7::Message&, const MapContext&)> map;
+    // Of messages that are made (`render`); absent: such tests have no place here.
+    std::function<Result<Rendered>(const RenderRequest&, const Destination&)> render;
     std::optional<MapContext> sender;  // absent: each test may say it under `channel`
 };
 

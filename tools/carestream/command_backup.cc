@@ -7,7 +7,8 @@
 
 namespace carestream::cli {
 
-int Backup(const std::filesystem::path& state, const std::filesystem::path& target, bool with_keys) {
+int Backup(const std::filesystem::path& state, const std::filesystem::path& target,
+           bool with_keys) {
     store::BackupOptions options;
     options.state_folder = state;
     options.target = target;
@@ -20,7 +21,8 @@ int Backup(const std::filesystem::path& state, const std::filesystem::path& targ
     std::cout << "backup of " << report->bytes << " bytes in " << target.string() << '\n';
     if (!with_keys) {
         std::cout << "It is worthless without these files of " << (state / "keys").string()
-                  << "; keep them apart from it:\n" << report->keys;
+                  << "; keep them apart from it:\n"
+                  << report->keys;
     }
     return 0;
 }
@@ -36,7 +38,8 @@ int Restore(const std::filesystem::path& state, const std::filesystem::path& sou
     }
     std::cout << "restored to " << state.string() << '\n';
     if (!report->keys_present) {
-        std::cout << "Put the key files to " << (state / "keys").string() << " before the daemon starts.\n";
+        std::cout << "Put the key files to " << (state / "keys").string()
+                  << " before the daemon starts.\n";
     }
     return 0;
 }

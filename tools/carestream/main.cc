@@ -12,6 +12,7 @@
 #include "command_diff.h"
 #include "command_lint.h"
 #include "command_map.h"
+#include "command_render.h"
 #include "command_send.h"
 #include "command_test.h"
 #include "command_trace.h"
@@ -27,6 +28,7 @@ struct Arguments {
     MapOptions map;
     CoverageOptions coverage;
     TraceOptions trace;
+    RenderOptions render;
     DiffOptions diff;
     SendCommand send;
     TestOptions test;
@@ -99,6 +101,29 @@ Exit code: 0 every message was mapped (--against: none differs), 1 some were not
         a.map.report_json = a.report == "json";
         a.exit_code = Map(a.map);
     });
+}
+
+void AddRender(CLI::App& app, Arguments& a) {
+    CLI::App* render =
+        app.add_subcommand("render", "Make HL7 messages of FHIR resources; sends nothing")
+            ->group(kOffline);
+    render->footer(R"(Examples:
+  carestream render appointment.json --event SIU^S12
+  carestream map my.hl7 | carestream render - --event ADT^A31 --set version=2.3
+  carestream render report.json --event ORU^R01 --set charset=8859/1 --set time_zone=Europe/Berlin
+Members of the destination for --set: version, charset, time_zone, write_offset, processing_id,
+sending_application, sending_facility, receiving_application, receiving_facility.
+Exit code: 0 every input gave a message, 1 some did not, 2 none could be tried.)");
+    render
+        ->add_option("files", a.render.files,
+                     "Files with a resource, a Bundle, or one of them a line; - reads stdin")
+        ->required();
+    render->add_option("--event", a.render.event, "Which message: SIU^S12")->required();
+    render->add_option("--overlay", a.render.overlays, "Overlays of the mappings, in their order");
+    render->add_option("--set", a.render.members, "What the destination takes: NAME=VALUE");
+    render->add_option("--mappings", a.render.places.mappings, "Folder of mappings");
+    AddConfig(*render, a.render.places.config);
+    render->callback([&a] { a.exit_code = Render(a.render); });
 }
 
 void AddTrace(CLI::App& app, Arguments& a) {
@@ -481,6 +506,7 @@ int main(int argc, char** argv) {
     Arguments arguments;
     arguments.admin.state = StateFolder();
     AddMap(app, arguments);
+    AddRender(app, arguments);
     AddTrace(app, arguments);
     AddCoverage(app, arguments);
     AddDiff(app, arguments);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "mapping/internal/compile_outbound.h"
 #include "mapping/internal/compiler.h"
 #include "mapping/internal/condition.h"
 
@@ -27,6 +28,7 @@ Compiler::Compiler(const Library& library, std::shared_ptr<const fhir::Definitio
       broken_(library.broken),
       problems_(problems),
       model_(std::make_shared<Model>()),
+      dictionary_(dictionary),
       names_(*definitions, dictionary) {
     model_->definitions = std::move(definitions);
     model_->version = library.version;
@@ -58,6 +60,7 @@ std::shared_ptr<const Model> Compiler::Compile() {
     };
     model_->coding_systems = table("CodingSystems");
     model_->authorities = table("Authorities");
+    OutboundCompiler(library_, dictionary_, names_, problems_, *model_).Compile();
     return model_;
 }
 

@@ -19,6 +19,16 @@ const TableEntry* Table::Find(const std::string& code) const {
     return fallback ? &*fallback : nullptr;
 }
 
+const std::string* Table::FindOrigin(const std::string& code, std::string_view of_system) const {
+    const auto found = origins.find(code);
+    if (found == origins.end()) return nullptr;
+    for (const Origin& origin : found->second) {
+        if (of_system.empty() || origin.system.empty() || origin.system == of_system)
+            return &origin.sent;
+    }
+    return nullptr;
+}
+
 const Identity* Model::FindIdentity(std::string_view type) const {
     const auto found = identities.find(type);
     return found == identities.end() ? nullptr : found->second.get();
@@ -59,12 +69,19 @@ void Compiler::CompileTable(const Document& document) {
         problems_.Add(yaml.Find("hl7")->position(),
                       "an HL7 table number has four digits: \"0001\"");
     }
-    const std::string label = table->hl7.empty() ? "table " + table->name : "table " + table->hl7;
-    table->reason_missing = "code not in " + label;
-    table->reason_none = "code of " + label + " has no counterpart";
+    table->label = "table " + (table->hl7.empty() ? table->name : table->hl7);
+    table->reason_missing = "code not in " + table->label;
+    table->reason_none = "code of " + table->label + " has no counterpart";
     if (document.codes.empty()) problems_.Add(table->position, "the table has no `codes`");
     for (const config::YamlEntry* entry : document.codes) {
         table->codes.emplace(entry->key, CompileCode(*entry, *table));
+    }
+    for (const bool overlay : {true, false}) {
+        for (const config::YamlEntry* entry : document.codes) {
+            if ((entry->position.file != table->position.file) != overlay) continue;
+            const TableEntry& code = table->codes.at(entry->key);
+            if (!code.code.empty()) table->origins[code.code].push_back({code.system, entry->key});
+        }
     }
     if (const config::Yaml* fallback = yaml.Find("default"); fallback != nullptr) {
         table->fallback = CompileCode({"default", fallback->position(), *fallback}, *table);

@@ -89,6 +89,7 @@ private:
     std::set<std::string, std::less<>> broken_;
     Problems& problems_;
     std::shared_ptr<Model> model_;
+    const hl7::Dictionary& dictionary_;
     Names names_;
     // Of the message being compiled: name -> resource type.
     std::map<std::string, std::string, std::less<>> made_;

@@ -19,11 +19,15 @@ struct Folder {
     bool segment;
 };
 
-constexpr std::array<Folder, 5> kFolders = {{{"datatypes", "map", &Library::maps, false},
-                                             {"identity", "identity", &Library::identities, false},
-                                             {"messages", "message", &Library::messages, false},
-                                             {"segments", "map", &Library::maps, true},
-                                             {"tables", "table", &Library::tables, false}}};
+constexpr std::array<Folder, 8> kFolders = {
+    {{"datatypes", "map", &Library::maps, false},
+     {"identity", "identity", &Library::identities, false},
+     {"messages", "message", &Library::messages, false},
+     {"outbound/datatypes", "map", &Library::outbound_maps, false},
+     {"outbound/messages", "message", &Library::outbound_messages, false},
+     {"outbound/segments", "map", &Library::outbound_maps, true},
+     {"segments", "map", &Library::maps, true},
+     {"tables", "table", &Library::tables, false}}};
 
 class Reader {
 public:

@@ -27,6 +27,8 @@ struct Library {
     std::vector<Document> tables;
     std::vector<Document> identities;
     std::vector<Document> messages;
+    std::vector<Document> outbound_maps;
+    std::vector<Document> outbound_messages;
     // Names (by file name) of maps and tables that could not be read: what refers to them is no
     // second mistake.
     std::set<std::string, std::less<>> broken;

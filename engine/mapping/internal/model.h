@@ -26,18 +26,31 @@ struct TableEntry {
 
 struct Table {
     std::string name;
+    std::string label;       // "table 0001", "table CodingSystems"
     std::string hl7;         // "0001" or ""
     std::string hl7_system;  // "http://terminology.hl7.org/CodeSystem/v2-0001" or ""
     std::string system;
     std::unordered_map<std::string, TableEntry> codes;
     std::optional<TableEntry> fallback;
+    // The way back: code -> what the sender wrote, the overlays' first, then in the order of the
+    // file.
+    struct Origin {
+        std::string system;
+        std::string sent;
+    };
+    std::unordered_map<std::string, std::vector<Origin>> origins;
     std::string reason_missing;  // "code not in table 0001"
     std::string reason_none;     // "code of table 0001 has no counterpart"
     Position position;
     [[nodiscard]] const TableEntry* Find(const std::string& code) const;
+    // What stands for a code in HL7, or nullptr. An empty system is any.
+    [[nodiscard]] const std::string* FindOrigin(const std::string& code,
+                                                std::string_view of_system) const;
 };
 
 struct Map;
+struct OutboundMap;
+struct OutboundMessage;
 
 // One step of a target path.
 struct Step {
@@ -228,6 +241,8 @@ struct Model {
     std::map<std::string, std::unique_ptr<Identity>, std::less<>> identities;
     std::vector<std::unique_ptr<MessageMap>> messages;
     std::unordered_map<std::string, const MessageMap*> by_event;  // "ADT^A01"
+    std::map<std::string, std::shared_ptr<OutboundMap>, std::less<>> outbound_maps;
+    std::vector<std::shared_ptr<OutboundMessage>> outbound_messages;
     const Table* coding_systems = nullptr;
     const Table* authorities = nullptr;
     std::string version;

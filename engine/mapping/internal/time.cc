@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "fhir/temporal.h"
 
 namespace carestream::mapping::internal {
 
@@ -170,6 +171,54 @@ int Zone::OffsetMinutes(const Moment& local, bool* unsure) const {
         std::chrono::duration_cast<std::chrono::minutes>(info.first.offset).count());
 }
 
+int Zone::OffsetMinutesAt(Micros utc) const {
+    const auto* zone = static_cast<const date::time_zone*>(zone_);
+    const date::sys_seconds at{date::floor<std::chrono::seconds>(std::chrono::microseconds(utc))};
+    return static_cast<int>(
+        std::chrono::duration_cast<std::chrono::minutes>(zone->get_info(at).offset).count());
+}
+
+bool ParseFhirMoment(std::string_view text, Moment& out, bool* time_only) {
+    using fhir::Temporal;
+    auto read = Temporal::ParseDateTime(text);
+    if (!read) read = Temporal::ParseDate(text);
+    *time_only = !read;
+    if (!read) read = Temporal::ParseTime(text);
+    if (!read) return false;
+    out.year = read->year;
+    out.month = read->month;
+    out.day = read->day;
+    out.hour = read->hour;
+    out.minute = read->minute;
+    out.second = read->second;
+    out.precision = static_cast<Moment::Precision>(static_cast<int>(read->precision) + 1);
+    if (read->fraction_digits > 0) {
+        out.fraction = std::to_string(1'000'000'000 + read->nanos)
+                           .substr(1, static_cast<std::size_t>(read->fraction_digits));
+    }
+    if (read->has_offset) out.offset_minutes = read->offset_minutes;
+    return true;
+}
+
+std::string FormatHl7(const Moment& moment, bool time_only) {
+    std::string out;
+    if (!time_only) {
+        Append(out, moment.year, 4);
+        if (moment.precision >= Moment::kMonth) Append(out, moment.month, 2);
+        if (moment.precision >= Moment::kDay) Append(out, moment.day, 2);
+    }
+    if (moment.precision >= Moment::kHour) Append(out, moment.hour, 2);
+    if (moment.precision >= Moment::kMinute) Append(out, moment.minute, 2);
+    if (moment.precision >= Moment::kSecond) Append(out, moment.second, 2);
+    if (!moment.fraction.empty()) out += "." + moment.fraction.substr(0, 4);
+    if (moment.precision < Moment::kHour || !moment.offset_minutes) return out;
+    const int offset = *moment.offset_minutes;
+    out.push_back(offset < 0 ? '-' : '+');
+    Append(out, std::abs(offset) / 60, 2);
+    Append(out, std::abs(offset) % 60, 2);
+    return out;
+}
+
 std::string FormatDate(const Moment& moment) {
     std::string out;
     out.reserve(32);
@@ -254,6 +303,23 @@ bool AddDuration(Moment& moment, double amount, std::string_view unit) {
         moment.precision = Moment::kMinute;
     }
     return moment.year >= 1 && moment.year <= 9999;
+}
+
+Moment MomentAt(Micros utc) {
+    const date::sys_seconds at{date::floor<std::chrono::seconds>(std::chrono::microseconds(utc))};
+    const auto days = date::floor<date::days>(at);
+    const date::year_month_day day{days};
+    const auto rest = (at - days).count();
+    Moment moment;
+    moment.year = static_cast<int>(day.year());
+    moment.month = static_cast<int>(static_cast<unsigned>(day.month()));
+    moment.day = static_cast<int>(static_cast<unsigned>(day.day()));
+    moment.hour = static_cast<int>(rest / 3600);
+    moment.minute = static_cast<int>(rest / 60 % 60);
+    moment.second = static_cast<int>(rest % 60);
+    moment.precision = Moment::kSecond;
+    moment.offset_minutes = 0;
+    return moment;
 }
 
 Micros ToMicros(const Moment& moment) {

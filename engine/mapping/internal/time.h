@@ -35,11 +35,18 @@ public:
     // Minutes east of UTC at this local time. In the hour that occurs twice the earlier; in the
     // hour that does not exist the offset before the change. Both set *unsure.
     [[nodiscard]] int OffsetMinutes(const Moment& local, bool* unsure) const;
+    // Minutes east of UTC at this moment.
+    [[nodiscard]] int OffsetMinutesAt(Micros utc) const;
 
 private:
     explicit Zone(const void* zone) : zone_(zone) {}
     const void* zone_;
 };
+
+// FHIR date, dateTime, instant or time. False if it is none of them.
+[[nodiscard]] bool ParseFhirMoment(std::string_view text, Moment& out, bool* time_only);
+// HL7 DTM as precise as the moment, with its offset if it has one; TM if `time_only`.
+[[nodiscard]] std::string FormatHl7(const Moment& moment, bool time_only);
 
 [[nodiscard]] std::string FormatDate(const Moment& moment);
 // Date only as long as the precision is; with time when hours are known. The moment has an offset
@@ -48,6 +55,8 @@ private:
 [[nodiscard]] std::string FormatTime(const Moment& moment);
 // Seconds added on the calendar; the offset stays. Units: s, min, h, d, wk, mo, a.
 [[nodiscard]] bool AddDuration(Moment& moment, double amount, std::string_view unit);
+// The moment in UTC, to the second.
+[[nodiscard]] Moment MomentAt(Micros utc);
 // 0 offset is taken as UTC when none is known.
 [[nodiscard]] Micros ToMicros(const Moment& moment);
 
