@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <functional>
 #include <utility>
 
@@ -58,7 +59,13 @@ bool HasSegment(const hl7::StructureNode& node, std::string_view id) {
 }  // namespace
 
 void OutboundCompiler::Compile() {
-    for (const Document& document : library_.outbound_maps) DeclareMap(document);
+    broken_ = library_.broken;
+    for (const Document& document : library_.outbound_maps) {
+        const std::size_t declared = problems_.size();
+        DeclareMap(document);
+        if (problems_.size() == declared) continue;
+        broken_.insert(std::filesystem::path(document.name_at->position().file).stem().string());
+    }
     for (const Document& document : library_.outbound_maps) CompileMap(document);
     const std::size_t before = problems_.size();
     for (const auto& [name, map] : model_.outbound_maps) CheckDepth(*map);
@@ -177,15 +184,19 @@ void OutboundCompiler::CompileNodes(const config::Yaml& list, const OutboundMess
     }
 }
 
-void OutboundCompiler::CheckInStructure(const config::Yaml& place, const std::string& name,
+bool OutboundCompiler::CheckInStructure(const config::Yaml& place, const std::string& name,
                                         const OutboundMessage& message) {
     if (!names_.IsSegment(name)) {
         problems_.Add(place.position(),
                       "unknown segment '" + name + "'" + names_.SegmentHint(name));
-    } else if (!name.starts_with('Z') &&
-               !HasSegment(*dictionary_.FindStructure(message.structure), name)) {
-        problems_.Add(place.position(), "segment " + name + " is no part of " + message.structure);
+        return false;
     }
+    if (!name.starts_with('Z') &&
+        !HasSegment(*dictionary_.FindStructure(message.structure), name)) {
+        problems_.Add(place.position(), "segment " + name + " is no part of " + message.structure);
+        return false;
+    }
+    return true;
 }
 
 void OutboundCompiler::CompileNode(const std::string& name, const config::Yaml& value,
@@ -200,7 +211,7 @@ void OutboundCompiler::CompileNode(const std::string& name, const config::Yaml& 
         nodes.push_back(std::move(node));
         return;
     }
-    if (!node.group) CheckInStructure(value, node.name, message);
+    if (!node.group && !CheckInStructure(value, node.name, message)) return;
     if (node.group
             ? !problems_.CheckKeys(value, "a group", {"for", "when", "tree", "note"})
             : !problems_.CheckKeys(value, "a segment", {"for", "when", "with", "rules", "note"})) {
@@ -281,7 +292,7 @@ const OutboundMap* OutboundCompiler::FindMap(const config::Yaml& place,
                                              const fhir::PathTypes& types) {
     const auto found = model_.outbound_maps.find(place.text());
     if (!place.IsScalar() || found == model_.outbound_maps.end()) {
-        if (library_.broken.count(place.text()) != 0) return nullptr;
+        if (broken_.count(place.text()) != 0) return nullptr;
         std::vector<std::string_view> names;
         for (const auto& [name, map] : model_.outbound_maps) names.push_back(name);
         problems_.Add(place.position(),

@@ -43,8 +43,8 @@ private:
                       std::vector<OutboundNode>& nodes);
     void CompileNode(const std::string& name, const config::Yaml& value,
                      const OutboundMessage& message, Scope scope, std::vector<OutboundNode>& nodes);
-    void CheckInStructure(const config::Yaml& place, const std::string& name,
-                          const OutboundMessage& message);
+    [[nodiscard]] bool CheckInStructure(const config::Yaml& place, const std::string& name,
+                                        const OutboundMessage& message);
 
     std::vector<OutboundRule> CompileRules(const std::vector<const config::Yaml*>& list,
                                            const Scope& scope);
@@ -66,7 +66,8 @@ private:
     const Names& names_;
     Problems& problems_;
     Model& model_;
-    std::set<std::string> used_;  // "SIU^S12 of Appointment"
+    std::set<std::string, std::less<>> broken_;  // what refers to these files is no second mistake
+    std::set<std::string> used_;                 // "SIU^S12 of Appointment"
 };
 
 }  // namespace carestream::mapping::internal
