@@ -54,6 +54,7 @@ mapping::MapContext ContextOf(const Settings& settings, const GenerationInputs& 
     context.tenant = settings.tenant;
     context.channel = settings.name;
     context.time_zone = settings.time_zone;
+    context.dst = settings.dst;
     context.assigning_authority = settings.assigning_authority;
     context.authority_for = settings.authority_for;
     context.order_by = settings.order_by;

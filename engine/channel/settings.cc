@@ -141,6 +141,9 @@ Settings FromValues(const config::Values& values) {
     settings.name = values.String("channel");
     settings.tenant = values.String("tenant");
     settings.time_zone = values.String("time_zone");
+    settings.dst = Pick<mapping::Dst>(
+        values.String("dst"), {{"later", mapping::Dst::kLater}, {"reject", mapping::Dst::kReject}},
+        mapping::Dst::kEarlier);
     settings.charset = values.String("charset");
     settings.assigning_authority = values.String("assigning_authority");
     settings.authority_for = values.Strings("authority_for");
@@ -196,6 +199,14 @@ config::Spec ChannelSpec(const std::vector<SourceType>& sources) {
              .description = "IANA name; for time stamps that come without an offset.",
              .required = true,
              .example = "America/New_York"},
+            {.key = "dst",
+             .type = Type::kChoice,
+             .description =
+                 "A local time that occurs twice or never when clocks change: the `earlier` or "
+                 "`later` of the two offsets, with a note in the loss report; `reject` leaves the "
+                 "value out and names it there.",
+             .default_text = "earlier",
+             .choices = {"earlier", "later", "reject"}},
             {.key = "charset",
              .description =
                  "Character set of messages whose MSH-18 is empty, a name that ICU knows.",

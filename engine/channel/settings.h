@@ -28,6 +28,7 @@ struct Settings {
     std::string source_type;  // "mllp"
     config::Values source;    // its settings
     std::string time_zone;
+    mapping::Dst dst = mapping::Dst::kEarlier;
     std::string charset;  // for messages whose MSH-18 is empty
     std::string assigning_authority;
     std::vector<std::string> authority_for;

@@ -21,11 +21,19 @@ namespace carestream::mapping {
 
 enum class OrderBy : std::uint8_t { kArrival, kMsh7, kMsh13, kEvn2 };
 
+// A local time without offset that occurs twice (clocks go back) or never (they go forward).
+enum class Dst : std::uint8_t {
+    kEarlier,  // the first of the two; for one that never was, the offset before the change
+    kLater,    // the second; the offset behind the change
+    kReject,   // the value is left out and named in the loss report
+};
+
 // What the channel says about its sender. Lives longer than the call.
 struct MapContext {
     std::string tenant = "main";
     std::string channel;
     std::string time_zone = "UTC";           // IANA; for stamps without an offset
+    Dst dst = Dst::kEarlier;
     std::string assigning_authority;         // for identifiers that name none
     std::vector<std::string> authority_for;  // resource types this feed may update
     OrderBy order_by = OrderBy::kArrival;

@@ -137,7 +137,7 @@ private:
         }
         if (channel == nullptr) return;
         problems_.CheckKeys(*channel, "channel",
-                            {"tenant", "time_zone", "assigning_authority", "authority_for"});
+                            {"tenant", "time_zone", "dst", "assigning_authority", "authority_for"});
         if (const auto text = problems_.Text(*channel, "tenant")) sender_.tenant = *text;
         if (const auto text = problems_.Text(*channel, "assigning_authority")) {
             sender_.assigning_authority = *text;
@@ -146,6 +146,15 @@ private:
             sender_.time_zone = *text;
             if (!IsTimeZone(*text)) {
                 problems_.Add(channel->Find("time_zone")->position(), "unknown time zone");
+            }
+        }
+        if (const auto text = problems_.Text(*channel, "dst")) {
+            sender_.dst = *text == "later"    ? Dst::kLater
+                          : *text == "reject" ? Dst::kReject
+                                              : Dst::kEarlier;
+            if (sender_.dst == Dst::kEarlier && *text != "earlier") {
+                problems_.Add(channel->Find("dst")->position(),
+                              "'dst' can be: earlier, later, reject");
             }
         }
         if (const config::Yaml* types = channel->Find("authority_for"); types != nullptr) {

@@ -76,23 +76,9 @@ void Compiler::CompileMessage(const Document& document) {
     if (events == nullptr) {
         problems_.Add(message->position, "a message needs `events`, such as [ADT^A01]");
     } else {
-        for (const auto& [event, at] : problems_.Texts(*events, "events")) {
-            if (!IsEvent(event)) {
-                problems_.Add(at->position(), "an event is written ADT^A01");
-                continue;
-            }
-            if (std::string mistake = names_.EventMistake(event); !mistake.empty()) {
-                problems_.Add(at->position(), std::move(mistake));
-                continue;
-            }
-            const auto [other, fresh] = model_->by_event.emplace(event, message.get());
-            if (!fresh) {
-                problems_.Add(at->position(),
-                              event + " already belongs to message " + other->second->name);
-            }
-            message->events.push_back(event);
-        }
+        CompileEvents(*events, *message);
     }
+    for (const config::Yaml* more : document.events) CompileEvents(*more, *message);
     const config::Yaml* tree = yaml.Find("tree");
     if (tree == nullptr || !tree->IsSequence()) {
         problems_.Add(tree == nullptr ? message->position : tree->position(),
@@ -101,19 +87,98 @@ void Compiler::CompileMessage(const Document& document) {
     }
     made_.clear();
     DeclareNames(*tree);
+    for (const TreeChange& change : document.tree_changes) {
+        if (change.node != nullptr) DeclareNames(change.node->value);
+    }
     message->root.name = document.name;
     in_message_ = true;
+    tree_changes_ = &document.tree_changes;
+    changes_made_.clear();
+    tree_names_.clear();
     CompileTree(*tree, *message, message->root);
+    CheckTreeChanges();
     in_message_ = false;
     model_->messages.push_back(std::move(message));
+}
+
+void Compiler::CompileEvents(const config::Yaml& yaml, MessageMap& message) {
+    for (const auto& [event, at] : problems_.Texts(yaml, "events")) {
+        if (!IsEvent(event)) {
+            problems_.Add(at->position(), "an event is written ADT^A01");
+            continue;
+        }
+        if (std::string mistake = names_.EventMistake(event); !mistake.empty()) {
+            problems_.Add(at->position(), std::move(mistake));
+            continue;
+        }
+        const auto [other, fresh] = model_->by_event.emplace(event, &message);
+        if (!fresh) {
+            problems_.Add(at->position(),
+                          event + " already belongs to message " + other->second->name);
+        }
+        message.events.push_back(event);
+    }
+}
+
+std::vector<const TreeChange*> Compiler::ChangesHere(TreeChange::Verb verb,
+                                                     const std::string& name) {
+    std::vector<const TreeChange*> here;
+    std::string path = name;
+    for (auto group = tree_path_.rbegin(); group != tree_path_.rend(); ++group) {
+        path = *group + "." + path;
+    }
+    for (const TreeChange& change : *tree_changes_) {
+        const std::string& anchor = change.anchor->text();
+        const bool same = path == anchor || path.ends_with("." + anchor);
+        if (change.verb == verb && same) here.push_back(&change);
+    }
+    return here;
+}
+
+// An entry of the tree with what overlays put beside it or in its place.
+void Compiler::CompileEntry(const config::Yaml& item, const std::string& name,
+                            const config::Yaml* value, MessageMap& message, TreeNode& parent) {
+    using Verb = TreeChange::Verb;
+    std::string plain = name;
+    (void)StripBrackets(plain);
+    tree_names_.insert(plain);
+    const auto add = [&](Verb verb) {
+        const auto changes = ChangesHere(verb, plain);
+        for (const TreeChange* change : changes) {
+            ++changes_made_[change];
+            CompileNode(change->node->value, change->node->key, &change->node->value, message,
+                        parent);
+        }
+        return !changes.empty();
+    };
+    add(Verb::kBefore);
+    const auto removed = ChangesHere(Verb::kRemove, plain);
+    for (const TreeChange* change : removed) ++changes_made_[change];
+    if (!add(Verb::kReplace) && removed.empty()) CompileNode(item, name, value, message, parent);
+    add(Verb::kAfter);
+}
+
+void Compiler::CheckTreeChanges() {
+    for (const TreeChange& change : *tree_changes_) {
+        const std::string& anchor = change.anchor->text();
+        const int made = changes_made_[&change];
+        if (made == 0) {
+            const std::vector<std::string_view> names(tree_names_.begin(), tree_names_.end());
+            problems_.Add(change.anchor->position(),
+                          "the tree has no '" + anchor + "'" + DidYouMean(anchor, names));
+        } else if (made > 1) {
+            problems_.Add(change.anchor->position(),
+                          "the tree has '" + anchor + "' more than once: write GROUP." + anchor);
+        }
+    }
 }
 
 void Compiler::CompileTree(const config::Yaml& yaml, MessageMap& message, TreeNode& parent) {
     for (const config::Yaml& item : yaml.items()) {
         if (item.IsScalar()) {
-            CompileNode(item, item.text(), nullptr, message, parent);
+            CompileEntry(item, item.text(), nullptr, message, parent);
         } else if (item.IsMap() && item.entries().size() == 1) {
-            CompileNode(item, item.entries()[0].key, &item.entries()[0].value, message, parent);
+            CompileEntry(item, item.entries()[0].key, &item.entries()[0].value, message, parent);
         } else {
             problems_.Add(item.position(),
                           "an entry of a tree is a segment or group: `- PID: {...}` or `- SFT[]`");
@@ -153,7 +218,9 @@ void Compiler::CompileNode(const config::Yaml& item, const std::string& name,
                               : "group '" + node.name + "' needs a list of segments and groups");
             return;
         }
+        tree_path_.push_back(node.name);
         CompileTree(*value, message, node);
+        tree_path_.pop_back();
         parent.children.push_back(std::move(node));
         return;
     }

@@ -64,7 +64,13 @@ private:
 
     // compile_messages.cc
     void CompileMessage(const Document& document);
+    void CompileEvents(const config::Yaml& yaml, MessageMap& message);
     void CompileTree(const config::Yaml& yaml, MessageMap& message, TreeNode& parent);
+    void CompileEntry(const config::Yaml& item, const std::string& name, const config::Yaml* value,
+                      MessageMap& message, TreeNode& parent);
+    // Whether a change of the overlays with this verb stands at the place being compiled.
+    std::vector<const TreeChange*> ChangesHere(TreeChange::Verb verb, const std::string& name);
+    void CheckTreeChanges();
     void CompileNode(const config::Yaml& item, const std::string& name, const config::Yaml* value,
                      MessageMap& message, TreeNode& parent);
     void CompileStatement(const config::Yaml& yaml, const TreeNode& node, Statement& statement);
@@ -94,6 +100,10 @@ private:
     // Of the message being compiled: name -> resource type.
     std::map<std::string, std::string, std::less<>> made_;
     bool in_message_ = false;
+    const std::vector<TreeChange>* tree_changes_ = nullptr;
+    std::map<const TreeChange*, int> changes_made_;
+    std::vector<std::string> tree_path_;             // groups around the place
+    std::set<std::string, std::less<>> tree_names_;  // all that was met
 };
 
 // "PID -> Patient" or "CWE -> Organization lab" taken apart; false if it is not of this form.

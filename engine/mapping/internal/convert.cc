@@ -67,7 +67,12 @@ bool ToTime(Primitive primitive, std::string& text, Conversion& conversion,
             reason = "no offset from UTC and no time zone known";
             return false;
         }
-        moment.offset_minutes = conversion.zone->OffsetMinutes(moment, &conversion.unsure_offset);
+        moment.offset_minutes =
+            conversion.zone->OffsetMinutes(moment, conversion.dst, &conversion.unsure_offset);
+        if (conversion.unsure_offset && conversion.dst == Dst::kReject) {
+            reason = "local time that occurs twice or never";
+            return false;
+        }
     }
     text = FormatDateTime(moment);
     return true;

@@ -7,11 +7,13 @@
 #include "fhir/definitions.h"
 #include "fhir/node.h"
 #include "mapping/internal/time.h"
+#include "mapping/program.h"
 
 namespace carestream::mapping::internal {
 
 struct Conversion {
-    std::optional<Zone> zone;    // for times without an offset
+    std::optional<Zone> zone;  // for times without an offset
+    Dst dst = Dst::kEarlier;
     bool unsure_offset = false;  // out: a local time occurred twice or never
 };
 

@@ -573,7 +573,7 @@ void Run::OrderTime(Mapped& out) {
         return;
     }
     if (!moment.offset_minutes && conversion_.zone) {
-        moment.offset_minutes = conversion_.zone->OffsetMinutes(moment, nullptr);
+        moment.offset_minutes = conversion_.zone->OffsetMinutes(moment, conversion_.dst, nullptr);
     }
     out.changes.order_time = ToMicros(moment);
     ledger_.Mapped(LeafOf(value), kNoResource);

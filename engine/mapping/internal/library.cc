@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "base/file.h"
 #include "base/text.h"
+#include "mapping/internal/csv_table.h"
 
 namespace carestream::mapping::internal {
 
@@ -39,7 +41,9 @@ public:
         std::vector<fs::path> files;
         for (fs::directory_iterator entry(root / folder.name, ignored), end;
              !ignored && entry != end; entry.increment(ignored)) {
-            if (entry->path().extension() == ".yaml") files.push_back(entry->path());
+            const std::string extension = entry->path().extension();
+            const bool table = extension == ".csv" && std::string_view(folder.head) == "table";
+            if (extension == ".yaml" || table) files.push_back(entry->path());
         }
         std::sort(files.begin(), files.end());
         for (const fs::path& file : files) {
@@ -67,7 +71,8 @@ private:
         for (const std::string_view part : {std::string_view(name), std::string_view(*text)}) {
             hash_ = (hash_ ^ Fnv64(part)) * 1099511628211ull;
         }
-        auto parsed = config::Yaml::Parse(*text, name);
+        auto parsed = file.extension() == ".csv" ? ParseCsv(*text, file.stem().string(), name)
+                                                 : config::Yaml::Parse(*text, name);
         if (!parsed) {
             library_.broken.insert(file.stem().string());
             problems_.Add(std::move(parsed).error());
@@ -75,6 +80,19 @@ private:
         }
         library_.files.push_back(std::move(*parsed));
         Take(library_.files.back(), name, folder, overlay);
+    }
+
+    // A table of the same name that is there already gets more codes.
+    Result<config::Yaml> ParseCsv(std::string_view text, const std::string& table,
+                                  const std::string& name) const {
+        const bool known = std::any_of(library_.tables.begin(), library_.tables.end(),
+                                       [&](const Document& other) { return other.name == table; });
+        auto yaml = CsvTableAsYaml(text, (known ? "extends: " : "table: ") + table);
+        if (!yaml) {
+            yaml.error().position.file = name;
+            return Fail(std::move(yaml).error());
+        }
+        return config::Yaml::Parse(*yaml, name);
     }
 
     void Take(const config::Yaml& yaml, const std::string& file, const Folder& folder,
@@ -145,6 +163,8 @@ private:
             ExtendRules(yaml, *base);
         } else if (std::string_view(folder.head) == "table") {
             ExtendCodes(yaml, *base);
+        } else if (std::string_view(folder.name) == "messages") {
+            ExtendTree(yaml, *base);
         } else {
             problems_.Add(yaml.Find("extends")->position(),
                           std::string(folder.name) +
@@ -199,6 +219,48 @@ private:
                 base.rules.insert(verb == "before" ? place : place + 1, &rule);
             }
         }
+    }
+
+    // `- {after: PID, ZPI: {...}}`; what the anchors name is checked when the tree is compiled.
+    void ExtendTree(const config::Yaml& yaml, Document& base) {
+        problems_.CheckKeys(yaml, "an overlay of a message",
+                            {"extends", "events", "remove", "tree", "note"});
+        if (const config::Yaml* events = yaml.Find("events"); events != nullptr) {
+            base.events.push_back(events);
+        }
+        if (const config::Yaml* remove = yaml.Find("remove"); remove != nullptr) {
+            for (const auto& [name, at] : problems_.Texts(*remove, "remove")) {
+                base.tree_changes.push_back({TreeChange::Verb::kRemove, at, nullptr});
+            }
+        }
+        const config::Yaml* tree = yaml.Find("tree");
+        if (tree == nullptr) return;
+        for (const config::Yaml& item : tree->items()) {
+            TreeChange change;
+            for (const config::YamlEntry& entry : item.entries()) {
+                const auto verb = VerbOf(entry.key);
+                if (verb) {
+                    change.verb = *verb;
+                    change.anchor = &entry.value;
+                } else {
+                    change.node = &entry;
+                }
+            }
+            if (item.entries().size() == 2 && change.anchor != nullptr && change.node != nullptr) {
+                base.tree_changes.push_back(change);
+            } else {
+                problems_.Add(item.position(),
+                              "a change of a tree is one segment or group and its "
+                              "place: `- {after: PID, ZPI: {...}}`");
+            }
+        }
+    }
+
+    static std::optional<TreeChange::Verb> VerbOf(std::string_view key) {
+        if (key == "after") return TreeChange::Verb::kAfter;
+        if (key == "before") return TreeChange::Verb::kBefore;
+        if (key == "replace") return TreeChange::Verb::kReplace;
+        return std::nullopt;
     }
 
     void ExtendCodes(const config::Yaml& yaml, Document& base) {

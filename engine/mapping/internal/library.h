@@ -1,5 +1,6 @@
 #pragma once
 // The files of a mappings folder with the overlays laid over them, before anything is understood.
+#include <cstdint>
 #include <deque>
 #include <filesystem>
 #include <set>
@@ -11,6 +12,14 @@
 
 namespace carestream::mapping::internal {
 
+// What an overlay does to the tree of a message.
+struct TreeChange {
+    enum class Verb : std::uint8_t { kAfter, kBefore, kReplace, kRemove };
+    Verb verb = Verb::kAfter;
+    const config::Yaml* anchor = nullptr;     // "PID", "PATIENT.PID"
+    const config::YamlEntry* node = nullptr;  // "ZPI: {...}"; not of kRemove
+};
+
 // One map, table, identity or message. Rules and codes of overlays are already in place.
 struct Document {
     const config::Yaml* yaml = nullptr;  // of the base file
@@ -19,6 +28,8 @@ struct Document {
     bool segment = false;                         // of a map: below segments/
     std::vector<const config::Yaml*> rules;       // of maps
     std::vector<const config::YamlEntry*> codes;  // of tables
+    std::vector<const config::Yaml*> events;      // of messages: those that overlays add
+    std::vector<TreeChange> tree_changes;
 };
 
 struct Library {

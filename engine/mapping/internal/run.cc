@@ -35,6 +35,7 @@ std::string ReceivedText(Micros received) {
 Run::Run(const Model& model, const hl7::Message& message, const MapContext& context)
     : model_(model), message_(message), context_(context), ledger_(message) {
     conversion_.zone = Zone::Find(context.time_zone);
+    conversion_.dst = context.dst;
     if (context.received != 0) received_ = ReceivedText(context.received);
 }
 

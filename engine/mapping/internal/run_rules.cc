@@ -411,7 +411,9 @@ Run::Outcome Run::ApplyText(const Rule& rule, const Here& here, Text&& text) {
     }
     if (conversion_.unsure_offset && !text.pieces.empty()) {
         Warn(text.pieces.front(),
-             "local time that occurs twice or never; the earlier offset taken");
+             conversion_.dst == Dst::kLater
+                 ? "local time that occurs twice or never; the later offset taken"
+                 : "local time that occurs twice or never; the earlier offset taken");
     }
     const std::size_t mark = ledger_.mark();
     if (!rule.constant_only) ++writes_;

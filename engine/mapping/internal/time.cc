@@ -163,12 +163,13 @@ std::optional<Zone> Zone::Find(std::string_view name) {
     }
 }
 
-int Zone::OffsetMinutes(const Moment& local, bool* unsure) const {
+int Zone::OffsetMinutes(const Moment& local, Dst dst, bool* unsure) const {
     const auto* zone = static_cast<const date::time_zone*>(zone_);
     const date::local_info info = zone->get_info(ToLocal(local));
-    if (info.result != date::local_info::unique && unsure != nullptr) *unsure = true;
-    return static_cast<int>(
-        std::chrono::duration_cast<std::chrono::minutes>(info.first.offset).count());
+    const bool two = info.result != date::local_info::unique;
+    if (two && unsure != nullptr) *unsure = true;
+    const date::sys_info& side = two && dst == Dst::kLater ? info.second : info.first;
+    return static_cast<int>(std::chrono::duration_cast<std::chrono::minutes>(side.offset).count());
 }
 
 int Zone::OffsetMinutesAt(Micros utc) const {

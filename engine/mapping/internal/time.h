@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "mapping/program.h"
 
 namespace carestream::mapping::internal {
 
@@ -32,9 +33,9 @@ struct Moment {
 class Zone {
 public:
     [[nodiscard]] static std::optional<Zone> Find(std::string_view name);
-    // Minutes east of UTC at this local time. In the hour that occurs twice the earlier; in the
-    // hour that does not exist the offset before the change. Both set *unsure.
-    [[nodiscard]] int OffsetMinutes(const Moment& local, bool* unsure) const;
+    // Minutes east of UTC at this local time. In the hour that occurs twice and in the hour that
+    // does not exist as `dst` says (kReject like kEarlier); both set *unsure.
+    [[nodiscard]] int OffsetMinutes(const Moment& local, Dst dst, bool* unsure) const;
     // Minutes east of UTC at this moment.
     [[nodiscard]] int OffsetMinutesAt(Micros utc) const;
 

@@ -56,6 +56,11 @@ public:
                (code == "ORU" && event == "R01");
     }
     std::vector<std::string> Events() const override { return {"ADT^A01", "ADT^A08", "ORU^R01"}; }
+    Result<mapping::Rendered> Render(const mapping::RenderRequest&,
+                                     const mapping::Destination&) const override {
+        return Fail(Code::kUnsupported, "nothing goes back");
+    }
+    std::vector<std::string> OutboundEvents(std::string_view) const override { return {}; }
 };
 
 inline std::shared_ptr<Channel> MakeChannel(const std::string& name = "test") {

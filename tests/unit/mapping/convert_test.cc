@@ -116,6 +116,24 @@ TEST(Zone, TakesTheEarlierOfTwoOffsetsAndSaysSo) {
     EXPECT_TRUE(conversion.unsure_offset);
 }
 
+TEST(Zone, TakesTheOffsetThatTheChannelSays) {
+    const auto convert = [](std::string text, Dst dst) {
+        Conversion conversion;
+        conversion.zone = Zone::Find("America/New_York");
+        conversion.dst = dst;
+        std::string_view reason;
+        const bool good = ToPrimitive(Primitive::kDateTime, text, conversion, reason);
+        return good ? text : std::string(reason);
+    };
+    EXPECT_EQ(convert("20261101013000", Dst::kLater), "2026-11-01T01:30:00-05:00");
+    EXPECT_EQ(convert("20260308023000", Dst::kEarlier), "2026-03-08T02:30:00-05:00");
+    EXPECT_EQ(convert("20260308023000", Dst::kLater), "2026-03-08T02:30:00-04:00");
+    EXPECT_EQ(convert("20260308023000", Dst::kReject), "local time that occurs twice or never");
+    EXPECT_EQ(convert("20261101013000", Dst::kReject), "local time that occurs twice or never");
+    EXPECT_EQ(convert("20261101013000-0500", Dst::kReject), "2026-11-01T01:30:00-05:00");
+    EXPECT_EQ(convert("20261101033000", Dst::kReject), "2026-11-01T03:30:00-05:00");
+}
+
 TEST(Zone, UnknownNamesAreNone) {
     EXPECT_FALSE(Zone::Find("Mars/Olympus").has_value());
     Conversion conversion;
