@@ -76,7 +76,7 @@ private:
 
     const Definitions& definitions_;
     const Change& change_;
-    const Stamp stamp_;
+    Stamp stamp_;  // of the value at hand: older than all that is stated if it is assumed
     const std::string_view source_;
     const std::uint64_t source_slot_;
     const std::uint32_t source_group_;  // of its slots for parts
@@ -119,7 +119,10 @@ Result<void> Merger::Object(const Node& incoming, const TypeDefinition& type, El
         const ElementPath here = path.Child(pair.element);
         const bool whole = path.levels() == 0 &&
                            (internal::IsList(pair.resolved) || internal::IsSplit(pair.resolved));
-        if (whole && IsAssumed(pair, here) && target.Find(pair.name) != nullptr) continue;
+        const bool assumed = whole && IsAssumed(pair, here);
+        if (assumed && target.Find(pair.name) != nullptr) continue;
+        const Stamp stated = stamp_;
+        if (assumed) stamp_ = AsAssumed(stamp_);
         if (path.levels() == 0 && internal::IsList(pair.resolved)) {
             CARESTREAM_TRY(List(pair, type, here, target));
         } else if (internal::IsSplit(pair.resolved) && here.levels() < ElementPath::kLevelsMax) {
@@ -127,6 +130,7 @@ Result<void> Merger::Object(const Node& incoming, const TypeDefinition& type, El
         } else {
             Single(pair, type, here, floor, name, target);
         }
+        stamp_ = stated;
     }
     return {};
 }

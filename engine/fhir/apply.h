@@ -43,9 +43,9 @@ struct Applied {
 // wins. `nulled` parts of a list lose the entries that they gave, under kMerge whatever the source;
 // entries won by other parts stay.
 // `assumed`: its values are older than every stated one, and among themselves the newest wins; one
-// that gives way is not `superseded`. Of lists, and of elements that have slots of their own, only
-// where nothing is: there the order of arrival counts. `id`, `meta` and `resourceType` are not
-// merged: those of `current` stay.
+// that gives way is not `superseded`. Of lists, and of elements that have slots of their own, they
+// go only where nothing is: among assumed ones the order of arrival counts there. `id`, `meta` and
+// `resourceType` are not merged: those of `current` stay.
 //
 // Properties, tested: any permutation of the same changes with distinct stamps gives the same
 // resource and stamps, byte for byte; applying a change twice changes nothing. Two changes with

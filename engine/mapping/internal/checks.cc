@@ -185,7 +185,7 @@ void Compiler::CheckRequired(const MessageMap& message) {
     walk(message.root);
     for (const Statement* make : makes) {
         // What only changes a stored one need not be whole.
-        if (make->mode == fhir::ChangeMode::kUpdateOnly) continue;
+        if (make->mode == fhir::ChangeMode::kUpdateOnly || make->partial) continue;
         const auto& paths = make->name.empty() ? unnamed[make] : named[make->name];
         Missing(names_.definitions(), make->type, "", paths, 0, [&](const std::string& path) {
             problems_.Add(make->position,

@@ -252,7 +252,7 @@ void Compiler::CompileStatement(const config::Yaml& yaml, const TreeNode& node,
     if (!problems_.CheckKeys(
             yaml, "a statement",
             {"make", "into", "with", "rules", "when", "refs", "parent", "mode", "repeats", "fold",
-             "only-with-others", "link", "unlink", "move", "note"})) {
+             "only-with-others", "partial", "link", "unlink", "move", "note"})) {
         return;
     }
     const Scope scope{node.name, {}, "", "", true};
@@ -358,6 +358,7 @@ void Compiler::CompileStatementMaps(const config::Yaml& yaml, const TreeNode& no
         }
     }
     statement.only_with_others = problems_.Flag(yaml, "only-with-others").value_or(false);
+    statement.partial = problems_.Flag(yaml, "partial").value_or(false);
     const config::Yaml* fold = yaml.Find("fold");
     if (fold == nullptr || !problems_.CheckKeys(*fold, "fold", {"same", "when"})) return;
     statement.folds = true;

@@ -207,6 +207,7 @@ struct Statement {
     std::unique_ptr<Condition> fold_when;
     bool folds = false;
     bool only_with_others = false;
+    bool partial = false;       // the rest of what R4 requires is unknown here
     bool snapshot = false;      // the message has all of them that its source knows
     std::string first, second;  // link: survivor, loser; move: visit, patient
     const Identity* identity = nullptr;

@@ -55,6 +55,7 @@ private:
     struct Meaning {
         Entry* raw = nullptr;
         Entry* target = nullptr;  // null: there is nothing to change, and nothing is made
+        std::vector<IdentityName> names;
         std::vector<const fhir::IdentityKey*> foreign;  // lead to another resource
     };
 
@@ -65,11 +66,17 @@ private:
     Result<void> Resolve() {
         const auto& changes = write_.changes.changes;
         meanings_.resize(changes.size());
+        const bool merges = !write_.changes.links.empty();
         for (std::size_t i = 0; i < changes.size(); ++i) {
             if (context_.TypeNumber(changes[i].type) == 0) {
                 return Fail(Code::kInvalid, "not a resource type of FHIR R4", changes[i].type);
             }
-            ResolveOne(changes[i], IsLoser(i), meanings_[i]);
+            ResolveOne(changes[i], meanings_[i]);
+            // Before the next one is resolved, which may have an identifier in common.
+            if (!merges) CARESTREAM_TRY(FollowLinks(changes[i], i));
+        }
+        for (std::size_t i = 0; i < changes.size(); ++i) {
+            if (merges) CARESTREAM_TRY(FollowLinks(changes[i], i));
             const Entry* target = meanings_[i].target;
             const std::string made = target == nullptr ? "" : target->id;
             if (made == changes[i].provisional_id) continue;
@@ -79,14 +86,42 @@ private:
         return {};
     }
 
-    [[nodiscard]] bool IsLoser(std::size_t index) const {
+    // Whom a message names as an end of a merge is the one that its identifiers say, not the one
+    // that an earlier merge made of it: the loser always, the survivor if that merge is taken back.
+    bool IsItself(std::size_t index) {
         return std::any_of(write_.changes.links.begin(), write_.changes.links.end(),
-                           [&](const fhir::PatientLink& link) { return link.loser == index; });
+                           [&](const fhir::PatientLink& link) {
+                               if (link.loser == index) return true;
+                               if (link.survivor != index || link.loser >= meanings_.size())
+                                   return false;
+                               Entry* survivor = meanings_[index].raw;
+                               return survivor != nullptr &&
+                                      &set_.Canonical(*survivor) == meanings_[link.loser].raw;
+                           });
     }
 
-    void ResolveOne(const fhir::Change& change, bool loser, Meaning& meaning) {
+    // When it was last said whether this patient is another one; nullopt: never.
+    Result<std::optional<fhir::Stamp>> LinkedAt(Entry& entry) {
+        CARESTREAM_TRY(set_.Open(entry));
+        return fhir::MarkedAt(entry.stamps, kLinkMark);
+    }
+
+    // Who an identifier means to this message: only what is newer than a link follows it.
+    Result<Entry*> CanonicalNow(Entry& entry) {
+        Entry* at = &entry;
+        Entry* next = set_.LinkOf(*at);
+        for (int step = 0; next != nullptr && step < kLinkSteps; ++step) {
+            CARESTREAM_ASSIGN(linked, LinkedAt(*at));
+            if (linked && *linked > stamp_) break;
+            at = next;
+            next = set_.LinkOf(*at);
+        }
+        return at;
+    }
+
+    void ResolveOne(const fhir::Change& change, Meaning& meaning) {
         const std::int16_t type = context_.TypeNumber(change.type);
-        std::vector<IdentityName> names;
+        std::vector<IdentityName>& names = meaning.names;
         names.reserve(change.keys.size());
         for (const fhir::IdentityKey& key : change.keys) {
             const IdentityName name =
@@ -109,13 +144,23 @@ private:
             meaning.raw =
                 &set_.AddNew(write_.tenant, type, change.provisional_id, context_.NewPk());
         }
-        if (meaning.raw == nullptr) return;
-        meaning.target = loser ? meaning.raw : &set_.Canonical(*meaning.raw);
+    }
+
+    Result<void> FollowLinks(const fhir::Change& change, std::size_t index) {
+        Meaning& meaning = meanings_[index];
+        if (meaning.raw == nullptr) return {};
+        CARESTREAM_ASSIGN(canonical, CanonicalNow(*meaning.raw));
+        meaning.target = IsItself(index) ? meaning.raw : canonical;
+        const bool must_exist = change.mode == fhir::ChangeMode::kUpdateOnly ||
+                                change.mode == fhir::ChangeMode::kDelete;
         if (must_exist && !meaning.target->Exists()) {
             meaning.target = nullptr;
-            return;
+            return {};
         }
-        for (const IdentityName& name : names) set_.AddIdentity(name, *meaning.target, true);
+        for (const IdentityName& name : meaning.names) {
+            set_.AddIdentity(name, *meaning.target, true);
+        }
+        return {};
     }
 
     void Conflict(const fhir::Change& change, const Entry& kept, const Entry& other) {
@@ -321,6 +366,16 @@ private:
         Entry* survivor = meanings_[link.survivor].raw;
         if (loser == nullptr || survivor == nullptr || loser == survivor) return {};
         CARESTREAM_ASSERT(loser->loaded && survivor->loaded);
+        // The newest word on each of them counts, whatever the order of arrival.
+        CARESTREAM_ASSIGN(linked, LinkedAt(*loser));
+        CARESTREAM_ASSIGN(reversed, LinkedAt(*survivor));
+        const bool swapped = &set_.Canonical(*survivor) == loser;
+        if ((linked && *linked > stamp_) || (swapped && reversed && *reversed > stamp_)) {
+            result_.superseded.push_back(ReferenceTo(loser->type, loser->id) + ".link");
+            return {};
+        }
+        CARESTREAM_TRY(Note(*loser, kLinkMark));
+        if (swapped) CARESTREAM_TRY(Note(*survivor, kLinkMark));
         CARESTREAM_ASSIGN(changes, ChangePatientLink(context_.definitions(), set_, write_.tenant,
                                                      *loser, *survivor, link.remove, stamp_));
         changed_ |= changes;

@@ -70,7 +70,7 @@ Result<bool> ChangePatientLink(const fhir::Definitions& definitions, WorkingSet&
             set.ChangeLink(tenant, survivor, nullptr);
             RemoveLink(survivor_body, to_loser, "replaced-by");
             RemoveLink(loser_body, to_survivor, "replaces");
-            survivor_body.Set("active", fhir::Node::Boolean(true));
+            survivor_body.Remove("active");
         }
         set.ChangeLink(tenant, loser, &survivor);
         AddLink(loser_body, to_survivor, "replaced-by");

@@ -11,8 +11,6 @@ namespace carestream::store {
 namespace {
 
 constexpr std::size_t kStampBytes = 16;
-// Far beyond real chains of merges; guards against a circle that two writers made together.
-constexpr int kLinkSteps = 64;
 // What so many batches did not ask for is forgotten, where many are kept.
 constexpr std::int64_t kBatchesKept = 3;
 constexpr std::size_t kEntriesKept = 1024;
@@ -161,12 +159,15 @@ void WorkingSet::ChangeLink(Tenant tenant, Entry& loser, Entry* survivor) {
     new_links.push_back({tenant, loser.pk, after});
 }
 
+Entry* WorkingSet::LinkOf(const Entry& entry) {
+    const auto found = links_.find(entry.pk);
+    return found == links_.end() || found->second == 0 ? nullptr : FindPk(found->second);
+}
+
 Entry& WorkingSet::Canonical(Entry& entry) {
     Entry* at = &entry;
     for (int step = 0; step < kLinkSteps; ++step) {
-        const auto found = links_.find(at->pk);
-        if (found == links_.end() || found->second == 0) return *at;
-        Entry* next = FindPk(found->second);
+        Entry* next = LinkOf(*at);
         if (next == nullptr) return *at;
         at = next;
     }

@@ -101,6 +101,9 @@ struct NewConflict {
     std::int64_t seq = 0;
 };
 
+// Far beyond real chains of merges; guards against a circle that two writers made together.
+inline constexpr int kLinkSteps = 64;
+
 class WorkingSet {
 public:
     WorkingSet(const fhir::Definitions& definitions, const BodyCodec& codec)
@@ -130,6 +133,8 @@ public:
     void ChangeLink(Tenant tenant, Entry& loser, Entry* survivor);
     // The entry that the messages for `entry` belong to: the end of its chain of links.
     [[nodiscard]] Entry& Canonical(Entry& entry);
+    // The next step of it, or nullptr.
+    [[nodiscard]] Entry* LinkOf(const Entry& entry);
 
     // Opens and parses what is stored; afterwards body, stamps and newest hold. Error: kInvalid.
     [[nodiscard]] Result<void> Open(Entry& entry);
