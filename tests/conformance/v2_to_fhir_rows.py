@@ -123,6 +123,7 @@ DATA_CARRIERS = {
     "XPN-string": ("PID-6", {}, "Patient", "extension.valueString"),
     "XCN-Practitioner": ("PV1-7", {"PV1-7": "D1^Smith"}, "Encounter", "participant.individual(Practitioner)"),
     "XCN-PractitionerRole": ("PRT-5", {"PRT-4": "PB^^HL70912", "PRT-5": "D1^Smith"}, "PractitionerRole", "$this"),
+    "CWE-PractitionerRole": ("PRT-6", {"PRT-4": "PB^^HL70912", "PRT-5": "D1^Smith", "PRT-6": "C1^^^C2^^^^^^C3"}, "PractitionerRole", "$this"),
     "XCN-Annotation-Author": ("NTE-5", {"NTE-5": "D1^Smith"}, "Observation", "note"),
     "XCN-Patient": ("ROL-4", {"ROL-3": "CP^^HL70443", "ROL-4": "D1^Smith"}, "CareTeam", "participant.member(Patient)"),
     "XCN-RelatedPerson": ("ROL-4", {"ROL-3": "CP^^HL70443", "ROL-4": "D1^Smith"}, "CareTeam", "participant.member(RelatedPerson)"),
