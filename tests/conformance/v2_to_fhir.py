@@ -62,8 +62,10 @@ class Repairs:
                 return means
         return says if cell not in ("needs", "sample") else ""
 
-    def unused(self):
-        return [row for i, row in enumerate(self.rows) if i not in self.used]
+    def unused(self, of_messages):
+        """Repairs of nothing: of message tables (ORU_R01, or a statement), or of the others."""
+        return [row for i, row in enumerate(self.rows)
+                if i not in self.used and of_messages == ("_" in row[0] or row[2] == "statement")]
 
 
 class Vocabulary:

@@ -418,7 +418,7 @@ def conditions(rows, folder, repairs):
     print(f"conditions: {len(texts) - len(bad)} of {len(texts)} distinct ones understood, {repaired} of them repaired")
     for text in bad:
         print("not understood:", text)
-    for row in repairs.unused():
+    for row in repairs.unused(False):
         print("repair of nothing:", *row)
 
 
