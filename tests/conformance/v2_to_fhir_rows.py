@@ -110,8 +110,9 @@ ALWAYS = {
 BEFORE = {("ORU", "NTE"): "OBX", ("ORU", "PRT"): "OBX", ("SIU", "AIS"): "RGS", ("SIU", "AIG"): "RGS", ("SIU", "AIL"): "RGS",
           ("SIU", "AIP"): "RGS", ("ADT", "IN3"): "IN1"}
 
+UNUSED = "no row of HL7's tables applies this map"
 # A data type map -> a field that is read with it, what else the segment needs, and where its result lies. A row of HL7's that
-# applies the map stands behind each; `unused` are those that no row applies.
+# applies the map stands behind each.
 DATA_CARRIERS = {
     "CX-Identifier": ("PID-3", {"PID-3": "100^^^MAIN^MR"}, "Patient", "identifier"),
     "CX-RelatedPerson-Mother": ("PID-21", {"PID-21": "M5^^^MAIN^MR"}, "RelatedPerson", "$this"),
@@ -379,8 +380,11 @@ def load(folder, repairs):
 def verify(rows, folder, table, repairs):
     """Maps one message for each row and decides its state."""
     vocabulary, types = common.Vocabulary(folder), common.field_types(folder)
+    applied = {plain(cells[14]) for part in ("segments", "datatypes") for path in (folder / part).glob("*.csv") for cells in csv_rows(path)}
     for row in rows:
         row.build(vocabulary, types)
+        if not row.field and plain(row.map) in applied and UNUSED in table.known(row.key)[2]:
+            sys.exit(f"{row.map} is applied by a row of HL7's")
     asked = [row for row in rows if row.message]
     answers = common.map_all([row.message for row in asked])
     for row in rows:
@@ -393,6 +397,11 @@ def verify(rows, folder, table, repairs):
             row.check(answers[i], known)
         else:
             common.decide(row, False, False, "no bundle", ("", "", known[2]))
+
+
+def plain(name):
+    """CWE[CodeableConcept], CWE-CodeableConcept: the same map."""
+    return re.sub(r"[^a-z]", "", name.lower())
 
 
 def list_rows(rows):
