@@ -352,7 +352,8 @@ class Row:
             holds, why = False, f"expected {constant}, got {json.dumps(values)[:80]}"
         elif values and constant is None and not self.shows(texts):
             holds, why = False, f"expected {self.expected or self.message.get(self.place(self.identifier))}, got {json.dumps(values)[:80]}"
-        elsewhere = bool(known[1]) and bool(self.found(bundle, known[1]))
+        there = self.found(bundle, known[1]) if known[1] and not holds else []
+        elsewhere = bool(there) and (constant is not None or self.shows(common.texts_in([there, common.referred(there, bundle, 2)])))
         common.decide(self, holds, elsewhere, why, known)
 
 
