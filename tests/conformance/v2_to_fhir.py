@@ -470,7 +470,7 @@ class Table:
 def decide(row, holds, elsewhere, why, known):
     """The state of a row from what was found: at HL7's path, at ours, and what people say of it."""
     _, ours, reason = known
-    row.why = why
+    row.why, row.elsewhere_too = why, bool(ours and elsewhere)
     if holds:
         row.state = "holds"
     elif ours and not elsewhere:
@@ -486,10 +486,12 @@ def decide(row, holds, elsewhere, why, known):
 def sums(rows, name):
     count = {state: sum(row.state == state for row in rows) for state in STATES}
     computable = len(rows) - count["not computable"]
-    share = 100 * count["holds"] / max(computable, 1)
-    both = 100 * (count["holds"] + count["deviates"]) / max(computable, 1)
+    elsewhere = sum(row.state == "deviates" and row.elsewhere_too for row in rows)
+    share = [f"{100 * n / max(computable, 1):.1f} %" for n in (
+        count["holds"], count["holds"] + elsewhere, count["holds"] + count["deviates"])]
     return (f"{name}: {len(rows)} rows; " + ", ".join(f"{n} {state}" for state, n in count.items())
-            + f"; of the {computable} computable {share:.1f} % hold (goal 95), {both:.1f} % hold or deviate for a reason")
+            + f"; of the {computable} computable {share[0]} hold, with the {elsewhere} whose value was found elsewhere {share[1]}"
+            + f" (goal 95), with all deviations {share[2]}")
 
 
 def main(description, load, verify, table, list_rows, extra=None):

@@ -139,6 +139,8 @@ DATA_CARRIERS = {
     "HD-Organization": ("PID-34", {"PID-33": "20260101", "PID-34": "GEN^1.2.3^ISO"}, "Provenance", "agent.who(Organization)"),
     "HD-uri": ("PID-3.4", {"PID-3": "100"}, "Patient", "identifier.system"),
     "HD-Location": ("EVN-7", {"EVN-7": "MAIN"}, "Provenance", "location(Location)"),
+    "HD-MessageHeader.source-name": ("MSH-3", {"MSH-3": "EHR"}, "MessageHeader", "source"),
+    "HD-MessageHeader.source-endpoint": ("MSH-3", {"MSH-3": "EHR"}, "MessageHeader", "source"),
     "HD-Device": ("MSH-5", {}, "MessageHeader", "destination.target(Device)"),
     "HD-Identifier": ("OBR-32.4", {"OBR-32": "N1&Smith"}, "DiagnosticReport",
                       "resultsInterpreter(PractitionerRole).location(Location).identifier"),
