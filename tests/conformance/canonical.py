@@ -143,7 +143,7 @@ def resources(bundle):
 
 # Told apart by who or what they are: without a name in common two of them are not the same.
 NAMED = {"Condition", "Device", "DiagnosticReport", "Location", "Observation", "Organization", "Practitioner",
-         "PractitionerRole", "Procedure"}
+         "PractitionerRole", "Procedure", "RelatedPerson"}
 
 
 def pair(expected, actual):

@@ -1,9 +1,10 @@
 """Facts that the unit tests of LinuxForHealth/hl7v2-fhir-converter assert about the same messages.
 
 A line of a facts file is `path op value`, read mechanically from Java. A fact resolves if its path begins at a resource
-type and its value is a literal. Where there are several resources of the type, one that fulfils it is enough, and
-any entry of a list; counts must be equal. `linuxforhealth/deviations.tsv` justifies facts that do not hold; its kinds
-here: value, present, absent, count.
+type and its value is a literal, and if it was not read from a test whose messages are put together at run time (static).
+The facts of a test method are about all of its messages without saying which: one that fulfils it is enough. So are one
+resource of several of the type and any entry of a list; counts must be equal. `linuxforhealth/deviations.tsv` justifies
+facts that do not hold; its kinds here: value, present, absent, count.
 """
 import csv
 import dataclasses
@@ -141,36 +142,58 @@ def holds(fact, resources):
     return any(fits(fact, node) for nodes in reached for node in nodes)
 
 
-def facts_of(path, types):
-    """[Fact or None] of a file; of tests about several messages at once nothing resolves."""
+def read_facts(path):
+    """(test method, rows) of a file."""
     with open(path, newline="") as file:
-        rows = [row for row in csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE) if row and row[0][:1] != "#"][1:]
-    rows = [row + [""] * (3 - len(row)) for row in rows]
+        rows = [row for row in csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE) if row]
+    method = rows[0][0].removeprefix("# ").split(" ")[0]
+    return method, [row + [""] * (3 - len(row)) for row in rows[2:] if row[0]]
+
+
+def facts_of(path):
+    """[Fact or None] of a file; of methods with several subjects in one message nothing resolves."""
+    method, rows = read_facts(path)
+    if method.endswith("#static"):
+        return [None for _ in rows]
     subjects = {found[2] for row in rows if (found := HELPER.match(row[0]))}
-    return [None if len(subjects) > 1 and HELPER.match(row[0]) else fact_of(*row[:3], types) for row in rows]
+    return [None if len(subjects) > 1 and HELPER.match(row[0]) else fact_of(*row[:3], TYPES) for row in rows]
+
+
+def bundles_of_methods(messages, files):
+    """{test method: [the resources of each of its messages]}"""
+    by_name, found = {one.name: one for one in messages}, {}
+    for name, path in files.items():
+        if name in by_name and by_name[name].bundle is not None:
+            found.setdefault(read_facts(path)[0], []).append(canonical.resources(by_name[name].bundle))
+    return found
 
 
 def measure(messages, mapped_fields):
     result = Agreement(rules=deviations.read_rules(RULES))
-    by_name, found = {one.name: one for one in messages}, []
-    for name, path in corpus.expected("linuxforhealth").items():
+    files = corpus.expected("linuxforhealth")
+    by_name, methods, found = {one.name: one for one in messages}, bundles_of_methods(messages, files), []
+    for name, path in files.items():
         message = by_name.get(name)
         if message is None or message.bundle is None:
             continue
-        resources = canonical.resources(message.bundle)
+        alternatives = methods[read_facts(path)[0]]
         text = (corpus.folder() / name).read_text(encoding="utf-8", errors="replace")
         source = deviations.Source(text, mapped_fields, canonical.loose)
-        for fact in facts_of(path, TYPES):
+        for fact in facts_of(path):
             if fact is None:
                 result.unresolved += 1
                 continue
             result.facts += 1
-            if holds(fact, resources):
+            if any(holds(fact, resources) for resources in alternatives):
                 result.true += 1
             else:
-                fields = source.find(fact.value) if isinstance(fact.value, str) else frozenset()
-                found.append(deviations.Deviation(fact.type, fact.path, fact.kind, f"{fact.op} {fact.value}", [], fields,
-                                                  not any(one.type == fact.type for one in resources), name,
-                                                  message.report["event"]))
+                found.append(deviation(fact, message, alternatives[0], source))
     result.unexplained = deviations.judge(found, result.rules)
     return result
+
+
+def deviation(fact, message, resources, source):
+    fields = source.find(fact.value) if isinstance(fact.value, str) else frozenset()
+    return deviations.Deviation(fact.type, fact.path, fact.kind, f"{fact.op} {fact.value}", [], fields,
+                                not any(one.type == fact.type for one in resources), message.name,
+                                message.report["event"])
