@@ -34,6 +34,7 @@ class Fact:
     kind: str
     op: str
     value: object
+    raw: str      # the path with its indexes
 
     @property
     def path(self):
@@ -66,7 +67,7 @@ def literal(text):
 
 
 def fact_of(path, op, value, types):
-    kind = KINDS.get(op)
+    kind, raw = KINDS.get(op), re.sub(r"\?(has|is)$", "", path)
     if kind is None:
         return None
     path = HELPER.sub(lambda found: found[1] + ".", path)
@@ -76,7 +77,7 @@ def fact_of(path, op, value, types):
         path, kind = path.removesuffix(".count"), "count"
     path = re.sub(r"\[\d+\]|\.get\(\d+\)", "", path).rstrip(".")
     name, *steps = path.split(".")
-    steps = [re.sub(r"(FirstRep|Element)$", "", step) for step in steps]
+    steps = [re.sub(r"(FirstRep|Element|_)$", "", step) for step in steps]
     resource = name if name in types else name[:-1] if name.endswith("s") and name[:-1] in types else None
     if resource is None or not all(re.fullmatch(r"[a-z]\w*", step) for step in steps):
         return None
@@ -88,7 +89,7 @@ def fact_of(path, op, value, types):
         kind, value = "value", "true"
     if kind == "absent" and not whole and op == "isFalse":
         kind, value = "value", "false"
-    return Fact(resource, steps, kind, op, value)
+    return Fact(resource, steps, kind, op, value, raw)
 
 
 def children(node, name):
@@ -142,6 +143,19 @@ def holds(fact, resources):
     return any(fits(fact, node) for nodes in reached for node in nodes)
 
 
+def contradicted(facts):
+    """Paths of which the facts of one test say different things: they are of several messages, not known which."""
+    there, values = {}, {}
+    for fact in facts:
+        if fact is not None:
+            place = (fact.type, fact.raw)
+            there.setdefault(place, set()).add(fact.kind == "absent")
+            if fact.kind in ("value", "count"):
+                values.setdefault((place, fact.op), set()).add(fact.value)
+    return ({place for place, sayings in there.items() if len(sayings) > 1}
+            | {place for (place, _), said in values.items() if len(said) > 1})
+
+
 def read_facts(path):
     """(test method, rows) of a file."""
     with open(path, newline="") as file:
@@ -179,12 +193,15 @@ def measure(messages, mapped_fields):
         alternatives = methods[read_facts(path)[0]]
         text = (corpus.folder() / name).read_text(encoding="utf-8", errors="replace")
         source = deviations.Source(text, mapped_fields, canonical.loose)
-        for fact in facts_of(path):
-            if fact is None:
+        facts = facts_of(path)
+        unclear = contradicted(facts)
+        for fact in facts:
+            true = fact is not None and any(holds(fact, resources) for resources in alternatives)
+            if fact is None or not true and (fact.type, fact.raw) in unclear:
                 result.unresolved += 1
                 continue
             result.facts += 1
-            if any(holds(fact, resources) for resources in alternatives):
+            if true:
                 result.true += 1
             else:
                 found.append(deviation(fact, message, alternatives[0], source))
