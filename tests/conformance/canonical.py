@@ -14,7 +14,7 @@ PLACEHOLDER = re.compile(r"example\.(com|org)")
 SYSTEMS = [
     (re.compile(r"^http://hl7\.org/fhir/v2/(\d{4})$"), r"http://terminology.hl7.org/CodeSystem/v2-\1"),
     (re.compile(r"^http://hl7\.org/fhir/v3/(\w+)$"), r"http://terminology.hl7.org/CodeSystem/v3-\1"),
-    (re.compile(r"^http://terminology\.hl7\.org/CodeSystem/v2-(\d{4})/.*$"), r"http://terminology.hl7.org/CodeSystem/v2-\1"),
+    (re.compile(r"^(http://terminology\.hl7\.org/CodeSystem/v2-\d{4})/.*$"), r"\1"),
     (re.compile(r"^https://"), "http://"),
     (re.compile(r"/$"), ""),
 ]

@@ -5,8 +5,8 @@ commas between alternatives), `kinds` a list, `from` the HL7 fields that the pee
 (ADT^A0*) it is about (empty: any), `row` the row of HL7's v2-to-FHIR tables that decides (`PID-13 XTN.3`), `reason` a
 sentence. The first that fits counts.
 
-Kinds: moved (the value is at another path of our resource), kept (in another of our resources), lost (in the message, in
-a field that HL7's tables map), outside (in the message, but in no such field), made (neither in the message nor in our
+Kinds: moved (the value is at another path of our resource), kept (in another of our resources), lost (in the message,
+in a field that HL7's tables map), outside (in the message, but in no such field), made (neither in the message nor in our
 output: a constant, a translation, a default of the peer), ref (a reference); `apart` fits any of these in a resource
 that has no counterpart among ours.
 """
@@ -86,6 +86,15 @@ def judge(deviations, rules):
         else:
             rule.used += 1
     return open_ones
+
+
+def unknown_rows(rules, listed):
+    """Rules that cite a field which HL7's table of the segment does not list; segments without a table pass."""
+    segments = {field[:3] for field in listed}
+    for rule in rules:
+        for field in re.findall(r"\b[A-Z][A-Z0-9]{2}-\d+\b", rule.row):
+            if field[:3] in segments and field not in listed:
+                yield f"line {rule.line}: {field}"
 
 
 def groups(deviations):

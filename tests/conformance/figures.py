@@ -1,7 +1,7 @@
 """The figures of the maps over the shared corpus: validity, loss, and agreement with two other converters.
 
   python3 tests/conformance/figures.py                # one table; fails if a figure is short of what it must reach
-  python3 tests/conformance/figures.py --open         # and what no rule justifies, most frequent first
+  python3 tests/conformance/figures.py --open         # and what no rule justifies, and which rules justify most
   python3 tests/conformance/figures.py --missed       # and which mapped fields of HL7's tables lose most leaves
   python3 tests/conformance/figures.py --hapi         # also HL7's reference validator (a minute; or CARESTREAM_HAPI=1)
 
@@ -92,26 +92,32 @@ def soundness(table, messages):
             table.note(f"{count} x {path}")
 
 
-def loss(table, messages, fields, arguments):
-    found = leaves.measure(messages, fields)
+def loss(table, messages, tables, arguments):
+    found = leaves.measure(messages, tables)
     table.row("valued leaves mapped or listed with a reason",
               percent(found.total if not found.unaccounted else found.total - len(found.unaccounted), found.total),
               "100 %", not found.unaccounted)
     table.note(f"mapped: {percent(found.mapped, found.total)}")
-    table.note(f"mapped, of the leaves in fields that HL7's tables map: {percent(found.known_mapped, found.known)}")
+    table.note(f"mapped, of those in fields that HL7's tables map: {percent(*found.by_field)}")
+    table.note(f"mapped, of those in components that they map: {percent(*found.by_component)}")
     if arguments.missed:
         for field, count in found.missed.most_common(60):
             table.note(f"{count:5} {field}")
 
 
-def print_open(table, ones, wanted):
+def print_rules(table, found, tables, wanted):
+    """Rules cite rows that there are; with --open also what is left, and the rules by use."""
+    for wrong in deviations.unknown_rows(found.rules, tables.listed):
+        table.row("  rules that cite a field of no table", wrong, "none", False)
     if wanted:
-        for count, kind, path, what, example in deviations.groups(ones)[:80]:
+        for count, kind, path, what, example in deviations.groups(found.unexplained)[:80]:
             table.note(f"{count:5} {kind}.{path} {what}, as in {example}")
+        for rule in sorted(found.rules, key=lambda rule: -rule.used)[:25]:
+            table.note(f"{rule.used:5} by line {rule.line}: {rule.row}")
 
 
-def agreement_microsoft(table, messages, fields, arguments):
-    found = microsoft.measure(messages, fields)
+def agreement_microsoft(table, messages, tables, arguments):
+    found = microsoft.measure(messages, set(tables.fields))
     total = sum(found.leaves.values())
     equal = total - sum(found.deviating.values())
     table.row(f"Microsoft, {found.messages} messages: leaves equal or justified",
@@ -119,15 +125,15 @@ def agreement_microsoft(table, messages, fields, arguments):
     table.note(f"equal {percent(equal, total)}; the rest by {len(found.rules)} rules")
     strict = collections.Counter(one.type for one in found.strict())
     table.row("  unexplained in " + ", ".join(sorted(microsoft.STRICT)), str(sum(strict.values())), "0", not strict)
-    print_open(table, found.unexplained, arguments.open)
+    print_rules(table, found, tables, arguments.open)
 
 
-def agreement_linuxforhealth(table, messages, fields, arguments):
-    found = linuxforhealth.measure(messages, fields)
+def agreement_linuxforhealth(table, messages, tables, arguments):
+    found = linuxforhealth.measure(messages, set(tables.fields))
     table.row("LinuxForHealth: facts true or justified", percent(found.facts - len(found.unexplained), found.facts),
               ">= 95 %", found.share() >= 0.95)
     table.note(f"true {percent(found.true, found.facts)}; {found.unresolved} do not resolve")
-    print_open(table, found.unexplained, arguments.open)
+    print_rules(table, found, tables, arguments.open)
 
 
 def main():
@@ -139,16 +145,16 @@ def main():
     if not corpus.folder().is_dir() or not (corpus.shared() / "v2-to-fhir").is_dir():
         print("SKIP: no corpus or tables in", corpus.shared())
         return SKIPPED
-    table, messages, fields = Table(), corpus.load(), leaves.mapped_fields()
+    table, messages, tables = Table(), corpus.load(), leaves.Tables()
     mapped = [one for one in messages if one.bundle is not None]
     bundles(table, messages)
     validity(table, mapped)
     if arguments.hapi or os.environ.get("CARESTREAM_HAPI") == "1":
         reference_validator(table, mapped)
     soundness(table, mapped)
-    loss(table, mapped, fields, arguments)
-    agreement_microsoft(table, mapped, fields, arguments)
-    agreement_linuxforhealth(table, mapped, fields, arguments)
+    loss(table, mapped, tables, arguments)
+    agreement_microsoft(table, mapped, tables, arguments)
+    agreement_linuxforhealth(table, mapped, tables, arguments)
     return 1 if table.failed else 0
 
 
