@@ -30,8 +30,8 @@ class Table:
     def __init__(self):
         self.failed = False
 
-    def row(self, what, figure, reach="", good=True):
-        self.failed = self.failed or not good
+    def row(self, what, figure, reach="", good=True, counts=True):
+        self.failed = self.failed or counts and not good
         print(f"{'ok   ' if good else 'SHORT'} {what:<58} {figure:<40} {reach}")
 
     def note(self, text):
@@ -98,8 +98,10 @@ def loss(table, messages, tables, arguments):
               percent(found.total if not found.unaccounted else found.total - len(found.unaccounted), found.total),
               "100 %", not found.unaccounted)
     table.note(f"mapped: {percent(found.mapped, found.total)}")
-    table.note(f"mapped, of those in fields that HL7's tables map: {percent(*found.by_field)}")
-    table.note(f"mapped, of those in components that they map: {percent(*found.by_component)}")
+    # What is missing stands row by row in mappings/coverage.tsv, which has its own test: known, so no failure here.
+    table.row("  mapped, of those in fields that HL7's tables map", percent(*found.by_field), ">= 98 %",
+              found.by_field[0] >= 0.98 * found.by_field[1], counts=False)
+    table.note(f"  of those in components that they map: {percent(*found.by_component)}")
     if arguments.missed:
         for field, count in found.missed.most_common(60):
             table.note(f"{count:5} {field}")
