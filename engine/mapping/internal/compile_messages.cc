@@ -21,6 +21,9 @@ std::vector<std::string_view> Keys(const std::map<std::string, std::string, std:
     return keys;
 }
 
+// Groups within groups; deeper is a circle.
+constexpr std::size_t kIncludesMax = 8;
+
 bool IsEvent(std::string_view text) {
     const std::size_t hat = text.find('^');
     return hat != std::string_view::npos && hat >= 3 && text.find('^', hat + 1) == text.npos;
@@ -62,8 +65,34 @@ void Compiler::DeclareNames(const config::Yaml& tree) {
                               "'" + name + "' is already the name of a " + at->second);
             }
         }
+        if (entry.key == "include" && including_.size() < kIncludesMax) {
+            including_.push_back(entry.value.text());
+            if (const config::Yaml* included = FindGroup(entry.value.text()))
+                DeclareNames(*included);
+            including_.pop_back();
+        }
         DeclareNames(entry.value);
     }
+}
+
+const config::Yaml* Compiler::FindGroup(const std::string& name) const {
+    for (const Document& group : library_.groups) {
+        if (group.name == name) return group.yaml->Find("tree");
+    }
+    return nullptr;
+}
+
+const config::Yaml* Compiler::IncludedTree(const config::Yaml& name) {
+    const config::Yaml* tree = FindGroup(name.text());
+    if (tree != nullptr && tree->IsSequence() && including_.size() < kIncludesMax) return tree;
+    std::vector<std::string_view> names;
+    for (const Document& group : library_.groups) names.push_back(group.name);
+    problems_.Add(name.position(),
+                  tree == nullptr
+                      ? "no group '" + name.text() + "' in groups/" + DidYouMean(name.text(), names)
+                  : tree->IsSequence() ? "group '" + name.text() + "' includes itself"
+                                       : "group '" + name.text() + "' needs `tree`, a list");
+    return nullptr;
 }
 
 void Compiler::CompileMessage(const Document& document) {
@@ -173,9 +202,15 @@ void Compiler::CheckTreeChanges() {
     }
 }
 
-void Compiler::CompileTree(const config::Yaml& yaml, MessageMap& message, TreeNode& parent) {
+void Compiler::CompileEntries(const config::Yaml& yaml, MessageMap& message, TreeNode& parent) {
     for (const config::Yaml& item : yaml.items()) {
-        if (item.IsScalar()) {
+        if (const config::Yaml* name = item.Find("include"); name != nullptr) {
+            const config::Yaml* included = IncludedTree(*name);
+            if (included == nullptr) continue;
+            including_.push_back(name->text());
+            CompileEntries(*included, message, parent);
+            including_.pop_back();
+        } else if (item.IsScalar()) {
             CompileEntry(item, item.text(), nullptr, message, parent);
         } else if (item.IsMap() && item.entries().size() == 1) {
             CompileEntry(item, item.entries()[0].key, &item.entries()[0].value, message, parent);
@@ -184,6 +219,10 @@ void Compiler::CompileTree(const config::Yaml& yaml, MessageMap& message, TreeNo
                           "an entry of a tree is a segment or group: `- PID: {...}` or `- SFT[]`");
         }
     }
+}
+
+void Compiler::CompileTree(const config::Yaml& yaml, MessageMap& message, TreeNode& parent) {
+    CompileEntries(yaml, message, parent);
     for (const TreeNode& child : parent.children) {
         if (child.segment != 0) parent.below.push_back(child.segment);
         parent.below.insert(parent.below.end(), child.below.begin(), child.below.end());

@@ -66,11 +66,15 @@ private:
     void CompileMessage(const Document& document);
     void CompileEvents(const config::Yaml& yaml, MessageMap& message);
     void CompileTree(const config::Yaml& yaml, MessageMap& message, TreeNode& parent);
+    void CompileEntries(const config::Yaml& yaml, MessageMap& message, TreeNode& parent);
     void CompileEntry(const config::Yaml& item, const std::string& name, const config::Yaml* value,
                       MessageMap& message, TreeNode& parent);
     // Whether a change of the overlays with this verb stands at the place being compiled.
     std::vector<const TreeChange*> ChangesHere(TreeChange::Verb verb, const std::string& name);
     void CheckTreeChanges();
+    [[nodiscard]] const config::Yaml* FindGroup(const std::string& name) const;
+    // The entries of the group that `- include: NAME` names; nullptr after a mistake.
+    const config::Yaml* IncludedTree(const config::Yaml& name);
     void CompileNode(const config::Yaml& item, const std::string& name, const config::Yaml* value,
                      MessageMap& message, TreeNode& parent);
     void CompileStatement(const config::Yaml& yaml, const TreeNode& node, Statement& statement);
@@ -102,6 +106,7 @@ private:
     bool in_message_ = false;
     const std::vector<TreeChange>* tree_changes_ = nullptr;
     std::map<const TreeChange*, int> changes_made_;
+    std::vector<std::string> including_;             // groups that are being included
     std::vector<std::string> tree_path_;             // groups around the place
     std::set<std::string, std::less<>> tree_names_;  // all that was met
 };

@@ -21,8 +21,9 @@ struct Folder {
     bool segment;
 };
 
-constexpr std::array<Folder, 8> kFolders = {
+constexpr std::array<Folder, 9> kFolders = {
     {{"datatypes", "map", &Library::maps, false},
+     {"groups", "group", &Library::groups, false},
      {"identity", "identity", &Library::identities, false},
      {"messages", "message", &Library::messages, false},
      {"outbound/datatypes", "map", &Library::outbound_maps, false},

@@ -38,6 +38,7 @@ struct Library {
     std::vector<Document> tables;
     std::vector<Document> identities;
     std::vector<Document> messages;
+    std::vector<Document> groups;  // pieces of trees that messages include
     std::vector<Document> outbound_maps;
     std::vector<Document> outbound_messages;
     // Names (by file name) of maps and tables that could not be read: what refers to them is no

@@ -582,6 +582,10 @@ INSTANTIATE_TEST_SUITE_P(
                 "tables/PatientClass.yaml",
                 "table: PatientClass\ncodes: {I: {cod: IMP}}\n",
                 {"2:13: unknown key 'cod' in a code, did you mean 'code'?"}},
+        Mistake{"include_unknown",
+                kMessage,
+                Tree("  - include: persn\n"),
+                {"4:14: no group 'persn' in groups/"}},
         Mistake{"condition_without_operator",
                 kPid,
                 Rules("  - {at: PID-7, to: birthDate, when: PID-7 PID-8}\n"),
@@ -595,6 +599,18 @@ INSTANTIATE_TEST_SUITE_P(
                 Rules("  - {at: PID-7, to: birthDate, when: count(PID-3) > x}\n"),
                 {"4:53: expected a number"}}),
     [](const auto& row) { return std::string(row.param.name); });
+
+TEST(LanguageErrors, AGroupMayNotIncludeItself) {
+    Content::Files files = kSound;
+    files["groups/loop.yaml"] = "group: loop\ntree:\n  - include: loop\n";
+    files[kMessage] = Tree("  - include: loop\n");
+    const auto compiled = Content(files).Compile();
+    ASSERT_EQ(compiled.errors.size(), 1u) << Lines(compiled.errors);
+    EXPECT_EQ(compiled.errors[0].ToString(), "groups/loop.yaml:3:14: group 'loop' includes itself");
+    files["groups/loop.yaml"] = "group: loop\ntree: x\n";
+    EXPECT_EQ(Lines(Content(files).Compile().errors),
+              "messages/ADT_A01.yaml:4:14: group 'loop' needs `tree`, a list\n");
+}
 
 TEST(LanguageErrors, AllAreCollectedInFileOrder) {
     Content::Files files = kSound;
