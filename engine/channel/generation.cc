@@ -58,6 +58,7 @@ mapping::MapContext ContextOf(const Settings& settings, const GenerationInputs& 
     context.assigning_authority = settings.assigning_authority;
     context.authority_for = settings.authority_for;
     context.order_by = settings.order_by;
+    context.correction_snapshot = settings.correction_snapshot;
     context.drop_invalid = settings.drop_invalid;
     if (inputs.id_key) context.ids = inputs.id_key(settings.tenant);
     return context;

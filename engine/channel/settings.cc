@@ -66,6 +66,14 @@ std::vector<Field> PolicyFields() {
              "`AR` refuses it.",
          .default_text = "keep",
          .choices = {"keep", "AR"}},
+        {.key = "correction",
+         .type = Type::kChoice,
+         .description =
+             "A corrected report (OBR-25 C): `merge` changes the observations that it names and "
+             "leaves the others as they are; `snapshot` says that it names all of them, so that "
+             "those which it leaves out were entered in error.",
+         .default_text = "merge",
+         .choices = {"merge", "snapshot"}},
         {.key = "on_invalid_element",
          .type = Type::kChoice,
          .description =
@@ -161,6 +169,7 @@ Settings FromValues(const config::Values& values) {
                                                mapping::OrderBy::kArrival);
     settings.processing_ids = values.Strings("processing_ids");
     settings.keep_unmapped = values.String("on_unmapped_event") == "keep";
+    settings.correction_snapshot = values.String("correction") == "snapshot";
     settings.drop_invalid = values.String("on_invalid_element") == "drop";
     settings.messages = values.Object("mapping").Strings("messages");
     settings.overlays = values.Object("mapping").Strings("overlays");

@@ -39,6 +39,7 @@ struct Settings {
     mapping::OrderBy order_by = mapping::OrderBy::kArrival;
     std::vector<std::string> processing_ids;
     bool keep_unmapped = true;
+    bool correction_snapshot = false;
     bool drop_invalid = true;
     std::vector<std::string> messages;  // "ADT" or "ADT^A04"
     std::vector<std::string> overlays;

@@ -73,14 +73,15 @@ struct Move {
     std::size_t patient = 0;
 };
 
-// All that the source has to say of one type about a patient: what it said before and leaves out
-// now is ended. Only entries that came in snapshots of the same source are, whatever the order of
-// arrival.
+// All that the source has to say of one type about a patient, or in a report: what it said before
+// and leaves out now is ended. Only entries that came in snapshots of the same source are, whatever
+// the order of arrival.
 struct Snapshot {
     std::string type;                  // of the entries: "AllergyIntolerance"
-    std::size_t owner = 0;             // index of the patient's change
+    std::size_t owner = 0;             // index of the change of the Patient or DiagnosticReport
     std::vector<std::size_t> entries;  // indexes of the changes that are in it
-    Node ended;  // what is written into one that is left out: {"clinicalStatus":{...}}
+    Node ended;             // what is written into one that is left out: {"clinicalStatus":{...}}
+    bool additive = false;  // ends nothing itself; a newer snapshot may end its entries
 };
 
 // Who wins an element: the newest stamp. Ordered by (order_time, seq).

@@ -32,12 +32,13 @@ enum class Dst : std::uint8_t {
 struct MapContext {
     std::string tenant = "main";
     std::string channel;
-    std::string time_zone = "UTC";           // IANA; for stamps without an offset
+    std::string time_zone = "UTC";  // IANA; for stamps without an offset
     Dst dst = Dst::kEarlier;
     std::string assigning_authority;         // for identifiers that name none
     std::vector<std::string> authority_for;  // resource types this feed may update
     OrderBy order_by = OrderBy::kArrival;
-    bool drop_invalid = true;  // false: an invalid element makes the message unusable
+    bool correction_snapshot = false;  // a corrected report lists all that it has
+    bool drop_invalid = true;          // false: an invalid element makes the message unusable
     Micros received = 0;
     crypto::IdKey ids = crypto::IdKey::Public();
 };

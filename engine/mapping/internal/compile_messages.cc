@@ -336,24 +336,32 @@ void Compiler::CompileStatement(const config::Yaml& yaml, const TreeNode& node,
     CompileRepeats(yaml, node, statement);
 }
 
-// `repeats: snapshot` needs someone whose entries they are, and a form for those left out.
+// A snapshot needs someone whose entries they are, and a form for those left out.
 void Compiler::CompileRepeats(const config::Yaml& yaml, const TreeNode& node,
                               Statement& statement) {
     const auto word = problems_.Text(yaml, "repeats");
     if (!word || *word == "merge") return;
     const Position place = yaml.Find("repeats")->position();
-    constexpr std::array<std::string_view, 2> kWords = {"snapshot", "merge"};
-    if (*word != "snapshot") {
-        problems_.Add(place, "'repeats' can be: snapshot, merge" + DidYouMean(*word, kWords));
+    constexpr std::array<std::string_view, 3> kWords = {"correction", "merge", "snapshot"};
+    statement.snapshot = *word == "snapshot";
+    statement.correction = *word == "correction";
+    if (!statement.snapshot && !statement.correction) {
+        problems_.Add(place,
+                      "'repeats' can be: snapshot, correction, merge" + DidYouMean(*word, kWords));
         return;
     }
-    statement.snapshot = true;
-    const bool patients =
-        statement.parents.size() == 1 && made_.find(statement.parents.front())->second == "Patient";
-    if (statement.kind != Statement::Kind::kMake || !node.repeats || !patients) {
+    const std::string owner =
+        statement.parents.empty() ? "" : made_.find(statement.parents.front())->second;
+    const bool make = statement.kind == Statement::Kind::kMake;
+    if (statement.snapshot &&
+        (!make || !node.repeats || owner != "Patient" || statement.parents.size() != 1)) {
         problems_.Add(place,
                       "a snapshot is of a repeating segment that makes resources, and its "
                       "`parent` is the patient");
+    } else if (statement.correction && (!make || owner != "DiagnosticReport")) {
+        problems_.Add(place,
+                      "a correction is of a segment that makes resources, and its first `parent` "
+                      "is the report");
     } else if (statement.identity == nullptr || statement.identity->ended.empty()) {
         problems_.Add(place, "a snapshot needs `ended` in the identity of " + statement.type +
                                  ": what becomes of those it leaves out");

@@ -500,22 +500,26 @@ void Run::BuildChanges(Mapped& out) {
     out.changes.source = context_.channel + "|" + sender_;
 }
 
-// The entries of one type and patient make one snapshot, wherever they stand.
+// The entries of one type and owner make one snapshot, wherever they stand. Where corrections are
+// snapshots, other reports name their entries, so that a correction may end them.
 void Run::Snapshots(Mapped& out) {
     for (std::size_t i = 0; i < made_.size(); ++i) {
         const Made& made = made_[i];
-        if (made.statement == nullptr || !made.statement->snapshot || made.parents.empty()) {
-            continue;
-        }
+        if (made.statement == nullptr || made.parents.empty()) continue;
+        const bool correction = made.statement->correction && context_.correction_snapshot;
+        if (!made.statement->snapshot && !correction) continue;
         const std::size_t entry = made_[Final(i)].change;
         const std::size_t owner = made_[Final(made.parents.front())].change;
+        if (correction && made_[Final(made.parents.front())].type != "DiagnosticReport") continue;
         if (entry == kNoResource || owner == kNoResource) continue;
         auto& snapshots = out.changes.snapshots;
         auto of = std::find_if(snapshots.begin(), snapshots.end(), [&](const fhir::Snapshot& one) {
             return one.type == made.type && one.owner == owner;
         });
         if (of == snapshots.end()) {
-            snapshots.push_back({made.type, owner, {}, EndedNode(*made.identity)});
+            const bool additive =
+                correction && out.changes.changes[owner].resource.TextOf("status") != "corrected";
+            snapshots.push_back({made.type, owner, {}, EndedNode(*made.identity), additive});
             of = std::prev(snapshots.end());
         }
         of->entries.push_back(entry);

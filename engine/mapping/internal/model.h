@@ -209,6 +209,7 @@ struct Statement {
     bool only_with_others = false;
     bool partial = false;       // the rest of what R4 requires is unknown here
     bool snapshot = false;      // the message has all of them that its source knows
+    bool correction = false;    // a corrected report has all of them, if the channel says so
     std::string first, second;  // link: survivor, loser; move: visit, patient
     const Identity* identity = nullptr;
     Position position;

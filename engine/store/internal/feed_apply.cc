@@ -329,8 +329,10 @@ private:
             nothing.type = std::string(owner->type);
             CARESTREAM_TRY(Merge(nothing, *owner, stamp_));
         }
-        CARESTREAM_TRY(Note(*owner, mark));
-        owner->newest = std::max(owner->newest, stamp_);
+        if (!snapshot.additive) {
+            CARESTREAM_TRY(Note(*owner, mark));
+            owner->newest = std::max(owner->newest, stamp_);
+        }
         CARESTREAM_ASSIGN(newest, fhir::MarkedAt(owner->stamps, mark));
         std::vector<std::int64_t>& held =
             set_.held[{owner->pk, context_.TypeNumber(snapshot.type)}];
@@ -353,7 +355,7 @@ private:
             if (entry == nullptr || (!entry->Exists() && !entry->dirty)) continue;
             CARESTREAM_TRY(set_.Open(*entry));
             CARESTREAM_ASSIGN(named, fhir::MarkedAt(entry->stamps, mark));
-            if (named && *named < *newest) CARESTREAM_TRY(Merge(ended, *entry, *newest));
+            if (newest && named && *named < *newest) CARESTREAM_TRY(Merge(ended, *entry, *newest));
         }
         return {};
     }

@@ -24,6 +24,7 @@ struct Sequence {
     std::vector<Message> messages;  // in order
     // What must be in the end state, found as text.
     std::vector<std::string> expected;
+    std::string channel = {};  // further settings
 };
 
 void PrintTo(const Sequence& sequence, std::ostream* out) {
@@ -121,6 +122,17 @@ const std::vector<Sequence>& Sequences() {
           {"ORU^R01", Result("C", Obx("HB", "13.3", "C"))},
           {"ORU^R01", Result("C", Obx("WBC", "", "W"))}},
          {R"("status":"corrected")", "13.3", "entered-in-error"}},
+        {"correction_that_lists_all",
+         {{"ORU^R01", Result("P", Obx("HB", "13.1", "P") + Obx("WBC", "4", "P"))},
+          {"ORU^R01", Result("F", Obx("HB", "13.2", "F") + Obx("WBC", "5", "F"))},
+          {"ORU^R01", Result("C", Obx("HB", "13.3", "C"))},
+          {"ORU^R01", Result("C", Obx("HB", "13.4", "C") + Obx("PLT", "200", "F"))}},
+         {"13.4", "PLT", "entered-in-error"},
+         "correction: snapshot\n"},
+        {"correction_that_names_some",
+         {{"ORU^R01", Result("F", Obx("HB", "13.2", "F") + Obx("WBC", "5", "F"))},
+          {"ORU^R01", Result("C", Obx("HB", "13.3", "C"))}},
+         {R"("value":5)", R"("status":"final")"}},
         {"result_deleted",
          {{"ORU^R01", Result("P", Obx("HB", "13.1", "P"))},
           {"ORU^R01", Result("F", Obx("HB", "13.2", "F"))},
@@ -155,14 +167,13 @@ const std::vector<Sequence>& Sequences() {
 
 class SequenceTest : public FeedTest, public testing::WithParamInterface<Sequence> {
 protected:
-    SequenceTest() { WriteOrderedChannel(); }
-
-    void WriteOrderedChannel() {
+    SequenceTest() {
         std::ofstream(channels_ / "feed.yaml")
             << "channel: feed\nsource: {mllp: {listen: \"127.0.0.1:0\"}}\n"
                "time_zone: America/New_York\nassigning_authority: MAIN\norder_by: MSH-7\n"
                "authority_for: [Patient, Encounter]\n"
-               "mapping: {messages: [ADT, ORU, SIU, MDM, OML]}\n";
+               "mapping: {messages: [ADT, ORU, SIU, MDM, OML]}\n"
+            << GetParam().channel;
     }
 
     static std::string Text(const Message& message, std::size_t place, int person) {
