@@ -15,6 +15,12 @@ namespace carestream::fhir {
 
 namespace {
 
+struct Guide {
+    std::string_view name;
+    std::string_view folder;  // below schemas/fhir
+};
+constexpr Guide kGuides[] = {{"us-core", "us-core/6.1.0"}};
+
 class Tables final : public Profiles {
 public:
     explicit Tables(std::shared_ptr<const Definitions> definitions)
@@ -92,6 +98,28 @@ Result<std::shared_ptr<const Profiles>> Profiles::Load(
     auto tables = std::make_shared<Tables>(std::move(definitions));
     CARESTREAM_TRY(tables->Read(folder));
     return std::shared_ptr<const Profiles>(std::move(tables));
+}
+
+std::span<const std::string_view> GuideNames() {
+    static const std::vector<std::string_view> names = [] {
+        std::vector<std::string_view> all;
+        for (const Guide& guide : kGuides) all.push_back(guide.name);
+        return all;
+    }();
+    return names;
+}
+
+Result<std::shared_ptr<const Profiles>> Guides::Get(std::string_view name) {
+    const auto known = loaded_.find(name);
+    if (known != loaded_.end()) return known->second;
+    const auto* guide = std::find_if(std::begin(kGuides), std::end(kGuides),
+                                     [&](const Guide& one) { return one.name == name; });
+    if (guide == std::end(kGuides)) {
+        return Fail(Code::kNotFound,
+                    "no profiles '" + std::string(name) + "'" + DidYouMean(name, GuideNames()));
+    }
+    CARESTREAM_ASSIGN(profiles, Profiles::Load(folder_ / guide->folder, definitions_));
+    return loaded_.emplace(name, std::move(profiles)).first->second;
 }
 
 }  // namespace carestream::fhir

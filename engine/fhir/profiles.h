@@ -7,9 +7,12 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "fhir/definitions.h"
@@ -56,12 +59,30 @@ public:
 
     // Puts data-absent-reason `unknown` where the profile requires an element that has no value:
     // an extension, or a code for coded elements; of a required binding its own code `unknown`, and
-    // nothing where it has none. Nothing either for slices and fixed values, nor for backbones.
+    // nothing where it has none. Nothing either for slices, fixed values, backbones, identifiers.
     // Returns the elements of the resource itself that were given one.
     virtual std::vector<std::string> Complete(Node& resource, const Profile& profile) const = 0;
 
 protected:
     Profiles() = default;
+};
+
+// The guides that are shipped, by the name that a channel gives: "us-core".
+[[nodiscard]] std::span<const std::string_view> GuideNames();
+
+// Guides by name, each loaded when it is first asked for. Single-threaded; what it gives is shared.
+class Guides {
+public:
+    Guides(std::filesystem::path schemas_fhir, std::shared_ptr<const Definitions> definitions)
+        : folder_(std::move(schemas_fhir)), definitions_(std::move(definitions)) {}
+
+    // Errors: kNotFound for a name that no guide has, and those of Profiles::Load.
+    [[nodiscard]] Result<std::shared_ptr<const Profiles>> Get(std::string_view name);
+
+private:
+    std::filesystem::path folder_;
+    std::shared_ptr<const Definitions> definitions_;
+    std::map<std::string, std::shared_ptr<const Profiles>, std::less<>> loaded_;
 };
 
 }  // namespace carestream::fhir

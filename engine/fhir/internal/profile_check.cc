@@ -11,6 +11,8 @@ using Membership = Definitions::Membership;
 
 namespace {
 
+constexpr std::size_t kExpressionShownMax = 240;
+
 void Append(std::vector<Occurrence>& out, const Node* value, const Node* sibling,
             const TypeDefinition* type) {
     const auto item = [](const Node* list, std::size_t i) -> const Node* {
@@ -350,9 +352,11 @@ void ProfileChecker::Invariants(const ProfileElement& element, const Occurrence&
         const bool holds =
             found && found->items.size() == 1 && found->items.front().node->boolean();
         if (holds) continue;
-        Report("invariant", place,
-               "must fulfil " + std::string(invariant->key) + ": " +
-                   std::string(invariant->expression));
+        std::string message = "must fulfil " + std::string(invariant->key);
+        if (invariant->expression.size() <= kExpressionShownMax) {
+            message += ": " + std::string(invariant->expression);
+        }
+        Report("invariant", place, std::move(message));
     }
 }
 

@@ -14,6 +14,17 @@ constexpr string_view kAbsentExtension =
 constexpr string_view kAbsentSystem = "http://terminology.hl7.org/CodeSystem/data-absent-reason";
 constexpr string_view kUnknown = "unknown";
 
+// Codes that say so, the first that a value set has.
+struct UnknownCode {
+    string_view system;
+    string_view code;
+    string_view display;
+};
+constexpr UnknownCode kUnknownCodes[] = {
+    {kAbsentSystem, kUnknown, "Unknown"},
+    {"http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "UNK", "unknown"},
+};
+
 Node Text(string_view text) {
     return Node::String(std::string(text));
 }
@@ -27,11 +38,11 @@ Node AbsentExtension() {
     return node;
 }
 
-Node AbsentConcept() {
+Node AbsentConcept(const UnknownCode& unknown) {
     Node coding = Node::Object();
-    coding.Set("system", Text(kAbsentSystem));
-    coding.Set("code", Text(kUnknown));
-    coding.Set("display", Text("Unknown"));
+    coding.Set("system", Text(unknown.system));
+    coding.Set("code", Text(unknown.code));
+    coding.Set("display", Text(unknown.display));
     Node node = Node::Object();
     node.At("coding").Append(std::move(coding));
     return node;
@@ -121,25 +132,14 @@ private:
 
     bool Put(const ProfileElement& element, const ElementDefinition& base,
              const TypeDefinition& type, Node& object, const std::string& member) {
-        const bool own = element.strength == BindingStrength::kRequired;
-        const bool required = own || base.strength == BindingStrength::kRequired;
-        const string_view value_set = own ? element.value_set : base.value_set;
-        Node value;
-        std::string name = member;
-        if (type.kind == TypeKind::kPrimitive) {
-            if (required) {
-                if (!HasUnknown(value_set, {})) return false;
-                value = Text(kUnknown);
-            } else {
-                name.insert(0, 1, '_');
-                value = AbsentExtension();
-            }
-        } else if (required) {
-            if (!HasUnknown(value_set, kAbsentSystem)) return false;
-            value = AbsentConcept();
-        } else {
-            value = type.name == "CodeableConcept" ? AbsentConcept() : AbsentExtension();
-        }
+        const bool primitive = type.kind == TypeKind::kPrimitive;
+        const bool coded = IsRequired(element) || IsRequired(base);
+        const string_view value_set = IsRequired(element) ? element.value_set : base.value_set;
+        Node value = coded       ? UnknownOf(value_set, primitive)
+                     : primitive ? AbsentExtension()
+                                 : AbsentComplex(element, type);
+        if (value.IsNull()) return false;
+        const std::string name = primitive && !coded ? "_" + member : member;
         if (base.max > 1) {
             object.At(name).Append(std::move(value));
         } else {
@@ -148,8 +148,34 @@ private:
         return true;
     }
 
-    [[nodiscard]] bool HasUnknown(string_view value_set, string_view system) const {
-        return reader_.InValueSet(value_set, system, kUnknown) == Definitions::Membership::kIn;
+    template <typename Element>
+    static bool IsRequired(const Element& element) {
+        return element.strength == BindingStrength::kRequired;
+    }
+
+    // The set's own word for unknown; null if it has none.
+    [[nodiscard]] Node UnknownOf(string_view value_set, bool primitive) const {
+        const auto has = [&](string_view system, string_view code) {
+            return reader_.InValueSet(value_set, system, code) == Definitions::Membership::kIn;
+        };
+        if (primitive) return has({}, kUnknown) ? Text(kUnknown) : Node();
+        for (const UnknownCode& unknown : kUnknownCodes) {
+            if (has(unknown.system, unknown.code)) return AbsentConcept(unknown);
+        }
+        return {};
+    }
+
+    // An identifier that nobody knows identifies nothing. What has required parts is there, with
+    // parts that are unknown.
+    Node AbsentComplex(const ProfileElement& element, const TypeDefinition& type) {
+        if (type.name == "Identifier") return {};
+        if (type.name == "CodeableConcept") return AbsentConcept(kUnknownCodes[0]);
+        const bool parts = std::any_of(element.children.begin(), element.children.end(),
+                                       [](const ProfileElement& child) { return child.min > 0; });
+        if (!parts) return AbsentExtension();
+        Node value = Node::Object();
+        Object(element, value, type);
+        return value.members().empty() ? Node() : value;
     }
 
     const ProfileReader& reader_;

@@ -157,6 +157,12 @@ TEST(ProfilesTest, CompletesWhatMayBeUnknown) {
     Node phone = Parse(R"({"resourceType":"Patient","telecom":[{"value":"1"}]})");
     UsCore().Complete(phone, *UsCore().Find("us-core-patient"));
     EXPECT_FALSE(UsCore().ValidateProfile(phone, "us-core-patient").empty());
+    // A required part of what is not there at all; but no identifier is made up.
+    Node practitioner = Parse(R"({"resourceType":"Practitioner"})");
+    EXPECT_EQ(UsCore().Complete(practitioner, *UsCore().Find("us-core-practitioner")),
+              std::vector<std::string>{"name"});
+    EXPECT_EQ(Lines(UsCore().ValidateProfile(practitioner, "us-core-practitioner")),
+              "required Practitioner.identifier is required\n");
     // Nothing is given to what is whole.
     Node whole = Parse(kPatient);
     EXPECT_TRUE(UsCore().Complete(whole, *UsCore().Find("us-core-patient")).empty());
@@ -172,6 +178,12 @@ TEST(ProfilesTest, CompletesCodedElementsWithACode) {
               R"([{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/data-absent-reason",)"
               R"("code":"unknown","display":"Unknown"}]}])");
     EXPECT_EQ(Lines(UsCore().ValidateProfile(encounter, "us-core-encounter")), "");
+    // The set that is required has a word of its own.
+    Node document = Parse(R"({"resourceType":"DocumentReference","status":"current"})");
+    UsCore().Complete(document, *UsCore().Find("us-core-documentreference"));
+    EXPECT_EQ(ToJson(*document.Find("type")),
+              R"({"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-NullFlavor",)"
+              R"("code":"UNK","display":"unknown"}]})");
 }
 
 TEST(ProfilesTest, ChecksExtensionsByTheirProfiles) {
