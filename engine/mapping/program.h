@@ -13,6 +13,7 @@
 #include "crypto/keys.h"
 #include "fhir/change_set.h"
 #include "fhir/definitions.h"
+#include "fhir/profiles.h"
 #include "hl7/message.h"
 #include "hl7/tables.h"
 
@@ -30,6 +31,8 @@ struct MapContext {
     OrderBy order_by = OrderBy::kArrival;
     bool drop_invalid = true;  // false: an invalid element makes the message unusable
     Micros received = 0;
+    // Guides whose profiles resources claim in meta.profile where they meet them.
+    std::vector<std::shared_ptr<const fhir::Profiles>> profiles = {};
     crypto::IdKey ids = crypto::IdKey::Public();
 };
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "fhir/profiles.h"
 #include "mapping/program.h"
 
 namespace carestream::mapping {
@@ -30,6 +31,7 @@ struct TestCase {
 struct TestSubject {
     std::function<Mapped(const hl7::Message&, const MapContext&)> map;
     std::optional<MapContext> sender;  // absent: each test may say it under `channel`
+    fhir::Guides* guides = nullptr;    // for `channel: {profiles: [..]}`; not owned
 };
 
 // One file: a test, or a list of tests.
@@ -38,6 +40,7 @@ struct TestSubject {
 
 // Every *.yaml below a folder, in the order of names.
 [[nodiscard]] std::vector<TestCase> RunTests(const Program& program,
-                                             const std::filesystem::path& folder);
+                                             const std::filesystem::path& folder,
+                                             fhir::Guides* guides = nullptr);
 
 }  // namespace carestream::mapping
