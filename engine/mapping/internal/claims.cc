@@ -125,9 +125,9 @@ void Take(Claimant& one, std::vector<std::string>& notes) {
     if (one.claims.empty()) return;
     one.made->node = std::move(one.node);
     for (std::string& element : one.given) {
-        if (!Contains(one.made->assumed, element)) {
-            one.made->assumed.push_back(std::move(element));
-        }
+        // What the message nulls is unknown from now on; what it only lacks may be known already.
+        if (Contains(one.made->cleared, element) || Contains(one.made->assumed, element)) continue;
+        one.made->assumed.push_back(std::move(element));
     }
     for (const Profile* claim : one.claims) PutClaim(one.made->node, claim->url);
 }

@@ -93,6 +93,16 @@ TEST(Claims, WhatIsMetOnceCompletedIsOnlyAssumed) {
                 mapped);
 }
 
+TEST(Claims, WhatIsNulledIsUnknownFromNowOn) {
+    const Mapped mapped = Map("PID|1||7^^^MAIN^MR||Roe^Jane|||\"\"", Asked());
+    const fhir::Change& patient = *Find(mapped, "Patient");
+    EXPECT_EQ(patient.resource.TextOf("gender"), "unknown");
+    EXPECT_TRUE(patient.assumed.empty());
+    EXPECT_TRUE(patient.cleared.empty());
+    EXPECT_EQ(Names{"gender"},
+              Find(Map("PID|1||7^^^MAIN^MR||Roe^Jane|||\"\"", TestContext()), "Patient")->cleared);
+}
+
 // A phone whose kind nobody knows: a code of a set that has no word for it.
 TEST(Claims, NotWhatCannotBeCompletedAndTheNoteSaysWhy) {
     const Mapped mapped =
