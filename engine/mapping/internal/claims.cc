@@ -39,7 +39,7 @@ public:
     // Begins with all that the resources say of themselves; then takes away what refers to one that
     // does not meet what is asked, until nothing changes. Claims only ever become fewer.
     void Settle() {
-        for (Claimant& one : cases_) Decide(one, {});
+        for (Claimant& one : cases_) Decide(one, {}, nullptr);
         const fhir::MeetsProfile meets = [this](std::string_view reference, const Profile& wanted) {
             return Meets(reference, wanted);
         };
@@ -47,7 +47,8 @@ public:
             changed = false;
             for (Claimant& one : cases_) {
                 if (one.claims.empty() || Holds(one, meets)) continue;
-                Decide(one, meets);
+                const std::vector<const Profile*> before = one.claims;
+                Decide(one, meets, &before);
                 changed = true;
             }
         }
@@ -65,28 +66,39 @@ private:
     [[nodiscard]] bool Meets(std::string_view reference, const Profile& wanted) const {
         const auto found = by_reference_.find(reference);
         if (found == by_reference_.end()) return false;
-        const Claimant& target = cases_[found->second];
-        return std::any_of(target.claims.begin(), target.claims.end(), [&](const Profile* claim) {
+        return Includes(cases_[found->second].claims, wanted);
+    }
+
+    // It, or one that narrows it.
+    [[nodiscard]] bool Includes(const std::vector<const Profile*>& claims,
+                                const Profile& wanted) const {
+        return std::any_of(claims.begin(), claims.end(), [&](const Profile* claim) {
             while (claim != &wanted && !claim->base.empty()) claim = guide_.Find(claim->base);
             return claim == &wanted;
         });
     }
 
-    void Decide(Claimant& one, const fhir::MeetsProfile& meets) const {
+    // `limit`: nothing but what these include, unless null.
+    void Decide(Claimant& one, const fhir::MeetsProfile& meets,
+                const std::vector<const Profile*>* limit) const {
         one.node = one.made->node;
         one.given.clear();
         one.claims.clear();
         one.notes.clear();
-        for (const Profile* profile : guide_.Candidates(one.made->node)) Try(one, *profile, meets);
+        for (const Profile* profile : guide_.Candidates(one.made->node)) {
+            Try(one, *profile, meets, limit);
+        }
     }
 
     // The profile, or the nearest that it narrows.
-    void Try(Claimant& one, const Profile& profile, const fhir::MeetsProfile& meets) const {
+    void Try(Claimant& one, const Profile& profile, const fhir::MeetsProfile& meets,
+             const std::vector<const Profile*>* limit) const {
         for (const Profile* at = &profile; at != nullptr;
              at = at->base.empty() ? nullptr : guide_.Find(at->base)) {
             fhir::Node node = one.node;
             const std::vector<std::string> given = guide_.Complete(node, *at);
             const auto issues = guide_.ValidateProfile(node, at->name, meets, 1);
+            if (issues.empty() && limit != nullptr && !Includes(*limit, *at)) continue;
             if (issues.empty()) {
                 one.node = std::move(node);
                 one.given.insert(one.given.end(), given.begin(), given.end());
