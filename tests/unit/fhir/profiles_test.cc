@@ -496,6 +496,43 @@ TEST(UsCoreExamplesTest, WhatTheSnapshotsRequireIsMissed) {
     EXPECT_GT(count.falsified, 15);
 }
 
+// Every node of a tree, in order.
+void EachNode(Node& node, const std::function<void(Node&)>& visit) {
+    visit(node);
+    for (Node& item : node.items()) EachNode(item, visit);
+    for (Member& member : node.members()) EachNode(member.value, visit);
+}
+
+// Whatever stands where something else belongs: an answer, no crash.
+TEST(UsCoreExamplesTest, AnyKindOfValueAnywhereIsAnswered) {
+    if (Examples().empty()) GTEST_SKIP() << "no package of US Core";
+    const std::vector<Node> others = {Node(),         Node::String("x"), Node::Number("1"),
+                                      Node::Array(),  Node::Object(),    Parse("[null]"),
+                                      Parse("[[{}]]")};
+    std::size_t number = 0, answered = 0;
+    for (const auto& file : fs::directory_iterator(Examples())) {
+        const Node whole = Example(file.path().filename());
+        const auto declared = Declared(whole);
+        if (declared.empty()) continue;
+        std::size_t nodes = 0;
+        Node copy = whole;
+        EachNode(copy, [&](Node&) { ++nodes; });
+        for (std::size_t at = 1 + number % 5; at < nodes; at += 5) {
+            Node resource = whole;
+            std::size_t i = 0;
+            const Node& other = others[++number % others.size()];
+            EachNode(resource, [&](Node& node) {
+                if (i++ == at) node = other;
+            });
+            answered += UsCore().ValidateProfile(resource, declared.front()).size();
+            for (const Profile* candidate : UsCore().Candidates(resource)) {
+                (void)UsCore().Complete(resource, *candidate);
+            }
+        }
+    }
+    std::printf("%zu resources with a value of another kind, %zu issues\n", number, answered);
+}
+
 // What is taken away from an example and then completed meets the profile, or still does not and
 // says so: completing never makes a resource that R4 refuses.
 TEST(UsCoreExamplesTest, CompletingKeepsR4) {
