@@ -15,6 +15,7 @@
 #include "command_send.h"
 #include "command_test.h"
 #include "command_trace.h"
+#include "fhir/profiles.h"
 #include "terminal.h"
 
 namespace {
@@ -94,7 +95,8 @@ Exit code: 0 every message was mapped (--against: none differs), 1 some were not
     map->add_option("--profile", a.map.profiles,
                     "Claim the profiles of this guide where they are met; beside the channel's")
         ->allow_extra_args(false)
-        ->check(CLI::IsMember({"us-core"}));
+        ->check(CLI::IsMember(std::vector<std::string>(carestream::fhir::GuideNames().begin(),
+                                                       carestream::fhir::GuideNames().end())));
     map->add_flag("--ndjson", a.map.ndjson, "One Bundle a line");
     map->add_flag("--quiet", a.map.quiet, "Do not say which values were dropped");
     map->add_option("--report", a.report,
