@@ -201,6 +201,7 @@ ContentSettings ContentOf(const config::Values& values, const fs::path& folder,
     content.mappings = values.String("mappings").empty()
                            ? home / "mappings"
                            : (folder / values.String("mappings")).lexically_normal();
+    content.schemas = home / "schemas";
     content.tenants = ReadTenants(values, errors);
     return content;
 }
@@ -295,7 +296,8 @@ channel::GenerationInputs InputsOf(const ContentSettings& settings,
             settings.tenants,
             config::References::OfProcess(settings.channels),
             {},
-            settings.journal_keep};
+            settings.journal_keep,
+            settings.schemas / "fhir"};
 }
 
 config::Spec DaemonSpec() {
@@ -344,7 +346,6 @@ ReadSettings ReadSettingsFile(const fs::path& file, const fs::path& home) {
     settings.state =
         values.String("state").empty() ? DefaultStateFolder(home) : StateOf(values, folder);
     static_cast<ContentSettings&>(settings) = ContentOf(values, folder, home, read.errors);
-    settings.schemas = home / "schemas";
     settings.journal_keep = JournalKeepOf(values.Object("store"));
     ReadStore(values.Object("store"), settings);
     ReadFhir(values.Object("fhir"), folder, settings, read.errors);

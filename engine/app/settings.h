@@ -21,12 +21,12 @@ struct ContentSettings {
     std::filesystem::path channels;
     std::filesystem::path mappings;
     std::map<std::string, store::Tenant> tenants;
+    std::filesystem::path schemas;
     Micros journal_keep = 0;  // of `store`: bounds the duplicate windows of channels
 };
 
 struct Settings : ContentSettings {
     std::filesystem::path state;
-    std::filesystem::path schemas;
     store::StoreOptions store;
     net::Address fhir_listen;
     std::string fhir_variable;  // environment variable that moves it, or ""

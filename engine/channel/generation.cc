@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "fhir/profiles.h"
 
 namespace carestream::channel {
 
@@ -46,6 +47,20 @@ void CheckMessages(const Settings& settings, const mapping::Program& program,
         if (std::find(known.begin(), known.end(), wanted) != known.end()) continue;
         Complain(errors, settings.values.Object("mapping").ItemPosition("messages", i),
                  "no map covers '" + wanted + "'" + DidYouMean(wanted, names));
+    }
+}
+
+// Guides that cannot be read are a mistake of the installation, said at the channel.
+void AddProfiles(const Settings& settings, fhir::Guides& guides, mapping::MapContext& context,
+                 std::vector<Error>& errors) {
+    for (std::size_t i = 0; i < settings.profiles.size(); ++i) {
+        auto profiles = guides.Get(settings.profiles[i]);
+        if (profiles) {
+            context.profiles.push_back(std::move(*profiles));
+        } else {
+            Complain(errors, settings.values.Object("mapping").ItemPosition("profiles", i),
+                     profiles.error().ToString());
+        }
     }
 }
 
@@ -105,6 +120,7 @@ Loaded LoadGeneration(const GenerationInputs& inputs, std::int64_t number) {
         ReadChannelFolder(inputs.channels, inputs.source_types, inputs.tenants, inputs.references);
     loaded.errors = std::move(read.errors);
     Programs programs(inputs, loaded.errors);
+    fhir::Guides guides(inputs.schemas_fhir, inputs.definitions);
     auto generation = std::make_shared<Generation>();
     generation->number = number;
     for (Settings& settings : read.channels) {
@@ -115,6 +131,7 @@ Loaded LoadGeneration(const GenerationInputs& inputs, std::int64_t number) {
         if (program == nullptr) continue;
         CheckMessages(settings, *program, loaded.errors);
         mapping::MapContext context = ContextOf(settings, inputs);
+        AddProfiles(settings, guides, context, loaded.errors);
         generation->channels.push_back(std::make_shared<const Channel>(
             Channel{std::move(settings), std::move(program), std::move(context), number}));
     }

@@ -45,7 +45,8 @@ struct GenerationInputs {
     std::map<std::string, store::Tenant> tenants;
     config::References references;
     std::function<crypto::IdKey(const std::string& tenant)> id_key;
-    Micros journal_keep = 0;  // store.journal_keep; 0 = not known, no bound
+    Micros journal_keep = 0;                  // store.journal_keep; 0 = not known, no bound
+    std::filesystem::path schemas_fhir = {};  // where the guides of `profiles` lie
 };
 
 struct Loaded {

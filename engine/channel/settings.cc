@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/text.h"
+#include "fhir/profiles.h"
 #include "net/address.h"
 
 namespace carestream::channel {
@@ -100,6 +101,16 @@ Field MappingField() {
                  .list = true,
                  .default_text = "[]",
                  .example = "north-clinic"},
+                {.key = "profiles",
+                 .type = Type::kChoice,
+                 .description =
+                     "Implementation guides beyond base R4. Resources that meet a profile of one "
+                     "say so in `meta.profile`; what it requires and the message lacks is "
+                     "completed with data-absent-reason `unknown`, where the guide allows it.",
+                 .list = true,
+                 .default_text = "[]",
+                 .example = "us-core",
+                 .choices = {fhir::GuideNames().begin(), fhir::GuideNames().end()}},
             }};
 }
 
@@ -173,6 +184,7 @@ Settings FromValues(const config::Values& values) {
     settings.drop_invalid = values.String("on_invalid_element") == "drop";
     settings.messages = values.Object("mapping").Strings("messages");
     settings.overlays = values.Object("mapping").Strings("overlays");
+    settings.profiles = values.Object("mapping").Strings("profiles");
     return settings;
 }
 

@@ -43,7 +43,8 @@ struct Settings {
     bool drop_invalid = true;
     std::vector<std::string> messages;  // "ADT" or "ADT^A04"
     std::vector<std::string> overlays;
-    config::Values values;  // all of the above with places
+    std::vector<std::string> profiles;  // guides: "us-core"
+    config::Values values;              // all of the above with places
 
     // True if `messages` names this event or its message code.
     [[nodiscard]] bool Takes(std::string_view code, std::string_view event) const;

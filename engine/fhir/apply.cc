@@ -7,6 +7,7 @@
 #include "fhir/internal/element_access.h"
 #include "fhir/internal/list_merge.h"
 #include "fhir/internal/merge_state.h"
+#include "fhir/profiles.h"
 
 namespace carestream::fhir {
 
@@ -373,6 +374,48 @@ Result<void> Merger::ClearList(const ElementDefinition& element, ElementPath pat
     return {};
 }
 
+std::vector<std::string> ClaimsOf(const Node& resource) {
+    std::vector<std::string> claims;
+    const Node* meta = resource.Find("meta");
+    const Node* profiles = meta == nullptr ? nullptr : meta->Find("profile");
+    if (profiles == nullptr) return claims;
+    for (const Node& profile : profiles->items()) claims.push_back(profile.text());
+    return claims;
+}
+
+// A profile of the change's guides that the merged resource does not meet is no claim of it.
+bool MeetsClaim(const Change& change, const Node& resource, const std::string& claim) {
+    return std::all_of(change.profiles.begin(), change.profiles.end(), [&](const auto& guide) {
+        return guide->Find(claim) == nullptr ||
+               guide->ValidateProfile(resource, claim, {}, 1).empty();
+    });
+}
+
+// What was claimed before and what the change claims, as far as it holds after the merge. True:
+// meta.profile is another.
+bool KeepClaims(const Change& change, Node& resource) {
+    const std::vector<std::string> before = ClaimsOf(resource);
+    std::vector<std::string> claims = before;
+    for (std::string& claim : ClaimsOf(change.resource)) {
+        if (std::find(claims.begin(), claims.end(), claim) == claims.end()) {
+            claims.push_back(std::move(claim));
+        }
+    }
+    std::erase_if(claims,
+                  [&](const std::string& claim) { return !MeetsClaim(change, resource, claim); });
+    if (claims == before) return false;
+    Node list = Node::Array();
+    for (std::string& claim : claims) list.Append(Node::String(std::move(claim)));
+    Node& meta = resource.At("meta");
+    if (claims.empty()) {
+        meta.Remove("profile");
+    } else {
+        meta.Set("profile", std::move(list));
+    }
+    if (meta.members().empty()) resource.Remove("meta");
+    return true;
+}
+
 }  // namespace
 
 Result<Applied> Apply(const Definitions& definitions, Node current, std::string_view stamps,
@@ -405,6 +448,7 @@ Result<Applied> Apply(const Definitions& definitions, Node current, std::string_
     applied.resource = std::move(current);
     applied.stamps = state.ToBytes();
     applied.changed = applied.changed || merger.changed();
+    if (!change.profiles.empty() && KeepClaims(change, applied.resource)) applied.changed = true;
     applied.stamps_changed = applied.stamps != stamps;
     applied.superseded = merger.TakeSuperseded();
     return applied;

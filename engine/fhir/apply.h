@@ -45,7 +45,9 @@ struct Applied {
 // `assumed`: its values are older than every stated one, and among themselves the newest wins; one
 // that gives way is not `superseded`. Of lists, and of elements that have slots of their own, they
 // go only where nothing is: among assumed ones the order of arrival counts there. `id`, `meta` and
-// `resourceType` are not merged: those of `current` stay.
+// `resourceType` are not merged: those of `current` stay. But with `profiles` the change's
+// meta.profile is added, and what the merged resource does not meet of the profiles of these guides
+// is taken out.
 //
 // Properties, tested: any permutation of the same changes with distinct stamps gives the same
 // resource and stamps, byte for byte; applying a change twice changes nothing. Two changes with

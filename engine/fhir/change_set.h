@@ -2,6 +2,7 @@
 // What one message, or one REST write, wants of the store. Made by the mapping without knowing what
 // is stored; the writer resolves identities, rewrites references and applies (apply.h).
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,8 @@
 #include "fhir/node.h"
 
 namespace carestream::fhir {
+
+class Profiles;
 
 // A business identifier by which a resource is found: namespaced, so that MRN 7 of hospital A is
 // not MRN 7 of hospital B. PHI: never stored or logged in plain.
@@ -58,6 +61,8 @@ struct Change {
     std::vector<std::string> assumed;  // "status"
     std::vector<ListChange> lists;     // repeating elements with a policy; others are kSnapshot
     bool only_with_others = false;     // applied only if another change of the set has an effect
+    // Whose profiles meta.profile may name only while the merged resource meets them.
+    std::vector<std::shared_ptr<const Profiles>> profiles = {};
 };
 
 // A40 and kin. Both are indexes into ChangeSet::changes.

@@ -19,14 +19,30 @@ Result<FhirPath> FhirPath::Compile(std::string_view expression) {
     return FhirPath(std::move(tree));
 }
 
+namespace {
+
+path::Item ItemOf(const Definitions& definitions, const PathItem& of) {
+    path::Item item;
+    item.node = of.node;
+    item.sibling = of.sibling;
+    item.definition = definitions.FindType(of.type);
+    item.type = item.definition != nullptr ? item.definition->name : of.type;
+    return item;
+}
+
+}  // namespace
+
 Result<FhirPath::Evaluation> FhirPath::Evaluate(const Definitions& definitions, const Node& root,
                                                 std::string_view type,
                                                 const EvaluateLimits& limits) const {
-    path::Item item;
-    item.node = &root;
-    item.definition = definitions.FindType(type);
-    item.type = item.definition != nullptr ? item.definition->name : type;
-    path::Evaluator evaluator(definitions, limits, item);
+    return EvaluateAt(definitions, root, type, {&root, nullptr, type}, limits);
+}
+
+Result<FhirPath::Evaluation> FhirPath::EvaluateAt(const Definitions& definitions, const Node& root,
+                                                  std::string_view type, const PathItem& focus,
+                                                  const EvaluateLimits& limits) const {
+    const path::Item item = ItemOf(definitions, focus);
+    path::Evaluator evaluator(definitions, limits, ItemOf(definitions, {&root, nullptr, type}));
     path::Items items;
     path::Scope scope;
     scope.self = path::Span(&item, 1);

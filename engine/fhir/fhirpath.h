@@ -61,6 +61,11 @@ public:
     [[nodiscard]] Result<Evaluation> Evaluate(const Definitions& definitions, const Node& root,
                                               std::string_view type,
                                               const EvaluateLimits& limits = {}) const;
+    // The same for an element `focus` of the resource `root`, which stays what %resource and
+    // references to contained resources mean: how an invariant of an element is evaluated.
+    [[nodiscard]] Result<Evaluation> EvaluateAt(const Definitions& definitions, const Node& root,
+                                                std::string_view type, const PathItem& focus,
+                                                const EvaluateLimits& limits = {}) const;
 
     struct Tree;  // for plain_path.h
     [[nodiscard]] const Tree& tree() const { return *tree_; }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "fhir/internal/issue_place.h"
 #include "fhir/internal/xhtml.h"
 
 namespace carestream::fhir {
@@ -15,29 +16,9 @@ using std::string_view;
 using Membership = Definitions::Membership;
 
 constexpr int kDepthMax = 96;  // above ParseJson's default limit
-constexpr std::size_t kNoIndex = SIZE_MAX;
 
-// Where the check stands, linked through the call stack; it becomes text only for an issue.
-struct Place {
-    const Place* parent = nullptr;
-    string_view name;
-    string_view choice_type;  // renders as .ofType(...)
-    std::size_t index = kNoIndex;
-};
-
-void Render(const Place& place, std::string& out) {
-    if (place.parent != nullptr) Render(*place.parent, out);
-    if (!place.name.empty()) {
-        if (!out.empty()) out += '.';
-        out += place.name;
-    }
-    if (!place.choice_type.empty()) {
-        out += ".ofType(";
-        out += place.choice_type;
-        out += ')';
-    }
-    if (place.index != kNoIndex) out += '[' + std::to_string(place.index) + ']';
-}
+using internal::kNoIndex;
+using internal::Place;
 
 string_view FormOf(Primitive type) {
     switch (type) {

@@ -13,6 +13,7 @@
 #include "crypto/keys.h"
 #include "fhir/change_set.h"
 #include "fhir/definitions.h"
+#include "fhir/profiles.h"
 #include "hl7/message.h"
 #include "hl7/tables.h"
 #include "mapping/render.h"
@@ -40,6 +41,8 @@ struct MapContext {
     bool correction_snapshot = false;  // a corrected report lists all that it has
     bool drop_invalid = true;          // false: an invalid element makes the message unusable
     Micros received = 0;
+    // Guides whose profiles resources claim in meta.profile where they meet them.
+    std::vector<std::shared_ptr<const fhir::Profiles>> profiles = {};
     crypto::IdKey ids = crypto::IdKey::Public();
 };
 

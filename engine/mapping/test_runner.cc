@@ -137,7 +137,8 @@ private:
         }
         if (channel == nullptr) return;
         problems_.CheckKeys(*channel, "channel",
-                            {"tenant", "time_zone", "dst", "assigning_authority", "authority_for"});
+                            {"tenant", "time_zone", "dst", "assigning_authority", "authority_for",
+                             "profiles"});
         if (const auto text = problems_.Text(*channel, "tenant")) sender_.tenant = *text;
         if (const auto text = problems_.Text(*channel, "assigning_authority")) {
             sender_.assigning_authority = *text;
@@ -162,6 +163,17 @@ private:
                 sender_.authority_for.push_back(type);
             }
         }
+        if (const config::Yaml* names = channel->Find("profiles"); names != nullptr) {
+            for (const auto& [name, at] : problems_.Texts(*names, "profiles"))
+                AddGuide(name, at->position());
+        }
+    }
+
+    void AddGuide(const std::string& name, const Position& at) {
+        if (subject_.guides == nullptr) return problems_.Add(at, "no profiles are at hand here");
+        auto profiles = subject_.guides->Get(name);
+        if (!profiles) return problems_.Add(at, profiles.error().message);
+        sender_.profiles.push_back(std::move(*profiles));
     }
 
     void Check(const Mapped& mapped) {
@@ -304,14 +316,15 @@ std::vector<TestCase> RunTests(const TestSubject& subject, const fs::path& file)
     return cases;
 }
 
-std::vector<TestCase> RunTests(const Program& program, const fs::path& folder) {
+std::vector<TestCase> RunTests(const Program& program, const fs::path& folder,
+                               fhir::Guides* guides) {
     const TestSubject subject{[&program](const hl7::Message& message, const MapContext& context) {
                                   return program.Map(message, context);
                               },
                               [&program](const RenderRequest& request, const Destination& to) {
                                   return program.Render(request, to);
                               },
-                              std::nullopt};
+                              std::nullopt, guides};
     std::vector<fs::path> files;
     for (const auto& entry : fs::recursive_directory_iterator(folder)) {
         if (entry.path().extension() == ".yaml") files.push_back(entry.path());

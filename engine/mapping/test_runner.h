@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "fhir/profiles.h"
 #include "mapping/program.h"
 
 namespace carestream::mapping {
@@ -32,6 +33,7 @@ struct TestSubject {
     // Of messages that are made (`render`); absent: such tests have no place here.
     std::function<Result<Rendered>(const RenderRequest&, const Destination&)> render;
     std::optional<MapContext> sender;  // absent: each test may say it under `channel`
+    fhir::Guides* guides = nullptr;    // for `channel: {profiles: [..]}`; not owned
 };
 
 // One file: a test, or a list of tests.
@@ -40,6 +42,7 @@ struct TestSubject {
 
 // Every *.yaml below a folder, in the order of names.
 [[nodiscard]] std::vector<TestCase> RunTests(const Program& program,
-                                             const std::filesystem::path& folder);
+                                             const std::filesystem::path& folder,
+                                             fhir::Guides* guides = nullptr);
 
 }  // namespace carestream::mapping

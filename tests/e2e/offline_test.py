@@ -189,6 +189,39 @@ class Against(Offline):
         self.assertIn("new/tables/AdministrativeSex.yaml:1:1: ", err)
 
 
+class Profiles(Offline):
+    GOOD = "MSH|^~\\&|EHR|MAIN|CS|MAIN|20260102||ADT^A31^ADT_A05|T1|P|2.5.1\rPID|1||1^^^M^MR||Roe^Jane||1980|F||2106-3\r"
+    PATIENT = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient"
+
+    def resources(self, *arguments):
+        out, err = self.cli("map", *arguments, "--ndjson")
+        return {e["resource"]["resourceType"]: e["resource"] for e in json.loads(out)["entry"]}, err
+
+    def test_they_are_claimed_when_asked_for(self):
+        file = self.write("m.hl7", self.GOOD)
+        self.assertNotIn("meta", self.resources(file)[0]["Patient"])
+        patient = self.resources(file, "--profile", "us-core")[0]["Patient"]
+        self.assertEqual((patient["meta"]["profile"], "extension" in patient), ([self.PATIENT], False))
+        file.write_text(self.GOOD.replace("1980|F||2106-3", "1980|F|||||^^ZZ^^^^5550100"))
+        found, err = self.resources(file, "--profile", "us-core")
+        self.assertNotIn("meta", found["Patient"])
+        self.assertIn(f"{file}: message 1: Patient.telecom[0].system: is required; us-core-patient is not claimed\n", err)
+        self.assertIn("us-cor", self.cli("map", file, "--profile", "us-cor", code=2)[1])
+
+    def test_a_channel_may_ask_for_them(self):
+        file = self.write("m.hl7", self.GOOD)
+        channel = self.write("channels/n.yaml", CHANNEL.format(name="n", tenant="main").replace(
+            "mapping: {", "mapping: {overlays: [us-core], profiles: [us-core], "))
+        self.assertIn("profiles", channel.read_text())
+        for option in ((), ("--profile", "us-core")):
+            patient = self.resources(file, "--channel", "n", "--channels", "channels", *option)[0]["Patient"]
+            self.assertEqual(patient["meta"]["profile"], [self.PATIENT])
+            self.assertEqual(patient["extension"][0]["extension"][1]["valueString"], "White")
+        channel.write_text(channel.read_text().replace("[us-core], messages", "[uscore], messages"))
+        out, _ = self.cli("lint", self.folder, code=1)
+        self.assertIn("'uscore' is none of us-core, did you mean 'us-core'?", out)
+
+
 class OverlayTests(Offline):
     def test_diff_shows_the_effective_map(self):
         self.write("mappings/segments/PID.Patient.yaml",

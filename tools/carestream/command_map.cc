@@ -34,6 +34,13 @@ void PrintDropped(const std::string& file, std::size_t number, const mapping::Lo
     }
 }
 
+// Why a profile that was asked for is not claimed stands among them.
+void PrintNotes(const std::string& file, std::size_t number, const mapping::LossReport& report) {
+    for (const std::string& note : report.notes) {
+        std::cerr << Printable(At(file, number, note, "")) << '\n';
+    }
+}
+
 bool MapOne(const MapOptions& options, const Mapper& mapper, const std::string& file,
             std::size_t number, const Result<hl7::Message>& message) {
     if (!message) return Complain(file, number, message.error().path, message.error().message);
@@ -48,6 +55,9 @@ bool MapOne(const MapOptions& options, const Mapper& mapper, const std::string& 
         return Complain(file, number, mapped.path, mapped.reason);
     }
     if (!options.quiet && !options.report_json) PrintDropped(file, number, mapped.report);
+    if (!options.quiet && !options.report_json && !options.profiles.empty()) {
+        PrintNotes(file, number, mapped.report);
+    }
     const fhir::Node bundle = mapping::ToBundle(mapped.changes);
     std::cout << (options.ndjson ? fhir::ToJson(bundle) : fhir::ToPrettyJson(bundle)) << '\n';
     return true;
@@ -67,8 +77,9 @@ int CompareAll(const MapOptions& options) {
     Places other = options.places;
     other.mappings = options.against;
     const Micros received = SystemClock().Now();
-    const auto before = Mapper::Make(options.channel, options.places, received);
-    const auto after = before ? Mapper::Make(options.channel, other, received) : nullptr;
+    const auto before = Mapper::Make(options.channel, options.places, received, options.profiles);
+    const auto after =
+        before ? Mapper::Make(options.channel, other, received, options.profiles) : nullptr;
     if (!after) return 2;
     std::size_t messages = 0, different = 0;
     bool all = true;
@@ -93,7 +104,8 @@ int CompareAll(const MapOptions& options) {
 
 int Map(const MapOptions& options) {
     if (!options.against.empty()) return CompareAll(options);
-    const auto mapper = Mapper::Make(options.channel, options.places);
+    const auto mapper =
+        Mapper::Make(options.channel, options.places, SystemClock().Now(), options.profiles);
     if (!mapper) return 2;
     bool all = true;
     const auto map = [&](const std::string& file, std::size_t number,

@@ -12,6 +12,7 @@ struct MapOptions {
     std::vector<std::string> files;
     std::string channel;  // "" = neutral: UTC, authority for everything
     Places places;
+    std::vector<std::string> profiles;  // guides beside those of the channel: "us-core"
     bool ndjson = false;
     bool report_json = false;
     std::filesystem::path against;  // print only what this folder of mappings makes differently

@@ -37,7 +37,8 @@ void TestFolder(const channel::GenerationInputs& inputs, const std::vector<std::
         mapping::Program::Compile(inputs.mappings, inputs.definitions, inputs.dictionary, overlays);
     found.errors = compiled.errors;
     app::LocateMappings(inputs.mappings, found.errors);
-    if (compiled.program) found.Add(mapping::RunTests(*compiled.program, tests));
+    fhir::Guides guides(inputs.schemas_fhir, inputs.definitions);
+    if (compiled.program) found.Add(mapping::RunTests(*compiled.program, tests, &guides));
 }
 
 void TestMaps(const channel::GenerationInputs& inputs, Found& found) {

@@ -16,6 +16,7 @@
 #include "command_send.h"
 #include "command_test.h"
 #include "command_trace.h"
+#include "fhir/profiles.h"
 #include "terminal.h"
 
 namespace {
@@ -85,6 +86,7 @@ void AddMap(CLI::App& app, Arguments& a) {
   carestream map my.hl7 --channel demo            with the zone, authorities, overlays of a channel
   carestream map my.hl7 --report json >/dev/null  what became of every value
   zcat day.hl7.gz | carestream map - --ndjson     a stream, one line a Bundle
+  carestream map my.hl7 --profile us-core         meta.profile where met, else why not
   carestream map day/*.hl7 --against new/mappings what a change of the maps changes
 Exit code: 0 every message was mapped (--against: none differs), 1 some were not (some differ),
 2 none could be tried.)");
@@ -92,6 +94,11 @@ Exit code: 0 every message was mapped (--against: none differs), 1 some were not
                     "Map as this channel would: time zone, authorities, overlays");
     map->add_option("--against", a.map.against,
                     "Instead of Bundles: what this other folder of mappings makes differently");
+    map->add_option("--profile", a.map.profiles,
+                    "Claim the profiles of this guide where they are met; beside the channel's")
+        ->allow_extra_args(false)
+        ->check(CLI::IsMember(std::vector<std::string>(carestream::fhir::GuideNames().begin(),
+                                                       carestream::fhir::GuideNames().end())));
     map->add_flag("--ndjson", a.map.ndjson, "One Bundle a line");
     map->add_flag("--quiet", a.map.quiet, "Do not say which values were dropped");
     map->add_option("--report", a.report,

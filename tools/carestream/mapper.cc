@@ -1,5 +1,7 @@
 #include "mapper.h"
 
+#include <algorithm>
+
 #include "app/folders.h"
 #include "channel/map_message.h"
 #include "content.h"
@@ -18,7 +20,7 @@ void PrintAll(std::vector<Error> errors, const std::filesystem::path& mappings) 
 }  // namespace
 
 std::unique_ptr<Mapper> Mapper::Make(const std::string& channel, const Places& places,
-                                     Micros received) {
+                                     Micros received, const std::vector<std::string>& profiles) {
     std::unique_ptr<Mapper> mapper(new Mapper());
     mapper->context_.received = received;
     const auto content = LoadContent();
@@ -42,7 +44,7 @@ std::unique_ptr<Mapper> Mapper::Make(const std::string& channel, const Places& p
         }
         mapper->program_ = compiled.program;
         mapper->context_.authority_for = {"Patient", "Encounter"};
-        return mapper;
+        return mapper->AddProfiles(inputs, profiles) ? std::move(mapper) : nullptr;
     }
     const auto loaded = channel::LoadGeneration(inputs, 1);
     if (!loaded.generation) {
@@ -59,7 +61,26 @@ std::unique_ptr<Mapper> Mapper::Make(const std::string& channel, const Places& p
     mapper->context_.received = received;
     mapper->context_.ids = crypto::IdKey::Public();
     mapper->fallback_charset_ = found->settings.charset;
-    return mapper;
+    return mapper->AddProfiles(inputs, profiles) ? std::move(mapper) : nullptr;
+}
+
+bool Mapper::AddProfiles(const channel::GenerationInputs& inputs,
+                         const std::vector<std::string>& names) {
+    fhir::Guides guides(inputs.schemas_fhir, inputs.definitions);
+    for (const std::string& name : names) {
+        const bool there =
+            channel_ != nullptr &&
+            std::find(channel_->settings.profiles.begin(), channel_->settings.profiles.end(),
+                      name) != channel_->settings.profiles.end();
+        if (there) continue;
+        auto profiles = guides.Get(name);
+        if (!profiles) {
+            PrintError(profiles.error());
+            return false;
+        }
+        context_.profiles.push_back(std::move(*profiles));
+    }
+    return true;
 }
 
 mapping::Mapped Mapper::Map(const hl7::Message& message, mapping::Trace* trace) const {

@@ -20,9 +20,10 @@ public:
     // The maps of `places` as `channel` would use them: its zone, authorities, events and overlays;
     // "" = neutral: UTC, authority for patients and visits. Null after its errors were printed.
     // `received` is the time of receipt, which some messages' resources carry.
-    [[nodiscard]] static std::unique_ptr<Mapper> Make(const std::string& channel,
-                                                      const Places& places,
-                                                      Micros received = SystemClock().Now());
+    // `profiles`: guides ("us-core") beside those of the channel.
+    [[nodiscard]] static std::unique_ptr<Mapper> Make(
+        const std::string& channel, const Places& places, Micros received = SystemClock().Now(),
+        const std::vector<std::string>& profiles = {});
 
     // With a channel the message is judged as the daemon would (its events and processing ids).
     // `trace`: which rule took what where, by paths that open; unless null.
@@ -38,6 +39,8 @@ public:
 
 private:
     Mapper() = default;
+    [[nodiscard]] bool AddProfiles(const channel::GenerationInputs& inputs,
+                                   const std::vector<std::string>& names);
     [[nodiscard]] bool EachMessageOf(const std::string& file, const Take& take) const;
 
     std::shared_ptr<const mapping::Program> program_;

@@ -49,8 +49,12 @@ Result<void> CodeTable::LoadValueSets(std::string_view text, std::string_view fi
 
 Result<void> CodeTable::AddLine(const TableReader& line) {
     if (line[0] == "v") {
-        value_sets_.push_back(
-            {line[1], line[2] == "open", static_cast<std::uint32_t>(whole_systems_.size()), 0});
+        value_sets_.push_back({line[1],
+                               line[2] == "open",
+                               static_cast<std::uint32_t>(whole_systems_.size()),
+                               0,
+                               0,
+                               {}});
         return {};
     }
     if (value_sets_.empty()) return Fail(line.Damaged("no value set stands before"));
@@ -61,6 +65,11 @@ Result<void> CodeTable::AddLine(const TableReader& line) {
         ++value_sets_.back().systems_size;
         return {};
     }
+    if (line[0] == "o") {
+        value_sets_.back().open_systems.push_back(line[1]);
+        return {};
+    }
+    if (line[0] == "c") ++value_sets_.back().listed;
     if (line[0] != "c" && line[0] != "x") return Fail(line.Damaged("unknown kind of line"));
     listed_.push_back(
         {static_cast<std::uint32_t>(value_sets_.size() - 1), line[0] == "x", line[1], line[2]});
@@ -86,14 +95,28 @@ bool CodeTable::IsListed(std::uint32_t value_set, bool excluded, std::string_vie
     }) != FlatIndex::kNone;
 }
 
+const CodeTable::ValueSet* CodeTable::FindValueSet(std::string_view url) const {
+    const auto row =
+        by_value_set_.Find(HashText(url), [&](auto i) { return value_sets_[i].url == url; });
+    return row == FlatIndex::kNone ? nullptr : &value_sets_[row];
+}
+
+std::optional<std::size_t> CodeTable::CountOf(std::string_view value_set) const {
+    const ValueSet* set = FindValueSet(value_set);
+    if (set == nullptr || set->open || set->systems_size > 0) return std::nullopt;
+    return set->listed;
+}
+
 Membership CodeTable::InValueSet(std::string_view value_set, std::string_view system,
                                  std::string_view code) const {
-    const auto row = by_value_set_.Find(HashText(value_set),
-                                        [&](auto i) { return value_sets_[i].url == value_set; });
-    if (row == FlatIndex::kNone) return Membership::kUnknown;
-    const ValueSet& set = value_sets_[row];
+    const ValueSet* found = FindValueSet(value_set);
+    if (found == nullptr) return Membership::kUnknown;
+    const ValueSet& set = *found;
+    const auto row = static_cast<std::uint32_t>(found - value_sets_.data());
     if (IsListed(row, false, system, code)) return Membership::kIn;
-    bool open = set.open;
+    bool open = set.open && (system.empty() || set.open_systems.empty() ||
+                             std::find(set.open_systems.begin(), set.open_systems.end(), system) !=
+                                 set.open_systems.end());
     for (std::uint32_t i = 0; i < set.systems_size; ++i) {
         const auto whole = whole_systems_[set.systems_begin + i];
         if (!system.empty() && systems_[whole].url != system) continue;

@@ -1,6 +1,8 @@
 #pragma once
 // code_systems.tsv and value_sets.tsv in memory.
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -15,6 +17,9 @@ public:
     // Both texts must outlive the table. Code systems first. Error: kInvalid with file and line.
     Result<void> LoadSystems(std::string_view text, std::string_view file);
     Result<void> LoadValueSets(std::string_view text, std::string_view file);
+
+    // The number of codes that the value set lists; nullopt when it is not here, or not all of it.
+    [[nodiscard]] std::optional<std::size_t> CountOf(std::string_view value_set) const;
 
     [[nodiscard]] Definitions::Membership InValueSet(std::string_view value_set,
                                                      std::string_view system,
@@ -38,6 +43,9 @@ private:
         bool open = false;
         std::uint32_t systems_begin = 0;  // whole systems, in whole_systems_
         std::uint32_t systems_size = 0;
+        std::uint32_t listed = 0;
+        // Of an open one: the systems whose codes may belong; none named = any.
+        std::vector<std::string_view> open_systems = {};
     };
     struct Listed {
         std::uint32_t value_set;
@@ -46,6 +54,7 @@ private:
         std::string_view code;
     };
 
+    [[nodiscard]] const ValueSet* FindValueSet(std::string_view url) const;
     [[nodiscard]] std::uint32_t FindSystem(std::string_view url) const;
     [[nodiscard]] std::uint32_t FindConcept(std::uint32_t system, std::string_view code) const;
     [[nodiscard]] bool IsListed(std::uint32_t value_set, bool excluded, std::string_view system,

@@ -479,6 +479,7 @@ fhir::Change Run::BuildChange(Made& made) {
     }
     change.resource = std::move(made.node);
     change.assumed = std::move(made.assumed);
+    change.profiles = context_.profiles;
     ListPolicies(made, change);
     return change;
 }
@@ -612,6 +613,7 @@ void Run::Finish(const MessageMap& map, Mapped& out) {
             out.reason = std::move(invalid.reason);
         }
     }
+    if (usable) ClaimProfiles();
     if (usable) BuildChanges(out);
     if (usable && out.changes.changes.empty()) {
         usable = false;

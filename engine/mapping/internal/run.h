@@ -6,6 +6,7 @@
 //   run_codes.cc   code tables and the built-in conversions
 //   run_put.cc     placing values in the resource tree
 //   finish.cc      keys, ids, required elements, the change set
+//   claims.cc      profiles
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -213,6 +214,7 @@ private:
                   std::string& missing, int depth);
     bool Absent(fhir::Node& node, const fhir::ElementDefinition& element, const std::string& path,
                 std::string& missing, int depth);
+    void ClaimProfiles();  // claims.cc
     void BuildChanges(Mapped& out);
     fhir::Change BuildChange(Made& made);
     static void ListPolicies(Made& made, fhir::Change& change);

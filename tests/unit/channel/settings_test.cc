@@ -116,7 +116,7 @@ TEST_F(SettingsTest, MistakesNameTheirPlace) {
           "mapping: {messages: [ADT]}\n");
     Write("c.yaml",
           "channel: \"no blanks\"\nsource: {mlp: {listen: \"1:2\"}}\ntime_zone: Mars/Olympus\n"
-          "tenant: man\nmapping: {messages: [ADT_A01, \"\"], overlay: []}\n");
+          "tenant: man\nmapping: {messages: [ADT_A01, \"\"], overlay: [], profiles: [us-cor]}\n");
     Write("d.yaml", "channel: d\n");
     Write("e.test.yaml", "not: a channel\n");
     EXPECT_EQ(
@@ -133,6 +133,7 @@ TEST_F(SettingsTest, MistakesNameTheirPlace) {
             "c.yaml:5:22: 'ADT_A01' is neither a message code (ADT) nor an event (ADT^A04)",
             "c.yaml:5:31: '' is neither a message code (ADT) nor an event (ADT^A04)",
             "c.yaml:5:36: unknown key 'overlay', did you mean 'overlays'?",
+            "c.yaml:5:60: 'profiles': 'us-cor' is none of us-core, did you mean 'us-core'?",
             "d.yaml:1:1: 'source' is missing",
             "d.yaml:1:1: 'time_zone' is missing, for example time_zone: America/New_York",
             "d.yaml:1:1: 'mapping' is missing",

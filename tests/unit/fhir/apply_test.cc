@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "fhir/json.h"
+#include "fhir/profiles.h"
 
 namespace carestream::fhir {
 namespace {
@@ -681,6 +682,44 @@ unsigned Rounds(unsigned usual) {
     const char* factor = std::getenv("CARESTREAM_PROPERTY_ROUNDS");
     return factor == nullptr ? usual
                              : usual * static_cast<unsigned>(std::max(1, std::atoi(factor)));
+}
+
+// meta.profile of a guide's profiles is true of what is stored, whatever the message brought.
+TEST(ApplyTest, ClaimsOfProfilesHoldAfterTheMerge) {
+    static const auto us_core =
+        Guides(std::filesystem::path(CARESTREAM_SOURCE_DIR) / "schemas/fhir",
+               Definitions::Load(std::filesystem::path(CARESTREAM_SOURCE_DIR) / "schemas/fhir/r4")
+                   .value())
+            .Get("us-core")
+            .value();
+    const std::string url = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient";
+    const auto with = [&](Op op) {
+        op.change.profiles = {us_core};
+        return op;
+    };
+    const auto claims = [](const Stored& stored) {
+        const Node* meta = stored.resource.Find("meta");
+        return meta == nullptr ? std::string() : ToJson(*meta);
+    };
+    const std::string claim = R"("meta":{"profile":["urn:other",")" + url + R"("]},)";
+    const std::string rest = R"("identifier":[{"system":"urn:a","value":"1"}],"gender":"male",)"
+                             R"("name":[{"family":"Roe"}]})";
+    Stored stored = RunAll({with(Make(R"({"resourceType":"Patient",)" + claim + rest, 1))});
+    EXPECT_EQ(claims(stored), R"({"profile":["urn:other",")" + url + R"("]})");
+    // The same again, and one that says nothing of it.
+    stored.Run(with(Make(R"({"resourceType":"Patient",)" + claim + rest, 2)));
+    EXPECT_FALSE(stored.last.changed);
+    stored.Run(with(Make(R"({"resourceType":"Patient","birthDate":"1980"})", 3)));
+    EXPECT_EQ(claims(stored), R"({"profile":["urn:other",")" + url + R"("]})");
+    // What it asks for goes, and comes back.
+    stored.Run(with(Clear(R"({"resourceType":"Patient"})", {"gender"}, 4)));
+    EXPECT_TRUE(stored.last.changed);
+    EXPECT_EQ(claims(stored), R"({"profile":["urn:other"]})");
+    stored.Run(with(Make(R"({"resourceType":"Patient",)" + claim + rest, 5)));
+    EXPECT_EQ(claims(stored), R"({"profile":["urn:other",")" + url + R"("]})");
+    // Without guides meta stays as it is.
+    stored.Run(Clear(R"({"resourceType":"Patient"})", {"gender"}, 6));
+    EXPECT_EQ(claims(stored), R"({"profile":["urn:other",")" + url + R"("]})");
 }
 
 TEST(ApplyPropertyTest, AnyOrderOfFourPatientChanges) {
