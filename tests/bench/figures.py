@@ -147,7 +147,7 @@ def parse():
 def stages():
     text = subprocess.run([binary_folder() / "bench_mapping"], check=True, capture_output=True, text=True).stdout
     for line in text.splitlines():
-        if line.startswith(("corpus", "parse", "map", "index", "serialise", "encrypt", "all")):
+        if line.startswith(("corpus", "parse", "map", "index", "serialise", "encrypt", "mapped", "all", "document")):
             say("one message, one core", line)
 
 

@@ -1,5 +1,6 @@
 // How long a message takes from bytes to what is stored: compile of the content, map of the
-// samples, and the spread over the corpus, each part shown. One core.
+// samples, and the spread over the corpus, each part shown. One core. CARESTREAM_SOAK=10000000 maps
+// that many messages of the corpus instead and shows the memory.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -148,7 +149,8 @@ private:
     crypto::TokenKey tokens_;
 };
 
-constexpr const char* kParts[] = {"parse", "map", "index", "serialise", "encrypt", "all"};
+// `mapped` is parse + map + serialise.
+constexpr const char* kParts[] = {"parse", "map", "index", "serialise", "encrypt", "mapped", "all"};
 constexpr std::size_t kPartCount = std::size(kParts);
 using Took = std::array<double, kPartCount>;
 
@@ -162,7 +164,7 @@ void Print(const char* name, std::vector<double>& values) {
 std::optional<Took> Once(const Sealer& sealer, std::string_view bytes) {
     using Clock = std::chrono::steady_clock;
     std::string copy(bytes);
-    std::array<Clock::time_point, kPartCount> at{};
+    std::array<Clock::time_point, 6> at{};
     at[0] = Clock::now();
     const auto message = hl7::Message::Parse(std::move(copy));
     if (!message) return std::nullopt;
@@ -180,16 +182,72 @@ std::optional<Took> Once(const Sealer& sealer, std::string_view bytes) {
     at[5] = Clock::now();
     if (mapped.status != mapping::MapStatus::kMapped) return std::nullopt;
     Took took{};
-    for (std::size_t i = 0; i + 1 < kPartCount; ++i) took[i] = Micros(at[i + 1] - at[i]);
-    took[kPartCount - 1] = Micros(at[kPartCount - 1] - at[0]);
+    for (std::size_t i = 0; i < 5; ++i) took[i] = Micros(at[i + 1] - at[i]);
+    took[5] = took[0] + took[1] + took[3];
+    took[6] = Micros(at[5] - at[0]);
     return took;
+}
+
+fs::path CorpusFolder() {
+    const char* shared = std::getenv("CARESTREAM_SHARED");
+    return (shared != nullptr ? fs::path(shared) : kRoot / "../shared") / "corpus/hl7v2";
+}
+
+// "VmRSS" or "VmHWM" of this process in KiB.
+long Status(const std::string& key) {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);) {
+        if (line.starts_with(key)) return std::atol(line.c_str() + key.size() + 1);
+    }
+    return 0;
+}
+
+// What the map of one large document takes beside the message itself.
+void DocumentMemory() {
+    std::string bytes =
+        "MSH|^~\\&|LAB|MAIN|CS|X|20260102||ORU^R01^ORU_R01|D1|P|2.5.1\r"
+        "PID|1||7^^^MAIN^MR||Roe^Jane\rOBR|1|P1|F1|DOC^Report^L|||20260102\r"
+        "OBX|1|ED|DOC^Report^L||^application^pdf^Base64^";
+    bytes += std::string(10u << 20, 'A') + "||||||F\r";
+    std::ofstream("/proc/self/clear_refs") << "5";  // the peak starts anew
+    const long before = Status("VmRSS:");
+    const std::size_t size = bytes.size();
+    const auto message = hl7::Message::Parse(std::move(bytes));
+    const auto mapped = Loaded().program->Map(*message, Context());
+    std::size_t written = 0;
+    for (const auto& change : mapped.changes.changes)
+        written += fhir::ToJson(change.resource).size();
+    const double grown = static_cast<double>(Status("VmHWM:") - before) * 1024;
+    std::printf(
+        "document   %zu B in, %zu B out, peak memory beside the message %.1f times its size\n",
+        size, written, grown / static_cast<double>(size));
+}
+
+// Memory while the corpus is mapped again and again.
+void Soak(long messages) {
+    std::vector<std::string> all;
+    for (const auto& entry : fs::directory_iterator(CorpusFolder())) {
+        if (entry.path().extension() != ".hl7") continue;
+        const std::string file = ReadFile(entry.path());
+        for (const std::string_view bytes : hl7::SplitMessages(file)) all.emplace_back(bytes);
+    }
+    for (long i = 0; i < messages; ++i) {
+        const auto message = hl7::Message::Parse(all[static_cast<std::size_t>(i) % all.size()]);
+        if (!message) continue;
+        const auto mapped = Loaded().program->Map(*message, Context());
+        for (const auto& change : mapped.changes.changes) {
+            benchmark::DoNotOptimize(fhir::ToJson(change.resource));
+        }
+        if ((i + 1) % (messages / 10) == 0) {
+            std::printf("soak       %9ld messages: %ld KiB\n", i + 1, Status("VmRSS:"));
+            std::fflush(stdout);
+        }
+    }
 }
 
 // Every corpus message of a mapped event, the best of five runs each.
 void Corpus() {
-    const char* shared = std::getenv("CARESTREAM_SHARED");
-    const fs::path folder =
-        (shared != nullptr ? fs::path(shared) : kRoot / "../shared") / "corpus/hl7v2";
+    const fs::path folder = CorpusFolder();
     if (!fs::exists(folder)) return;
     std::string state = "/tmp/carestream-bench-XXXXXX";
     if (mkdtemp(state.data()) == nullptr) return;
@@ -224,7 +282,12 @@ void Corpus() {
 int main(int argc, char** argv) {
     benchmark::Initialize(&argc, argv);
     if (Loaded().program == nullptr) return 1;
+    if (const char* soak = std::getenv("CARESTREAM_SOAK"); soak != nullptr) {
+        Soak(std::max(10L, std::atol(soak)));
+        return 0;
+    }
     benchmark::RunSpecifiedBenchmarks();
     Corpus();
+    DocumentMemory();
     return 0;
 }

@@ -103,23 +103,18 @@ TEST(Claims, WhatIsNulledIsUnknownFromNowOn) {
               Find(Map("PID|1||7^^^MAIN^MR||Roe^Jane|||\"\"", TestContext()), "Patient")->cleared);
 }
 
-// A phone whose kind nobody knows: a code of a set that has no word for it.
+// A doctor without a number: no identifier stands for one.
 TEST(Claims, NotWhatCannotBeCompletedAndTheNoteSaysWhy) {
     const Mapped mapped =
-        Map("PID|1||7^^^MAIN^MR||Roe^Jane||19800102|F|||||^PRN^ZZ^^^603^5550100\n"
-            "PV1|1|I|W^1^1||||||||||||||||V1^^^MAIN^VN",
+        Map("PID|1||7^^^MAIN^MR||Roe^Jane||19800102|F\nPV1|1|I|W^1^1||||^Doe^Max||||||||||||V1^^^"
+            "MAIN^VN",
             Asked());
-    const fhir::Node* telecom = Find(mapped, "Patient")->resource.Find("telecom");
-    ASSERT_NE(telecom, nullptr);
-    ASSERT_EQ(telecom->items()[0].Find("system"), nullptr) << fhir::ToJson(*telecom);
-    EXPECT_EQ(ClaimsOf(mapped, "Patient"), Names{});
-    EXPECT_TRUE(
-        HasNote(mapped, "Patient.telecom[0].system: is required; us-core-patient is not claimed"));
+    EXPECT_EQ(ClaimsOf(mapped, "Patient"), Names{"us-core-patient"});
+    EXPECT_EQ(ClaimsOf(mapped, "Practitioner"), Names{});
+    EXPECT_TRUE(HasNote(
+        mapped, "Practitioner.identifier: is required; us-core-practitioner is not claimed"));
     // What refers to it is no case either, and is as it would be without a guide.
     EXPECT_EQ(ClaimsOf(mapped, "Encounter"), Names{});
-    EXPECT_TRUE(HasNote(
-        mapped,
-        "Encounter.subject: must refer to us-core-patient; us-core-encounter is not claimed"));
     EXPECT_EQ(Find(mapped, "Encounter")->resource.Find("type"), nullptr);
 }
 

@@ -336,7 +336,7 @@ INSTANTIATE_TEST_SUITE_P(
                 Tree("  - PID: {make: Patient#pat, with: PID.Patient}\n"
                      "  - PV1[]: {make: Encounter, with: PV1.Encounter, parent: pat, repeats: "
                      "snapshots}\n"),
-                {"5:73: 'repeats' can be: snapshot, merge, did you mean 'snapshot'?"}},
+                {"5:73: 'repeats' can be: snapshot, correction, merge, did you mean 'snapshot'?"}},
         Mistake{"without_patient",
                 "messages/ADT_A01.yaml",
                 Tree("  - PID: {make: Patient#pat, with: PID.Patient}\n"
@@ -528,7 +528,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"repeats_unknown",
                 kMessage,
                 Tree("  - PID: {make: Patient#pat, with: PID.Patient, repeats: snapshots}\n"),
-                {"4:58: 'repeats' can be: snapshot, merge, did you mean 'snapshot'?"}},
+                {"4:58: 'repeats' can be: snapshot, correction, merge, did you mean 'snapshot'?"}},
         Mistake{
             "fold_without_same",
             kMessage,
