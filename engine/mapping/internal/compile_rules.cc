@@ -35,6 +35,24 @@ bool IsSimple(const std::string& type) {
     return std::find(kSimple.begin(), kSimple.end(), type) != kSimple.end();
 }
 
+bool OnlyConstants(const std::vector<Rule>& rules) {
+    return std::all_of(rules.begin(), rules.end(), [](const Rule& rule) {
+        if (rule.kind == Rule::Kind::kGroup) return OnlyConstants(rule.rules);
+        return rule.kind == Rule::Kind::kValue && rule.constant_only &&
+               rule.source == SourceKind::kConst;
+    });
+}
+
+// A new entry into which nothing of the message can come. What other rules fill too has a name.
+bool NeverWrites(const Rule& rule) {
+    const bool named = !rule.target.steps.empty() && rule.target.steps.back().named &&
+                       rule.target.extension.empty();
+    const bool own = rule.source == SourceKind::kAt && rule.map == nullptr &&
+                     rule.table == nullptr && rule.builtin == Builtin::kNone;
+    const bool entry = !rule.target.steps.empty() || !rule.target.extension.empty();
+    return own && entry && !named && rule.when == nullptr && OnlyConstants(rule.rules);
+}
+
 // Versions renamed types without changing what their first components mean.
 bool Compatible(std::string_view given, std::string_view read) {
     if (given.empty() || given == read) return true;
@@ -535,7 +553,14 @@ bool Compiler::CompileConversion(const config::Yaml& yaml, const Scope& scope, R
                       "a rule needs a source: at, const, concat, first-of, add or ref");
         return false;
     }
-    if (rule.source == SourceKind::kConst) {
+    if (rule.source == SourceKind::kConst && rule.table != nullptr) {
+        const TableEntry* entry = rule.table->Find(rule.constant);
+        if (entry == nullptr || entry->code.empty()) {
+            problems_.Add(yaml.Find("const")->position(),
+                          "table " + rule.table->name + " has no code '" + rule.constant + "'");
+            return false;
+        }
+    } else if (rule.source == SourceKind::kConst) {
         CheckConstant(*yaml.Find("const"), rule.constant, target);
     }
     if (const config::Yaml* fallback = yaml.Find("default"); fallback != nullptr) {
@@ -584,6 +609,11 @@ bool Compiler::CompileNested(const config::Yaml& yaml, const Scope& scope, Rule&
     }
     rule.rules = CompileRuleOrList(*rules, inner);
     if (problems_.size() == before) CheckWriters(rule.rules);
+    if (problems_.size() == before && NeverWrites(rule)) {
+        problems_.Add(rules->position(),
+                      "an entry of constants alone is not written: say with `when` on what value "
+                      "of the message it depends");
+    }
     return problems_.size() == before;
 }
 

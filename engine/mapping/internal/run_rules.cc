@@ -208,6 +208,14 @@ Run::Outcome Run::RunRef(const Rule& rule, const Here& here) {
 Run::Outcome Run::RunText(const Rule& rule, const Here& here) {
     Text text;
     bool there = true;
+    if (rule.source == SourceKind::kConst && rule.table != nullptr) {
+        const TableEntry& entry = *rule.table->Find(rule.constant);  // the compiler saw it
+        const bool simple = rule.target.primitive != fhir::Primitive::kNone;
+        return Place(rule, here,
+                     simple ? PrimitiveNode(rule.target.primitive, entry.code)
+                            : CodedNode(rule, entry, nullptr, here),
+                     ledger_.mark());
+    }
     if (rule.source == SourceKind::kConst) {
         text.text = rule.constant;
     } else if (rule.source == SourceKind::kConcat) {
@@ -440,6 +448,15 @@ Run::Outcome Run::ApplyMap(const Rule& rule, const Here& here, const Value& valu
     const Frame frame = FrameOf(here.frame, value, table);
     const std::size_t before = writes_;
     const std::size_t mark = ledger_.mark();
+    if (rule.table != nullptr && rule.miss == MissKind::kDrop) {
+        const TableEntry* entry = rule.table->Find(PlainText(value));
+        if (entry == nullptr || entry->code.empty()) {
+            ledger_.Lost(LeafOf(value),
+                         entry == nullptr ? rule.table->reason_missing : rule.table->reason_none,
+                         here.element.resource, entry == nullptr);
+            return Outcome::kFailed;
+        }
+    }
     Here inner = here;
     inner.frame = &frame;
     if (rule.target.steps.empty() && rule.target.extension.empty()) {

@@ -180,6 +180,15 @@ INSTANTIATE_TEST_SUITE_P(
             R"(v3-MaritalStatus","code":"M","display":"Married"}],"text":"verheiratet"})"},
         Row{"concept_kept", "  - {at: PID-16, to: maritalStatus, code: Marital}\n", "||||||||||||D",
             R"("maritalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0002")"},
+        Row{"concept_constant", "  - {const: M, to: maritalStatus, code: Marital}\n", "",
+            R"("maritalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/)"
+            R"(v3-MaritalStatus","code":"M","display":"Married"}]})"},
+        Row{"missed_map_is_dropped",
+            "  - {at: PID-16, to: maritalStatus, as: CWE.CodeableConcept, code: Marital, miss: "
+            "drop,\n     otherwise: {at: PID-16.1, to: language}}\n",
+            "||||||||||||D",
+            R"("language":"D")",
+            {}},
         Row{"sender_follows",
             "  - {at: PID-16, to: maritalStatus, as: CWE.CodeableConcept, code: Marital}\n",
             "||||||||||||M^^99L",
