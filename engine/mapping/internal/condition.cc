@@ -215,6 +215,11 @@ private:
             CARESTREAM_ASSIGN(equal, Equal(std::move(test)));
             return Negate(std::move(equal));
         }
+        if (TakeIf("before")) {
+            CARESTREAM_ASSIGN(other, TakeOperand());
+            test.other = std::move(other);
+            return With(std::move(test), Op::kBefore);
+        }
         if (TakeIf("in")) return In(std::move(test));
         if (TakeIf("not")) {
             CARESTREAM_TRY(Expect("in"));
@@ -222,7 +227,7 @@ private:
             return Negate(std::move(in));
         }
         return FailHere(Peek().offset,
-                        "expected valued, empty, null, ==, !=, in or not in" +
+                        "expected valued, empty, null, ==, !=, in, not in or before" +
                             (Peek().kind == Token::Kind::kEnd ? std::string(" at the end")
                                                               : ", found '" + Peek().text + "'"));
     }

@@ -128,7 +128,8 @@ bool Contradict(const Literal& a, const Literal& b) {
         const auto [low_b, high_b] = Range(b);
         return high_a < low_b || high_b < low_a;
     }
-    if (left == right && a.negated != b.negated && left != Op::kSame) return true;
+    if (left == right && a.negated != b.negated && left != Op::kSame && left != Op::kBefore)
+        return true;
     const auto without_value = [](const Literal& l) {
         return (l.test->op == Op::kValued && l.negated) || (l.test->op == Op::kNull && !l.negated);
     };

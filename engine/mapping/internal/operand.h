@@ -43,11 +43,22 @@ struct Operand {
 };
 
 struct Condition {
-    enum class Op : std::uint8_t { kAnd, kOr, kNot, kValued, kNull, kIn, kSame, kCount, kLength };
+    enum class Op : std::uint8_t {
+        kAnd,
+        kOr,
+        kNot,
+        kValued,
+        kNull,
+        kIn,
+        kSame,
+        kBefore,
+        kCount,
+        kLength
+    };
     enum class Compare : std::uint8_t { kEq, kNe, kLt, kLe, kGt, kGe };
     Op op = Op::kAnd;
     Operand operand;
-    Operand other;                    // kSame
+    Operand other;                    // kSame, kBefore
     std::vector<std::string> values;  // kIn; `==` is kIn with one value
     Compare compare = Compare::kEq;   // kCount, kLength
     int number = 0;

@@ -257,6 +257,13 @@ bool Run::Test(const Condition& condition, const Here& here) {
         case Condition::Op::kSame:
             return PlainText(First(condition.operand, here)) ==
                    PlainText(First(condition.other, here));
+        case Condition::Op::kBefore: {
+            Moment moment, other;
+            std::string_view reason;
+            return ParseMoment(PlainText(First(condition.operand, here)), moment, reason) &&
+                   ParseMoment(PlainText(First(condition.other, here)), other, reason) &&
+                   IsBefore(moment, other);
+        }
         case Condition::Op::kCount:
         case Condition::Op::kLength:
             return TestMeasure(condition, here);

@@ -3,6 +3,7 @@
 #include <date/date.h>
 #include <date/tz.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
@@ -199,6 +200,20 @@ bool ParseFhirMoment(std::string_view text, Moment& out, bool* time_only) {
     }
     if (read->has_offset) out.offset_minutes = read->offset_minutes;
     return true;
+}
+
+bool IsBefore(const Moment& a, const Moment& b) {
+    const auto precision = std::min(a.precision, b.precision);
+    if (precision >= Moment::kMinute && a.offset_minutes && b.offset_minutes) {
+        return ToMicros(a) < ToMicros(b);
+    }
+    const auto known = [precision](const Moment& moment) {
+        std::array<int, 6> parts{moment.year, moment.month,  moment.day,
+                                 moment.hour, moment.minute, moment.second};
+        std::fill(parts.begin() + precision, parts.end(), 0);
+        return parts;
+    };
+    return known(a) < known(b);
 }
 
 std::string FormatHl7(const Moment& moment, bool time_only) {

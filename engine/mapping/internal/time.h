@@ -46,6 +46,8 @@ private:
 
 // FHIR date, dateTime, instant or time. False if it is none of them.
 [[nodiscard]] bool ParseFhirMoment(std::string_view text, Moment& out, bool* time_only);
+// Is `a` before `b`, as far as both are known? Offsets count where both have one.
+[[nodiscard]] bool IsBefore(const Moment& a, const Moment& b);
 // HL7 DTM as precise as the moment, with its offset if it has one; TM if `time_only`.
 [[nodiscard]] std::string FormatHl7(const Moment& moment, bool time_only);
 

@@ -595,10 +595,11 @@ INSTANTIATE_TEST_SUITE_P(
                 Rules("  - at: PID-13\n    to: telecom\n"
                       "    rules: [{const: phone, to: system}]\n"),
                 {"6:12: an entry of constants alone is not written"}},
-        Mistake{"condition_without_operator",
-                kPid,
-                Rules("  - {at: PID-7, to: birthDate, when: PID-7 PID-8}\n"),
-                {"4:44: expected valued, empty, null, ==, !=, in or not in, found 'PID-8'"}},
+        Mistake{
+            "condition_without_operator",
+            kPid,
+            Rules("  - {at: PID-7, to: birthDate, when: PID-7 PID-8}\n"),
+            {"4:44: expected valued, empty, null, ==, !=, in, not in or before, found 'PID-8'"}},
         Mistake{"condition_unbalanced",
                 kPid,
                 Rules("  - {at: PID-7, to: birthDate, when: (PID-7 valued}\n"),
