@@ -4,6 +4,9 @@
   python3 tests/conformance/figures.py --open         # and what no rule justifies, and which rules justify most
   python3 tests/conformance/figures.py --missed       # and which mapped fields of HL7's tables lose most leaves
   python3 tests/conformance/figures.py --hapi         # also HL7's reference validator (a minute; or CARESTREAM_HAPI=1)
+  python3 tests/conformance/figures.py --speed        # also time and memory (Release build, nothing else running)
+  python3 tests/conformance/figures.py --soak 10000000  # and the memory over so many messages (a quarter of an hour)
+  python3 tests/conformance/figures.py --rows         # also the sums of the scripts that test HL7's tables row by row
 
 Places come from $CARESTREAM_BIN, $CARESTREAM_SHARED and $CARESTREAM_HOME (see corpus.py). Without the shared data
 nothing is measured (exit 77). What is printed names paths and messages, never values of a message.
@@ -11,6 +14,7 @@ nothing is measured (exit 77). What is printed names paths and messages, never v
 import argparse
 import collections
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -138,11 +142,40 @@ def agreement_linuxforhealth(table, messages, tables, arguments):
     print_rules(table, found, tables, arguments.open)
 
 
+def rows(table):
+    for name in ("rows", "messages", "tables"):
+        script = pathlib.Path(__file__).with_name(f"v2_to_fhir_{name}.py")
+        done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+        table.row(f"HL7's tables: {script.name}", "as classified" if done.returncode == 0 else "differs", "",
+                  done.returncode == 0)
+        for line in done.stdout.splitlines():
+            if line.strip():
+                table.note(line.strip())
+
+
+def speed(table, soak):
+    bench = corpus.binary().with_name("bench_mapping")
+    if not bench.exists():
+        table.note("time and memory: skipped, bench_mapping is not built beside carestream")
+        return
+    environment = dict(os.environ, CARESTREAM_SHARED=str(corpus.shared()))
+    if soak:
+        environment["CARESTREAM_SOAK"] = str(soak)
+    wanted = ("corpus", "parse", "map", "mapped", "serialise", "MapDocument", "document", "soak")
+    text = subprocess.run([bench], capture_output=True, text=True, check=True, env=environment).stdout
+    for line in text.splitlines():
+        if line.startswith(wanted):
+            table.note(line)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hapi", action="store_true")
     parser.add_argument("--open", action="store_true")
     parser.add_argument("--missed", action="store_true")
+    parser.add_argument("--rows", action="store_true")
+    parser.add_argument("--speed", action="store_true")
+    parser.add_argument("--soak", type=int, default=0)
     arguments = parser.parse_args()
     if not corpus.folder().is_dir() or not (corpus.shared() / "v2-to-fhir").is_dir():
         print("SKIP: no corpus or tables in", corpus.shared())
@@ -157,6 +190,12 @@ def main():
     loss(table, mapped, tables, arguments)
     agreement_microsoft(table, mapped, tables, arguments)
     agreement_linuxforhealth(table, mapped, tables, arguments)
+    if arguments.rows:
+        rows(table)
+    if arguments.speed:
+        speed(table, 0)
+    if arguments.soak:
+        speed(table, arguments.soak)
     return 1 if table.failed else 0
 
 
