@@ -69,7 +69,7 @@ struct FeedResult {
     OutcomeStatus status = OutcomeStatus::kProcessed;
     std::string stage;   // of a dead letter that the writer itself made: "write"
     std::string path;    // likewise
-    std::string reason;  // likewise; or that identities conflict
+    std::string reason;  // likewise; that identities conflict, what came too late
     std::vector<ChangedResource> resources;  // effective changes only
     std::vector<std::string> superseded;     // "Patient/<id>.birthDate", or "Patient/<id>" whole
     std::vector<std::string>

@@ -398,7 +398,32 @@ private:
         return {};
     }
 
+    // What the message brought and a newer one had decided already, by element: an operator who
+    // looks for a value finds why it is not there.
+    void ReportSuperseded() {
+        constexpr std::size_t kNamedMax = 12;
+        std::vector<std::string> elements;
+        for (const std::string& one : result_.superseded) {
+            const std::size_t id = one.find('/');
+            const std::size_t rest = one.find('.', id);
+            std::string element = one.substr(0, id) + (rest == one.npos ? "" : one.substr(rest));
+            if (std::find(elements.begin(), elements.end(), element) == elements.end()) {
+                elements.push_back(std::move(element));
+            }
+        }
+        if (elements.empty()) return;
+        std::string text = "superseded by newer messages: ";
+        for (std::size_t i = 0; i < std::min(elements.size(), kNamedMax); ++i) {
+            text += (i == 0 ? "" : ", ") + elements[i];
+        }
+        if (elements.size() > kNamedMax) {
+            text += " and " + std::to_string(elements.size() - kNamedMax) + " more";
+        }
+        result_.reason += (result_.reason.empty() ? "" : "; ") + text;
+    }
+
     void Report() {
+        ReportSuperseded();
         for (const Entry* entry : set_.Finish(write_.seq, context_.Now())) {
             result_.resources.push_back({std::string(entry->type), entry->id, entry->version,
                                          entry->versions.back().kind == EventKind::kCreated});

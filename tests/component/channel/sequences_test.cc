@@ -267,6 +267,13 @@ TEST_P(SequenceTest, EndsAsInOrderWhateverTheOrderOfArrival) {
     ASSERT_EQ(Outcomes(1), std::to_string(texts.size())) << Scalar(
         "select string_agg(stage || ' ' || path || ' ' || reason, ', ') from outcome where "
         "status <> 1");
+    // What came too late is said, by element; what came in order has nothing to say.
+    EXPECT_EQ(Scalar("select count(*) from outcome where seq <= " +
+                     std::to_string(sequence.messages.size()) + " and reason <> ''"),
+              "0");
+    EXPECT_NE(Scalar("select count(*) from outcome where reason like 'superseded by newer "
+                     "messages: %'"),
+              "0");
     const std::string expected = State(0);
     for (const std::string& part : sequence.expected) {
         EXPECT_NE(expected.find(part), std::string::npos) << part << "\n" << expected;
