@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "app/folders.h"
 #include "base/text.h"
 #include "content.h"
 #include "fhir/json.h"
@@ -119,6 +120,7 @@ int Render(const RenderOptions& options) {
     const auto compiled = mapping::Program::Compile(read.inputs.mappings, read.inputs.definitions,
                                                     read.inputs.dictionary, options.overlays);
     errors.insert(errors.end(), compiled.errors.begin(), compiled.errors.end());
+    app::LocateMappings(read.inputs.mappings, errors);
     for (const Error& error : errors) PrintError(error);
     if (!errors.empty()) return 2;
     const auto events = compiled.program->OutboundEvents({});
