@@ -2,7 +2,7 @@
 
 A table has a rule a line: `type  path  kinds  from  row  reason`. `type` and `path` are shell patterns (a*, {x,y} by
 commas between alternatives), `kinds` a list, `from` the HL7 fields that the peer's value may come from and the events
-(ADT^A0*) it is about (empty: any), `row` the row of HL7's v2-to-FHIR tables that decides (`PID-13 XTN.3`), `reason` a
+(ADT^A0*) it is about (empty: any; -: no field, what the peer adds or refers to), `row` the row of HL7's v2-to-FHIR tables that decides (`PID-13 XTN.3`), `reason` a
 sentence. The first that fits counts.
 
 Kinds: moved (the value is at another path of our resource), kept (in another of our resources), lost (in the message,
@@ -48,7 +48,7 @@ class Rule:
     def fits(self, one):
         return ((one.kind in self.kinds or one.apart and "apart" in self.kinds)
                 and any_match(one.type, self.types) and any_match(one.path, self.paths)
-                and (not self.fields or any(any_match(field, self.fields) for field in one.fields))
+                and (not self.fields or any(any_match(field, self.fields) for field in one.fields or ["-"]))
                 and (not self.events or any_match(one.event, self.events)))
 
 
