@@ -177,6 +177,7 @@ private:
     void Translate(const Rule& rule, const Here& here, const Value& value, fhir::Node& node);
     Outcome ApplyBuiltin(const Rule& rule, const Here& here, const Value& value, int table);
     Outcome ApplyQuantity(const Rule& rule, const Here& here, const Value& value);
+    void RunBeside(const Rule& rule, const Here& here, const Value& value, fhir::Node& node);
     Outcome ApplyAttachment(const Rule& rule, const Here& here, const Value& value);
     fhir::Node AttachmentNode(const Here& here, const Value& value, Pieces& pieces,
                               std::string_view& reason);

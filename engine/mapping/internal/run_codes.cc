@@ -242,10 +242,13 @@ std::string Run::TableSystem(int table, const std::string& code) const {
 std::string Run::AuthorityUri(const Value& value, Pieces& pieces) const {
     const Value first = Part(value, 1);
     const std::string name = PlainText(value.level == Value::Level::kLeaf ? value : first);
-    if (!name.empty()) pieces.push_back(LeafOf(first));
+    const auto by_name = [&](std::string uri) {
+        pieces.push_back(LeafOf(first));
+        return uri;
+    };
     if (model_.authorities != nullptr && !name.empty()) {
         const TableEntry* entry = model_.authorities->Find(name);
-        if (entry != nullptr && !entry->code.empty()) return entry->code;
+        if (entry != nullptr && !entry->code.empty()) return by_name(entry->code);
     }
     const Value second = Part(value, 2);
     const std::string id = PlainText(second);
@@ -273,9 +276,9 @@ std::string Run::AuthorityUri(const Value& value, Pieces& pieces) const {
         }
     }
     if (name.empty()) return {};
-    if (IsOid(name)) return "urn:oid:" + name;
-    if (IsUri(name)) return name;
-    return "urn:carestream:authority:" + UrnPart(name);
+    if (IsOid(name)) return by_name("urn:oid:" + name);
+    if (IsUri(name)) return by_name(name);
+    return by_name("urn:carestream:authority:" + UrnPart(name));
 }
 
 Run::Outcome Run::ApplyBuiltin(const Rule& rule, const Here& here, const Value& value, int table) {
@@ -328,12 +331,7 @@ Run::Outcome Run::ApplyQuantity(const Rule& rule, const Here& here, const Value&
     fhir::Node node = fhir::Node::Object();
     if (!comparator.empty()) node.Set("comparator", fhir::Node::String(comparator));
     node.Set("value", fhir::Node::Number(std::move(number)));
-    const Frame frame = FrameOf(here.frame, value, 0);
-    std::vector<Binding> bindings;
-    Here inner = here;
-    inner.frame = &frame;
-    inner.element = {&node, here.element.resource, &bindings, false};
-    RunRules(rule.rules, inner);
+    RunBeside(rule, here, value, node);
     const Outcome outcome = Place(rule, here, std::move(node), mark);
     if (outcome != Outcome::kWritten) writes_ = before;
     return outcome;
@@ -406,12 +404,25 @@ Run::Outcome Run::ApplyAttachment(const Rule& rule, const Here& here, const Valu
         ledger_.Lost(value.raw, reason, here.element.resource, true);
         return Outcome::kFailed;
     }
+    const std::size_t before = writes_;
     const std::size_t mark = ledger_.mark();
     for (const std::string_view piece : pieces) ledger_.Mapped(piece, here.element.resource);
     ++writes_;
+    RunBeside(rule, here, value, node);
     const Outcome outcome = Place(rule, here, std::move(node), mark);
-    if (outcome != Outcome::kWritten) --writes_;
+    if (outcome != Outcome::kWritten) writes_ = before;
     return outcome;
+}
+
+// Nested rules about the element that a built-in conversion made.
+void Run::RunBeside(const Rule& rule, const Here& here, const Value& value, fhir::Node& node) {
+    if (rule.rules.empty()) return;
+    const Frame frame = FrameOf(here.frame, value, 0);
+    std::vector<Binding> bindings;
+    Here inner = here;
+    inner.frame = &frame;
+    inner.element = {&node, here.element.resource, &bindings, false};
+    RunRules(rule.rules, inner);
 }
 
 }  // namespace carestream::mapping::internal

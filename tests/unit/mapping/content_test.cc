@@ -315,7 +315,7 @@ TEST(TestRunner, NamesWhatIsWrongAtItsPlace) {
           "t.yaml:7:3: Patient.name: expected 'absent', got '[{",
           "t.yaml:8:11: Patient cleared: expected 'birthDate', got 'nothing'",
           "t.yaml:9:9: Patient mode: expected 'delete', got 'find'",
-          "t.yaml:11:3: MSH-11.1: expected 'mapped', got 'unmapped: no rule'",
+          "t.yaml:11:3: MSH-12.1: expected 'mapped', got 'unmapped: no rule'",
           "t.yaml:11:3: PID-5.1: expected 'unmapped: no rule', got 'mapped, or",
           "t.yaml:12:12: PID-1.1: expected 'unmapped: other', got 'unmapped: no"}) {
         EXPECT_NE(lines.find(part), std::string::npos) << part << "\n" << lines;

@@ -180,6 +180,12 @@ INSTANTIATE_TEST_SUITE_P(
             R"(v3-MaritalStatus","code":"M","display":"Married"}],"text":"verheiratet"})"},
         Row{"concept_kept", "  - {at: PID-16, to: maritalStatus, code: Marital}\n", "||||||||||||D",
             R"("maritalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0002")"},
+        Row{"rules_beside_an_attachment",
+            "  - {at: PID-5, to: \"photo[it]\", as: attachment,\n"
+            "     rules: [{at: PID-6.1, to: title}]}\n",
+            "|x^text^plain^A^b|T",
+            R"("photo":[{"contentType":"text/plain","data":"Yg==","title":"T"}])",
+            {"PID-5.1: no rule"}},
         Row{"before",
             "  - {const: de, to: language, when: PID-7 before PID-29}\n",
             "|||19800102||||||||||||||||||||||19800102103000",
