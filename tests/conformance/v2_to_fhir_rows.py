@@ -241,6 +241,8 @@ class Row:
         """The value that the row assigns: a constant, or texts and components put together; None if people have to write it."""
         text = self.assignment.strip()
         plain = text.strip('"').strip()
+        if " - " in plain:  # a date less a duration
+            return None
         if re.fullmatch(r"(https?|urn):[^\s\"]+|text/\w+|[^\s+/#\"]+( [^\s+/#\"]+)*", plain):
             return plain
         parts = re.findall(r'"([^"]*)"|([A-Z][A-Z0-9]{1,2}[-.][0-9.]+)|(\+)|([^\s+"]+)', text)

@@ -20,8 +20,8 @@ constexpr std::array<std::pair<std::string_view, Builtin>, 6> kBuiltins = {
      {"table-system", Builtin::kTableSystem},
      {"text", Builtin::kText}}};
 
-constexpr std::array<std::string_view, 6> kSources = {"at",       "const", "concat",
-                                                      "first-of", "add",   "ref"};
+constexpr std::array<std::string_view, 7> kSources = {"at",  "const",    "concat", "first-of",
+                                                      "add", "subtract", "ref"};
 
 // The value of a nested rule that stands for a whole segment: no data type has this name.
 constexpr std::string_view kWholeSegment = "-";
@@ -138,9 +138,10 @@ bool Compiler::CompileRule(const config::Yaml& yaml, const Scope& scope, Rule& r
     }
     problems_.CheckKeys(
         yaml, "a rule",
-        {"ref",  "at",   "const", "concat", "first-of", "add",       "to",    "on",    "extension",
-         "type", "as",   "code",  "miss",   "default",  "otherwise", "null",  "id",    "assumed",
-         "note", "when", "rules", "join",   "replace",  "before",    "after", "switch"});
+        {"ref",     "at",        "const",     "concat", "first-of", "add",   "subtract",
+         "to",      "on",        "extension", "type",   "as",       "code",  "miss",
+         "default", "otherwise", "null",      "id",     "assumed",  "note",  "when",
+         "rules",   "join",      "replace",   "before", "after",    "switch"});
     if (!CompileSource(yaml, scope, rule) || !CompileTarget(yaml, scope, rule)) return false;
     if (rule.source == SourceKind::kRef) return CompileRef(yaml, rule);
     if (!CompileConversion(yaml, scope, rule)) return false;
@@ -248,8 +249,9 @@ bool Compiler::CompileSource(const config::Yaml& yaml, const Scope& scope, Rule&
         rule.constant_only = std::all_of(rule.operands.begin(), rule.operands.end(), IsConstant);
     } else if (found == "concat") {
         return CompileConcat(*yaml.Find("concat"), scope, rule);
-    } else if (found == "add") {
-        return CompileAdd(*yaml.Find("add"), scope, rule);
+    } else if (found == "add" || found == "subtract") {
+        rule.subtracts = found == "subtract";
+        return CompileAdd(*yaml.Find(found), scope, rule);
     } else if (found == "ref") {
         rule.source = SourceKind::kRef;
         rule.constant = problems_.Text(yaml, "ref").value_or("");
@@ -282,11 +284,12 @@ bool Compiler::CompileConcat(const config::Yaml& yaml, const Scope& scope, Rule&
 bool Compiler::CompileAdd(const config::Yaml& yaml, const Scope& scope, Rule& rule) {
     const std::size_t before = problems_.size();
     rule.source = SourceKind::kAdd;
-    if (!problems_.CheckKeys(yaml, "add", {"date", "amount", "unit"})) return false;
+    const std::string name = rule.subtracts ? "subtract" : "add";
+    if (!problems_.CheckKeys(yaml, name, {"date", "amount", "unit"})) return false;
     for (const std::string_view key : {"date", "amount"}) {
         const config::Yaml* part = yaml.Find(key);
         if (part == nullptr) {
-            problems_.Add(yaml.position(), "`add` needs '" + std::string(key) + "'");
+            problems_.Add(yaml.position(), "`" + name + "` needs '" + std::string(key) + "'");
             continue;
         }
         auto operand = CompileOperand(*part, scope);

@@ -122,6 +122,7 @@ struct Rule {
     bool has_fallback = false;
     bool null_clears = true;
     bool assumed = false;
+    bool subtracts = false;      // kAdd: the amount is taken from the date
     bool constant_only = false;  // nothing of the message can come through it
     Operand at;                  // kAt; kAdd: the date; kSwitch: what is switched on
     std::unique_ptr<Condition> when;

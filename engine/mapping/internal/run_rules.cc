@@ -336,7 +336,8 @@ bool Run::Add(const Rule& rule, const Here& here, Text& out) {
         ledger_.Lost(LeafOf(amount), "not a number", here.element.resource, true);
         return false;
     }
-    if (!AddDuration(moment, std::strtod(number.c_str(), nullptr), unit)) {
+    const double size = std::strtod(number.c_str(), nullptr);
+    if (!AddDuration(moment, rule.subtracts ? -size : size, unit)) {
         ledger_.Lost(LeafOf(amount), "not a duration (unit or size)", here.element.resource, true);
         return false;
     }

@@ -180,6 +180,9 @@ INSTANTIATE_TEST_SUITE_P(
             R"(v3-MaritalStatus","code":"M","display":"Married"}],"text":"verheiratet"})"},
         Row{"concept_kept", "  - {at: PID-16, to: maritalStatus, code: Marital}\n", "||||||||||||D",
             R"("maritalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0002")"},
+        Row{"subtract",
+            "  - {subtract: {date: PID-7, amount: PID-25, unit: PID-26}, to: deceasedDateTime}\n",
+            "|||20260102||||||||||||||||||2|d", R"("deceasedDateTime":"2025-12-31")"},
         Row{"rules_beside_an_attachment",
             "  - {at: PID-5, to: \"photo[it]\", as: attachment,\n"
             "     rules: [{at: PID-6.1, to: title}]}\n",
