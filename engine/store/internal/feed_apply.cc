@@ -102,6 +102,7 @@ private:
 
     // When it was last said whether this patient is another one; nullopt: never.
     Result<std::optional<fhir::Stamp>> LinkedAt(Entry& entry) {
+        CARESTREAM_ASSERT(entry.loaded || !entry.row_stored);
         CARESTREAM_TRY(set_.Open(entry));
         return fhir::MarkedAt(entry.stamps, kLinkMark);
     }
@@ -511,6 +512,11 @@ void LockFeed(const FeedWrite& write, WriteContext& context, WorkingSet& set,
         Entry& target = set.Canonical(*found);
         const bool only_found = change.mode == fhir::ChangeMode::kFindOrCreate && target.Exists();
         if (!only_found || owns_snapshot(change)) mark(target);
+        // When each was linked decides whom the message means.
+        for (Entry* linked = found; linked != nullptr && linked != &target;
+             linked = set.LinkOf(*linked)) {
+            mark(*linked);
+        }
         if (!write.changes.links.empty()) {
             mark(*found);
             mark(target);

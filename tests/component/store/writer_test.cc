@@ -162,6 +162,29 @@ TEST_F(WriterTest, ASnapshotEndsWhatItLeavesOut) {
     } while (std::next_permutation(order.begin(), order.end()) && person < 66);
 }
 
+// Also when the writer has long forgotten the merge.
+TEST_F(WriterTest, AMessageOlderThanAMergeGoesToWhomItNamedThen) {
+    const auto at = [](store::FeedWrite write, int second) {
+        write.changes.order_time = test::kDay0 + second * 1'000'000LL;
+        return write;
+    };
+    ASSERT_TRUE(Feed(at(Message({Patient("S", ""), Patient("L", "")}), 1)).has_value());
+    auto merge = at(Message({Patient("S", ""), Patient("L", "")}), 5);
+    merge.changes.links.push_back({0, 1, false});
+    ASSERT_TRUE(Feed(std::move(merge)).has_value());
+    const std::string survivor = IdOf("Patient", "S");
+    const std::string loser = IdOf("Patient", "L");
+    ASSERT_EQ(Stored("Patient", loser).Find("active")->text(), "false");
+    StopWriter();
+    ASSERT_TRUE(Feed(at(Message({Patient("L", R"("gender":"male")")}), 3)).has_value());
+    EXPECT_EQ(Stored("Patient", loser).TextOf("gender"), "male");
+    EXPECT_EQ(Stored("Patient", survivor).TextOf("gender"), "");
+    StopWriter();
+    ASSERT_TRUE(Feed(at(Message({Patient("L", R"("birthDate":"1980-01-02")")}), 7)).has_value());
+    EXPECT_EQ(Stored("Patient", survivor).TextOf("birthDate"), "1980-01-02");
+    EXPECT_EQ(Stored("Patient", loser).TextOf("birthDate"), "");
+}
+
 TEST_F(WriterTest, EventsHaveNoGapsAndBatchesKeepOrder) {
     std::vector<std::future<Result<store::FeedResult>>> waiting;
     for (int i = 0; i < 300; ++i) {
