@@ -1,0 +1,27 @@
+#pragma once
+// Tokens for development, signed with a key of this machine. The daemon takes them only when its
+// configuration says so (auth.local_tokens).
+#include <filesystem>
+#include <string>
+
+#include "auth/gate.h"
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace carestream::auth {
+
+struct LocalToken {
+    std::string patient;  // claim `patient`; "" = none
+    std::string scope;
+    Micros lifetime = 3'600'000'000;
+};
+
+// Makes the key on first use: <state>/auth/local.key (mode 0600), and its public half beside it
+// (local.jwks). Errors: kInvalid.
+[[nodiscard]] Result<std::string> MintLocalToken(const std::filesystem::path& state,
+                                                 const LocalToken& token, Micros now);
+
+// What the daemon expects of them.
+[[nodiscard]] IssuerOptions LocalIssuer(const std::filesystem::path& state);
+
+}  // namespace carestream::auth
