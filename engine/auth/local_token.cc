@@ -1,5 +1,7 @@
 #include "auth/local_token.h"
 
+#include <unistd.h>
+
 #include <fstream>
 
 #include "base/text.h"
@@ -50,7 +52,7 @@ Result<void> WriteDocument(const fs::path& path, const std::string& text) {
         const std::string there((std::istreambuf_iterator<char>(old.rdbuf())), {});
         if (there == text) return {};
     }
-    const fs::path draft = path.string() + ".new";
+    const fs::path draft = path.string() + ".new" + std::to_string(getpid());
     {
         std::ofstream file(draft, std::ios::trunc);
         file << text << std::flush;
@@ -76,7 +78,18 @@ Node Claims(const LocalToken& token, Micros now) {
     return claims;
 }
 
+Result<crypto::SigningKey> OpenKey(const fs::path& state) {
+    CARESTREAM_ASSIGN(key, crypto::SigningKey::LoadOrCreate(state / "auth" / "local.key"));
+    CARESTREAM_TRY(WriteDocument(LocalIssuer(state).jwks_file, KeyDocument(key.Coordinates())));
+    return std::move(key);
+}
+
 }  // namespace
+
+Result<void> EnsureLocalKey(const fs::path& state) {
+    CARESTREAM_TRY(OpenKey(state));
+    return {};
+}
 
 Result<std::string> MintLocalToken(const fs::path& state, const LocalToken& token, Micros now) {
     const Node claims = Claims(token, now);
@@ -90,9 +103,8 @@ Result<std::string> MintLocalToken(const fs::path& state, const LocalToken& toke
     if (principal.IsPatient() && token.patient.empty()) {
         return Fail(Code::kInvalid, "patient/ scopes need the id of a Patient resource", "patient");
     }
-    CARESTREAM_ASSIGN(key, crypto::SigningKey::LoadOrCreate(state / "auth" / "local.key"));
+    CARESTREAM_ASSIGN(key, OpenKey(state));
     const auto point = key.Coordinates();
-    CARESTREAM_TRY(WriteDocument(LocalIssuer(state).jwks_file, KeyDocument(point)));
     Node header;
     header.Set("alg", Node::String("ES256"));
     header.Set("typ", Node::String("JWT"));

@@ -21,6 +21,10 @@ struct LocalToken {
 [[nodiscard]] Result<std::string> MintLocalToken(const std::filesystem::path& state,
                                                  const LocalToken& token, Micros now);
 
+// The key and its public half, made where they are missing: the daemon does so at its start, so that
+// the first token is taken at once. Errors: kInvalid.
+[[nodiscard]] Result<void> EnsureLocalKey(const std::filesystem::path& state);
+
 // What the daemon expects of them.
 [[nodiscard]] IssuerOptions LocalIssuer(const std::filesystem::path& state);
 
