@@ -94,8 +94,8 @@ Result<bool> KeySource::UpdateFile(bool now) {
     std::error_code error;
     const auto time = std::filesystem::last_write_time(options_.jwks_file, error);
     if (error && options_.optional) return false;
-    if (!error && !now && file_time_ == time) return false;
-    file_time_ = time;  // a file that is wrong is told of once
+    if (!now && file_time_ == time) return false;
+    file_time_ = time;  // a file that is wrong or gone is told of once
     CARESTREAM_ASSIGN(text, ReadFile(options_.jwks_file));
     auto keys = ParseKeySet(text);
     if (!keys) {

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "component/rest/rest_fixture.h"
 #include "tests/support/jwt.h"
@@ -481,6 +482,44 @@ TEST_F(RestAuthTest, WritesStayWithThePatient) {
     for (const std::string path : {"Patient/bob", "Patient/eve", "Observation/bob-lab",
                                    "Encounter/bob-visit", "Appointment/bobs", "Appointment/both"}) {
         EXPECT_EQ(Get(path, admin).Header("ETag"), "W/\"1\"") << path;
+    }
+}
+
+// What is checked is what is overwritten: between the two the resource may become another's.
+TEST_F(RestAuthTest, AWriteReplacesTheVersionThatWasChecked) {
+    const auto body = [](const std::string& who, const std::string& text) {
+        return R"({"resourceType":"Observation","id":"swing","status":"final","code":{"text":")" +
+               text + R"("},"subject":{"reference":"Patient/)" + who + R"("}})";
+    };
+    const auto admin = As("system/*.cruds", "");
+    ASSERT_EQ(Put("Observation/swing", body("ada", "0"), admin).status, 201);
+    std::atomic<bool> stop = false;
+    std::thread hospital([&] {
+        auto client = net::HttpClient::Connect(address_).value();
+        Headers headers = With(admin, "Content-Type", "application/fhir+json");
+        for (int i = 0; i < 150; ++i) {
+            (void)client.Send({.method = "PUT",
+                               .target = "/fhir/r4/Observation/swing",
+                               .headers = headers,
+                               .body = body(i % 2 == 0 ? "bob" : "ada", std::to_string(i))});
+        }
+        stop = true;
+    });
+    const auto token = As("patient/*.cruds");
+    int written = 0;
+    for (int i = 0; !stop; ++i) {
+        const auto reply = Put("Observation/swing", body("ada", "ada " + std::to_string(i)), token);
+        EXPECT_TRUE(reply.status == 200 || reply.status == 404) << reply.http.body;
+        if (reply.status == 200) ++written;
+    }
+    hospital.join();
+    EXPECT_GT(written, 0);
+    const auto history = Get("Observation/swing/_history?_count=1000", admin);
+    const auto& entries = history.body.Find("entry")->items();  // newest first
+    for (std::size_t i = 0; i + 1 < entries.size(); ++i) {
+        const auto text = entries[i].Find("resource")->Find("code")->TextOf("text");
+        const auto before = entries[i + 1].Find("resource")->Find("subject")->TextOf("reference");
+        EXPECT_TRUE(!text.starts_with("ada") || before == "Patient/ada") << i;
     }
 }
 
