@@ -6,6 +6,8 @@
 
 #include "app/folders.h"
 #include "app/internal/process_metrics.h"
+#include "auth/local_token.h"
+#include "base/file.h"
 #include "base/home.h"
 #include "rest/admin_pages.h"
 #include "rest/outcome.h"
@@ -40,6 +42,14 @@ std::string Plural(std::int64_t count, const std::string& noun) {
 // A count of the status: what it stops at is said as such.
 std::string CountOf(std::int64_t count, bool more, const std::string& noun) {
     return (more ? "more than " : "") + Plural(count, noun);
+}
+
+Result<void> CheckKeyFile(const fs::path& file) {
+    CARESTREAM_ASSIGN(text, ReadFile(file));
+    auto keys = auth::ParseKeySet(text);
+    if (keys) return {};
+    keys.error().path = file.string();
+    return Fail(std::move(keys).error());
 }
 
 // Ready, and what waits for a decision.
@@ -89,6 +99,12 @@ std::vector<Error> Check(const fs::path& config_file) {
     if (!settings.fhir_tls.certificate_file.empty()) {
         const auto tls = net::MakeTlsContext(settings.fhir_tls);
         if (!tls) errors.push_back(tls.error());
+    }
+    for (const auth::IssuerOptions& issuer : settings.auth.issuers) {
+        if (issuer.jwks_file.empty() || issuer.optional) continue;
+        if (auto checked = CheckKeyFile(issuer.jwks_file); !checked) {
+            errors.push_back(std::move(checked).error());
+        }
     }
     return errors;
 }
@@ -222,10 +238,15 @@ Result<void> Daemon::StartFhir() {
     options.tenant = settings_.tenants.at(settings_.fhir_tenant);
     options.tenant_name = settings_.fhir_tenant;
     options.cors_origins = settings_.fhir_cors_origins;
+    if (settings_.auth_local) CARESTREAM_TRY(auth::EnsureLocalKey(settings_.state));
+    if (settings_.auth_tokens) {
+        CARESTREAM_ASSIGN(gate, auth::Gate::Create(settings_.auth, clock_, log_));
+        gate_ = std::move(gate);
+    }
     service_ = std::make_unique<rest::Service>(
         options,
         rest::ServiceParts{definitions_, store_->reader(), store_->writer(), store_->keys(), clock_,
-                           log_, [this] { return store_->journal().DiskLow(); }});
+                           log_, [this] { return store_->journal().DiskLow(); }, gate_.get()});
     net::HttpOptions http;
     http.name = "fhir";
     http.error_response = rest::ServerErrorOutcome;
@@ -238,10 +259,12 @@ Result<void> Daemon::StartFhir() {
         std::make_unique<net::HttpServer>(*executor_, http, service_->handler(), log_, metrics_);
     const auto bound = fhir_server_->Listen(settings_.fhir_listen, tls);
     if (!bound) return Fail(WithRemedy(bound.error(), settings_.fhir_variable, "fhir.listen"));
-    if (!bound->IsLocal()) {
-        log_.Warn("fhir.unprotected",
-                  "the FHIR API listens beyond this machine and has no authentication",
-                  {{"listen", bound->ToString()}});
+    if (!bound->IsLocal() && tls == nullptr) {
+        log_.Warn(
+            "fhir.plain",
+            "the FHIR API listens beyond this machine without TLS: whoever is on the way reads "
+            "tokens and answers",
+            {{"listen", bound->ToString()}});
     }
     return {};
 }
@@ -302,6 +325,7 @@ Reloaded Daemon::Reload() {
     }
     for (const Error& error : reloaded.errors) log_.Error("reload.refused", error.ToString());
     WarnOfUnreadFiles();
+    if (gate_ != nullptr) gate_->Refresh();
     return reloaded;
 }
 

@@ -10,6 +10,7 @@
 #include "app/admin.h"
 #include "app/folders.h"
 #include "app/settings.h"
+#include "auth/gate.h"
 #include "channel/supervisor.h"
 #include "net/executor.h"
 #include "net/http.h"
@@ -76,6 +77,8 @@ private:
     std::shared_ptr<const hl7::Dictionary> dictionary_;
     std::shared_ptr<const search::Indexer> indexer_;
     std::shared_ptr<const channel::Generation> first_;
+
+    std::unique_ptr<auth::Gate> gate_;  // asked from threads of the executor: outlives it
 
     // From here on in the order of building; Stop takes them down.
     std::unique_ptr<net::Executor> executor_;

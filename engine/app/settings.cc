@@ -1,8 +1,10 @@
 #include "app/settings.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "adapters/mllp/source.h"
+#include "auth/local_token.h"
 #include "base/home.h"
 #include "base/text.h"
 #include "config/units.h"
@@ -86,14 +88,9 @@ Field FhirField() {
         .fields = {
             {.key = "listen",
              .type = Type::kAddress,
-             .description = "Where to listen.",
-             .default_text = "\"${env:CARESTREAM_FHIR:-127.0.0.1:8080}\""},
-            {.key = "unprotected",
-             .type = Type::kBoolean,
              .description =
-                 "There is no authentication yet, so `listen` takes loopback addresses only. "
-                 "`true` lifts that: everyone who reaches the port reads and writes all data.",
-             .default_text = "false"},
+                 "Where to listen. Beyond loopback addresses only with `auth: {mode: tokens}`.",
+             .default_text = "\"${env:CARESTREAM_FHIR:-127.0.0.1:8080}\""},
             {.key = "tenant", .description = "Whose data it serves.", .default_text = "main"},
             {.key = "public_url",
              .description = "The API's address as clients see it; empty = from the Host header.",
@@ -118,6 +115,64 @@ Field FhirField() {
                          .type = Type::kPath,
                          .description = "PEM file with its private key."}}},
         }};
+}
+
+Field IssuerField() {
+    return {.key = "issuers",
+            .type = Type::kObject,
+            .description = "Whose tokens are taken; each with one of `jwks_file` and `jwks_url`.",
+            .list = true,
+            .fields = {
+                {.key = "issuer",
+                 .description = "The claim `iss`, exactly.",
+                 .required = true,
+                 .example = "https://auth.example.org/realms/care"},
+                {.key = "audience",
+                 .description = "What the claim `aud` must name.",
+                 .required = true,
+                 .example = "https://fhir.example.org/fhir/r4"},
+                {.key = "jwks_file",
+                 .type = Type::kPath,
+                 .description = "Its public keys (JWKS); read again when the file changes."},
+                {.key = "jwks_url",
+                 .description =
+                     "Where its public keys are: https (http of a loopback address only). Fetched "
+                     "every ten minutes, and for a key that is not known at most once a minute.",
+                 .example = "https://auth.example.org/realms/care/certs"},
+                {.key = "authorization_endpoint",
+                 .description = "Told to apps by .well-known/smart-configuration."},
+                {.key = "token_endpoint", .description = "Likewise."},
+            }};
+}
+
+Field AuthField() {
+    return {.key = "auth",
+            .type = Type::kObject,
+            .description =
+                "Who may use the FHIR API. Scopes and what they grant: engine/auth/README.md.",
+            .fields = {
+                {.key = "mode",
+                 .type = Type::kChoice,
+                 .description =
+                     "`open`: nobody is asked; for this machine only, so `fhir.listen` is a "
+                     "loopback address, and a Host or Origin of another machine is refused. A "
+                     "proxy in front that authenticates needs `fhir.public_url`. `tokens`: every "
+                     "request brings a bearer token with SMART scopes.",
+                 .default_text = "open",
+                 .choices = {"open", "tokens"}},
+                IssuerField(),
+                {.key = "skew",
+                 .type = Type::kDuration,
+                 .description = "By how much an issuer's clock may differ.",
+                 .default_text = "60s",
+                 .max = 300'000},
+                {.key = "local_tokens",
+                 .type = Type::kBoolean,
+                 .description =
+                     "Take tokens that `carestream token` makes with the key in the state folder: "
+                     "for development.",
+                 .default_text = "false"},
+            }};
 }
 
 Field LimitsField() {
@@ -223,11 +278,10 @@ void ReadFhir(const config::Values& fhir, const fs::path& folder, Settings& sett
               std::vector<Error>& errors) {
     if (const auto address = net::ParseAddress(fhir.String("listen"))) {
         settings.fhir_listen = *address;
-        if (!address->IsLocal() && !fhir.Boolean("unprotected")) {
-            Complain(
-                errors, fhir.PositionOf("listen"),
-                "'listen': without authentication the FHIR API takes a loopback address only, like "
-                "127.0.0.1:8080; 'unprotected: true' lifts that");
+        if (!address->IsLocal() && !settings.auth_tokens) {
+            Complain(errors, fhir.PositionOf("listen"),
+                     "'listen': with 'auth: {mode: open}' the FHIR API takes a loopback address "
+                     "only, like 127.0.0.1:8080; 'mode: tokens' lifts that");
         }
     }
     settings.fhir_variable = config::VariableIn(fhir.Written("listen"));
@@ -245,11 +299,66 @@ void ReadFhir(const config::Values& fhir, const fs::path& folder, Settings& sett
     settings.fhir_public_url = fhir.String("public_url");
     settings.fhir_trust_forwarded = fhir.Boolean("trust_forwarded");
     settings.fhir_cors_origins = fhir.Strings("cors_origins");
+    const auto& origins = settings.fhir_cors_origins;
+    if (!settings.auth_tokens && std::find(origins.begin(), origins.end(), "*") != origins.end()) {
+        Complain(errors, fhir.PositionOf("cors_origins"),
+                 "'cors_origins': with 'auth: {mode: open}' every origin would be every web page "
+                 "that a user of this machine opens; name the origins");
+    }
     const config::Values& tls = fhir.Object("tls");
     settings.fhir_tls.certificate_file = FileOf(tls.String("certificate"), folder);
     settings.fhir_tls.key_file = FileOf(tls.String("key"), folder);
     if (tls.Has("certificate") != tls.Has("key")) {
         Complain(errors, fhir.PositionOf("tls"), "'tls' needs both 'certificate' and 'key'");
+    }
+}
+
+void ReadIssuer(const config::Values& values, const fs::path& folder, const Position& position,
+                Settings& settings, std::vector<Error>& errors) {
+    auth::IssuerOptions issuer;
+    issuer.issuer = values.String("issuer");
+    issuer.audience = values.String("audience");
+    issuer.jwks_file = FileOf(values.String("jwks_file"), folder);
+    issuer.jwks_url = values.String("jwks_url");
+    issuer.authorization_endpoint = values.String("authorization_endpoint");
+    issuer.token_endpoint = values.String("token_endpoint");
+    if (issuer.issuer.empty() || issuer.audience.empty()) {
+        Complain(errors, position, "an issuer needs a value for 'issuer' and for 'audience'");
+    }
+    if (issuer.jwks_file.empty() == issuer.jwks_url.empty()) {
+        Complain(errors, position, "an issuer needs one of 'jwks_file' and 'jwks_url'");
+    } else if (!issuer.jwks_url.empty()) {
+        const auto checked = auth::CheckKeyUrl(issuer.jwks_url);
+        if (!checked) Complain(errors, position, "'jwks_url': " + checked.error().message);
+    }
+    for (const auth::IssuerOptions& other : settings.auth.issuers) {
+        if (other.issuer != issuer.issuer) continue;
+        Complain(errors, position, "two issuers have the same 'issuer'");
+    }
+    settings.auth.issuers.push_back(std::move(issuer));
+}
+
+// Before ReadFhir: what may be listened on depends on it.
+void ReadAuth(const config::Values& values, const fs::path& folder, Settings& settings,
+              std::vector<Error>& errors) {
+    settings.auth_tokens = values.String("mode") == "tokens";
+    settings.auth.skew = values.Integer("skew") * 1000;
+    const bool local = values.Boolean("local_tokens");
+    settings.auth_local = local;
+    if (local) settings.auth.issuers.push_back(auth::LocalIssuer(settings.state));
+    const auto& issuers = values.Objects("issuers");
+    for (std::size_t i = 0; i < issuers.size(); ++i) {
+        ReadIssuer(issuers[i], folder, values.ItemPosition("issuers", i), settings, errors);
+    }
+    const bool some = local || !issuers.empty();
+    if (settings.auth_tokens && !some) {
+        Complain(errors, values.PositionOf("mode"),
+                 "'mode: tokens' needs 'issuers' or 'local_tokens: true': nobody could get in");
+    }
+    if (!settings.auth_tokens && some) {
+        Complain(errors, values.PositionOf("mode"),
+                 "'mode: open' asks for no tokens; 'issuers' and 'local_tokens' go with 'mode: "
+                 "tokens'");
     }
 }
 
@@ -316,6 +425,7 @@ config::Spec DaemonSpec() {
              .default_text = "\"${env:CARESTREAM_STATE:-}\""},
             StoreField(),
             FhirField(),
+            AuthField(),
             {.key = "admin",
              .type = Type::kObject,
              .description =
@@ -348,6 +458,7 @@ ReadSettings ReadSettingsFile(const fs::path& file, const fs::path& home) {
     static_cast<ContentSettings&>(settings) = ContentOf(values, folder, home, read.errors);
     settings.journal_keep = JournalKeepOf(values.Object("store"));
     ReadStore(values.Object("store"), settings);
+    ReadAuth(values.Object("auth"), folder, settings, read.errors);
     ReadFhir(values.Object("fhir"), folder, settings, read.errors);
     const config::Values& admin = values.Object("admin");
     if (const auto address = net::ParseAddress(admin.String("listen"))) {

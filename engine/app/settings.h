@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/gate.h"
 #include "channel/dispatcher.h"
 #include "channel/generation.h"
 #include "channel/spi.h"
@@ -34,6 +35,9 @@ struct Settings : ContentSettings {
     std::string fhir_public_url;
     bool fhir_trust_forwarded = false;
     std::vector<std::string> fhir_cors_origins;
+    bool auth_tokens = false;        // auth.mode: tokens
+    bool auth_local = false;   // auth.local_tokens
+    auth::GateOptions auth;          // used with tokens
     net::TlsServerOptions fhir_tls;  // certificate_file empty: plain
     net::Address admin_listen;
     std::string admin_variable;

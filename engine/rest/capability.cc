@@ -115,6 +115,24 @@ Node ResourceNode(const fhir::Definitions& definitions, const References& refere
     return node;
 }
 
+void AddSecurity(bool tokens, Node& security) {
+    if (!tokens) {
+        security.Set("description",
+                     Node::String("This server asks nobody who he is and answers its own machine "
+                                  "only (auth.mode: open)."));
+        return;
+    }
+    Node coding = Coded("system", "http://terminology.hl7.org/CodeSystem/restful-security-service");
+    coding.Set("code", Node::String("SMART-on-FHIR"));
+    Node service;
+    service.At("coding").Append(std::move(coding));
+    security.At("service").Append(std::move(service));
+    security.Set("description",
+                 Node::String("Bearer tokens (JWT) of the configured issuers with SMART scopes, "
+                              "versions 1 and 2; see .well-known/smart-configuration. A token with "
+                              "a patient/ scope is confined to its patient."));
+}
+
 Node RestNode(const fhir::Definitions& definitions, const CapabilityOptions& options,
               const std::vector<Operation>& operations) {
     Node rest = Coded("mode", "server");
@@ -125,9 +143,7 @@ Node RestNode(const fhir::Definitions& definitions, const CapabilityOptions& opt
                      "follow Prefer: handling=lenient|strict."));
     Node security = Node::Object();
     security.Set("cors", Node::Boolean(options.cors));
-    security.Set("description",
-                 Node::String("This version does not authenticate clients: it is to be bound to "
-                              "loopback or put behind a gateway that does."));
+    AddSecurity(options.tokens, security);
     rest.Set("security", std::move(security));
     const References references = AllReferences(definitions);
     Node resources = Node::Array();

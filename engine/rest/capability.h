@@ -15,7 +15,8 @@ struct CapabilityOptions {
     std::string version;
     std::string public_url;  // "" = not named
     bool cors = false;
-    Micros date = 0;  // since when it holds: start of the service
+    bool tokens = false;  // bearer tokens with SMART scopes are asked for
+    Micros date = 0;      // since when it holds: start of the service
 };
 
 [[nodiscard]] std::string CapabilityStatement(const fhir::Definitions& definitions,

@@ -17,6 +17,8 @@ struct OperationCall {
     net::Parameters parameters;  // of the query string
     fhir::Node body;             // of a POST: parsed, not validated; null without a body
     std::string base_url;        // "https://host/fhir/r4"
+    // Set when a patient's token asks: the answer is to be confined to that patient's compartment.
+    std::string patient;
 };
 
 struct Operation {
@@ -27,6 +29,7 @@ struct Operation {
     bool type = false;               // at [base]/[type]/$name
     bool instance = false;           // at [base]/[type]/[id]/$name
     bool changes_state = true;       // then by POST only
+    bool confines = false;           // honours OperationCall::patient; else refused to patients
     // Answers through the responder, from any thread. Must not block.
     std::function<void(OperationCall call, std::shared_ptr<net::Responder> responder)> run;
 };

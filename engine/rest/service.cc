@@ -2,6 +2,7 @@
 
 #include "rest/capability.h"
 #include "rest/index_page.h"
+#include "rest/internal/authorize.h"
 #include "rest/internal/exchange.h"
 
 namespace carestream::rest {
@@ -21,6 +22,16 @@ void SendMetadata(Exchange& exchange) {
     exchange.Send(net::Response::Text(200, kFhirJson, exchange.state->capability));
 }
 
+void SendSmartConfiguration(Exchange& exchange) {
+    if (exchange.RefuseParameters()) return;
+    const std::string& document = exchange.state->smart_configuration;
+    if (document.empty()) {
+        exchange.Refuse(404, "not-found", "this server takes no tokens (auth.mode: open)");
+        return;
+    }
+    exchange.Send(net::Response::Text(200, "application/json", document));
+}
+
 void SendOptions(Exchange& exchange) {
     net::Response response;
     response.status = 204;
@@ -34,6 +45,8 @@ void Dispatch(const ExchangePtr& exchange) {
             return SendIndexPage(*exchange);
         case Interaction::kMetadata:
             return SendMetadata(*exchange);
+        case Interaction::kSmartConfiguration:
+            return SendSmartConfiguration(*exchange);
         case Interaction::kRead:
         case Interaction::kVread:
             return HandleRead(exchange);
@@ -64,9 +77,15 @@ Service::Service(ServiceOptions options, ServiceParts parts, std::vector<Operati
     capability.public_url = options.public_url;
     capability.cors = !options.cors_origins.empty();
     capability.date = parts.clock.Now();
+    std::string smart;
+    if (parts.gate != nullptr) {
+        capability.tokens = true;
+        smart = SmartConfiguration(parts.gate->options());
+    }
     std::string statement = CapabilityStatement(*parts.definitions, capability, operations);
-    state_ = std::make_shared<const State>(
-        State{std::move(options), std::move(parts), std::move(operations), std::move(statement)});
+    state_ = std::make_shared<const State>(State{std::move(options), std::move(parts),
+                                                 std::move(operations), std::move(statement),
+                                                 std::move(smart)});
 }
 
 Service::~Service() = default;
@@ -74,7 +93,7 @@ Service::~Service() = default;
 net::HttpHandler Service::handler() const {
     return [state = state_](net::Request request, std::shared_ptr<net::Responder> responder) {
         const auto exchange = BeginExchange(state, std::move(request), std::move(responder));
-        if (exchange) Dispatch(exchange);
+        if (exchange) Authorize(exchange, Dispatch);
     };
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/gate.h"
 #include "base/clock.h"
 #include "crypto/keys.h"
 #include "fhir/definitions.h"
@@ -43,6 +44,9 @@ struct ServiceParts {
     telemetry::Log& log;
     // Too little free space for the store: writes are answered 503, reads go on. Absent: never.
     std::function<bool()> disk_low = {};
+    // Who may do what. Null (auth.mode: open): everyone may do everything, and requests with a Host
+    // or Origin of another machine are refused.
+    const auth::Gate* gate = nullptr;
 };
 
 // Thread-safe. The handler shares ownership of what it needs: it may outlive the Service object.

@@ -336,4 +336,11 @@ Result<Query> ParseQuery(const fhir::Definitions& definitions, std::string_view 
     return QueryParser(definitions, type, limits).Parse(parameters, patient_id);
 }
 
+std::optional<Criterion> PatientCompartment(const fhir::Definitions& definitions,
+                                            std::string_view type, std::string_view patient_id) {
+    Criterion criterion;
+    if (!CompartmentCriterion(definitions, type, patient_id, criterion)) return std::nullopt;
+    return criterion;
+}
+
 }  // namespace carestream::search

@@ -132,6 +132,12 @@ struct QueryLimits {
     const std::vector<std::pair<std::string, std::string>>& parameters,
     std::string_view patient_id = {}, const QueryLimits& limits = {});
 
+// The criterion that confines a search of the type to the compartment of one patient and, in the
+// store, of those who are linked to it; nullopt when the type is not in the Patient compartment.
+[[nodiscard]] std::optional<Criterion> PatientCompartment(const fhir::Definitions& definitions,
+                                                          std::string_view type,
+                                                          std::string_view patient_id);
+
 // Does the resource fulfil the criterion, by its real values? Used for lossy criteria and, whole,
 // by tests and subscriptions. `criterion` comes from ParseQuery of the same Definitions and type;
 // `ids` and `tokens` of references may have been added to since.

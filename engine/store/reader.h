@@ -18,6 +18,8 @@ struct SearchRequest {
     Tenant tenant = 1;
     search::Query query;
     std::string position;  // "" = first page, else SearchPage::next of an earlier answer
+    // Reverse includes are kept to the compartment of this patient, where their type has one.
+    std::string patient_id;
     CancelToken cancel;
 };
 
@@ -51,6 +53,10 @@ public:
     virtual void ReadVersion(Tenant tenant, std::string type, std::string id, std::int32_t version,
                              Callback<StoredVersion> done) = 0;
     virtual void History(HistoryRequest request, Callback<HistoryPage> done) = 0;
+    // Ids of the patient and of all that are linked to it by merges, in either direction; empty when
+    // there is no such patient.
+    virtual void LinkedIds(Tenant tenant, std::string patient_id,
+                           Callback<std::vector<std::string>> done) = 0;
     // Errors: kLimit (too costly, says what to add), kInvalid (position).
     virtual void Search(SearchRequest request, Callback<SearchPage> done) = 0;
 };

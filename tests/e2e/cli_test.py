@@ -23,6 +23,7 @@ ARGUMENTS = {
     "replay": ["1"],
     "conflicts resolve": ["1", "--note", "same person"],
     "backup": ["copy"],
+    "token": ["--scope", "system/*.rs"],
     "restore": ["copy"],
 }
 
@@ -118,7 +119,7 @@ class Help(CommandLine):
 
     def test_help_teaches_by_examples(self):
         for command in ("", "map", "lint", "test", "new channel", "send", "status", "reload", "messages find",
-                        "messages show", "deadletters", "deadletters replay", "replay", "backup", "restore"):
+                        "messages show", "deadletters", "deadletters replay", "replay", "backup", "restore", "token"):
             with self.subTest(command):
                 done = self.run_cli(*command.split(), "--help")
                 self.assertEqual(done.returncode, 0)

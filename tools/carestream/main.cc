@@ -15,6 +15,7 @@
 #include "command_render.h"
 #include "command_send.h"
 #include "command_test.h"
+#include "command_token.h"
 #include "command_trace.h"
 #include "fhir/profiles.h"
 #include "terminal.h"
@@ -35,6 +36,7 @@ struct Arguments {
     TestOptions test;
     DeadLetterOptions dead;
     ConflictOptions conflict;
+    TokenOptions token;
     std::filesystem::path folder;
     Places places;
     std::string name;
@@ -463,6 +465,23 @@ void AddBackup(CLI::App& app, Arguments& a) {
     restore->callback([&a] { a.exit_code = Restore(a.admin.state, a.folder); });
 }
 
+void AddToken(CLI::App& app, Arguments& a) {
+    CLI::App* token =
+        app.add_subcommand("token", "A bearer token for the FHIR API, for development")
+            ->group(kDaemon);
+    token->footer(R"END(Examples:
+  carestream token --patient 7f3c... --scope 'patient/*.rs'
+  carestream token --scope 'system/*.cruds' --expires 10m
+  curl -H "Authorization: Bearer $(carestream token --scope 'system/*.rs')" http://127.0.0.1:8080/fhir/r4/Patient
+The daemon takes it when its configuration says `auth: {mode: tokens, local_tokens: true}`. The key is made
+on first use in the state folder: auth/local.key.)END");
+    token->add_option("--patient", a.token.patient, "Id of the Patient that patient/ scopes mean");
+    token->add_option("--scope", a.token.scope, "SMART scopes, separated by blanks")->required();
+    token->add_option("--expires", a.token.expires, "For how long")->capture_default_str();
+    AddState(*token, a, "State folder of the daemon");
+    token->callback([&a] { a.exit_code = MakeToken(a.admin.state, a.token); });
+}
+
 std::vector<const CLI::App*> CommandsOf(const CLI::App& app) {
     return app.get_subcommands([](const CLI::App*) { return true; });
 }
@@ -525,6 +544,7 @@ int main(int argc, char** argv) {
     AddDeadLetters(app, arguments);
     AddConflicts(app, arguments);
     AddBackup(app, arguments);
+    AddToken(app, arguments);
     GroupNested(app);
     if (const auto code = AnswerWords(app, {argv + 1, argv + argc})) return *code;
     try {

@@ -8,7 +8,8 @@
 namespace carestream::rest {
 namespace {
 
-constexpr std::string_view kExposedHeaders = "ETag, Last-Modified, Location, Retry-After";
+constexpr std::string_view kExposedHeaders =
+    "ETag, Last-Modified, Location, Retry-After, WWW-Authenticate";
 constexpr std::string_view kRequestHeaders =
     "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Exist, "
     "If-None-Match, Prefer";

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "auth/access.h"
 #include "net/http.h"
 #include "net/url.h"
 #include "rest/capability.h"
@@ -20,6 +21,7 @@ struct Service::State {
     ServiceParts parts;
     std::vector<Operation> operations;
     std::string capability;
+    std::string smart_configuration;  // "" without a gate
 };
 
 // Owned by the callbacks that it passes through; touched by one thread at a time.
@@ -33,6 +35,8 @@ struct Exchange {
     Preferences preferences;
     net::Parameters parameters;  // of the query string, without _format, _pretty and _page
     std::string page;            // _page
+    // Who asks; set by Authorize before any interaction that touches resources.
+    std::shared_ptr<auth::Access> access;
 
     [[nodiscard]] const fhir::Definitions& definitions() const { return *state->parts.definitions; }
     // Those of the service, with the base by which this client knows it: its own absolute

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "fhir/json.h"
+#include "rest/internal/authorize.h"
 #include "rest/internal/exchange.h"
 
 namespace carestream::rest {
@@ -13,6 +14,20 @@ bool IsAt(const Operation& operation, const Route& route) {
     const auto& types = operation.types;
     if (std::find(types.begin(), types.end(), route.type) == types.end()) return false;
     return route.id.empty() ? operation.type : operation.instance;
+}
+
+// An operation is asked for like what it does to its type, as a whole: granular scopes are not
+// enough, and patients need an operation that confines itself.
+bool IsDenied(Exchange& exchange, const Operation& operation) {
+    auth::Access& access = *exchange.access;
+    const std::string type = exchange.route.type.empty() ? "*" : exchange.route.type;
+    const auto may = [&](auth::Action action) {
+        const auth::Decision& decision = access.Of(type, action);
+        return decision.verdict != auth::Verdict::kDenied && decision.rules.empty();
+    };
+    if (access.IsConfined() && !operation.confines) return true;
+    if (!may(auth::Action::kRead) || !may(auth::Action::kSearch)) return true;
+    return operation.changes_state && (!may(auth::Action::kCreate) || !may(auth::Action::kUpdate));
 }
 
 }  // namespace
@@ -32,7 +47,9 @@ void HandleOperation(const ExchangePtr& exchange) {
         exchange->Refuse(405, "not-supported", "this operation changes something: POST it");
         return;
     }
+    if (IsDenied(*exchange, *found)) return SendInsufficientScope(*exchange);
     OperationCall call;
+    if (exchange->access->IsConfined()) call.patient = exchange->access->principal().patient;
     call.type = exchange->route.type;
     call.id = exchange->route.id;
     call.parameters = exchange->parameters;

@@ -2,6 +2,7 @@
 #include <charconv>
 
 #include "net/http_date.h"
+#include "rest/internal/authorize.h"
 #include "rest/internal/bundle.h"
 #include "rest/internal/cursor.h"
 #include "rest/internal/exchange.h"
@@ -79,7 +80,9 @@ void SendHistory(Exchange& exchange, int count, Result<store::HistoryPage> page)
     const auto& route = exchange.route;
     const std::string url = exchange.base + "/" + route.type + "/" + route.id +
                             "/_history?_count=" + std::to_string(count);
-    BundleWriter bundle("history", page->total, exchange.base);
+    const bool free = exchange.access->IsFree(route.type, auth::Action::kRead);
+    // Versions that may not be seen are not counted either.
+    BundleWriter bundle("history", free ? page->total : -1, exchange.base);
     bundle.Link("self", exchange.page.empty() ? url : url + "&_page=" + exchange.page);
     if (page->more && !page->versions.empty()) {
         const Cursor cursor{0, std::to_string(page->versions.back().version), {}};
@@ -88,11 +91,29 @@ void SendHistory(Exchange& exchange, int count, Result<store::HistoryPage> page)
                                 SealCursor(state.parts.keys, state.options.tenant_name,
                                            HistoryScope(route), state.parts.clock.Now(), cursor));
     }
-    for (auto& version : page->versions) bundle.HistoryEntry(std::move(version));
+    for (auto& version : page->versions) {
+        // That it was deleted for a while is no secret of what may be seen now.
+        if (version.deleted || IsVisible(exchange, version, auth::Action::kRead)) {
+            bundle.HistoryEntry(std::move(version));
+        }
+    }
     net::Response response;
     response.headers.emplace_back("Content-Type", kFhirJson);
     response.body = bundle.Finish();
     exchange.Send(std::move(response));
+}
+
+// Goes on when the resource as it is now may be seen, else answers that there is nothing.
+void WhenVisible(const ExchangePtr& exchange, std::function<void()> next) {
+    const auto& route = exchange->route;
+    if (exchange->access->IsFree(route.type, auth::Action::kRead)) return next();
+    exchange->state->parts.reader.Read(
+        exchange->state->options.tenant, route.type, route.id,
+        [exchange, next = std::move(next)](Result<store::StoredVersion> found) {
+            const auto visible = Visible(*exchange, std::move(found));
+            if (!visible) return exchange->Refuse(visible.error(), ErrorOrigin::kStore);
+            next();
+        });
 }
 
 }  // namespace
@@ -103,7 +124,7 @@ void HandleRead(const ExchangePtr& exchange) {
     auto& reader = exchange->state->parts.reader;
     const auto tenant = exchange->state->options.tenant;
     auto done = [exchange](Result<store::StoredVersion> found) {
-        SendVersion(*exchange, std::move(found));
+        SendVersion(*exchange, Visible(*exchange, std::move(found)));
     };
     if (route.interaction == Interaction::kRead) {
         reader.Read(tenant, route.type, route.id, std::move(done));
@@ -114,7 +135,11 @@ void HandleRead(const ExchangePtr& exchange) {
         exchange->Refuse(404, "not-found", "versions of this server are numbers from 1");
         return;
     }
-    reader.ReadVersion(tenant, route.type, route.id, version, std::move(done));
+    WhenVisible(exchange, [exchange, version, done = std::move(done)] {
+        const auto& asked = exchange->route;
+        exchange->state->parts.reader.ReadVersion(exchange->state->options.tenant, asked.type,
+                                                  asked.id, version, done);
+    });
 }
 
 void HandleHistory(const ExchangePtr& exchange) {
@@ -127,10 +152,12 @@ void HandleHistory(const ExchangePtr& exchange) {
         return;
     }
     const int count = request.count;
-    exchange->state->parts.reader.History(std::move(request),
-                                          [exchange, count](Result<store::HistoryPage> page) {
-                                              SendHistory(*exchange, count, std::move(page));
-                                          });
+    WhenVisible(exchange, [exchange, count, request = std::move(request)] {
+        exchange->state->parts.reader.History(request,
+                                              [exchange, count](Result<store::HistoryPage> page) {
+                                                  SendHistory(*exchange, count, std::move(page));
+                                              });
+    });
 }
 
 }  // namespace carestream::rest

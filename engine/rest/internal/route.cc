@@ -12,6 +12,7 @@ enum class Shape {
     kIndex,
     kBase,
     kMetadata,
+    kSmartConfiguration,
     kType,
     kTypeSearch,
     kTypeHistory,
@@ -39,6 +40,8 @@ ShapeInfo InfoOf(Shape shape) {
             return {"/fhir/r4", "OPTIONS"};
         case Shape::kMetadata:
             return {"/fhir/r4/metadata", "GET, HEAD, OPTIONS"};
+        case Shape::kSmartConfiguration:
+            return {"/fhir/r4/.well-known/smart-configuration", "GET, HEAD, OPTIONS"};
         case Shape::kType:
             return {"/fhir/r4/{type}", "GET, HEAD, POST, OPTIONS"};
         case Shape::kTypeSearch:
@@ -95,6 +98,10 @@ public:
         if (segments_.empty()) return Finish(Shape::kBase);
         const std::string& first = segments_[0];
         if (first == "metadata" && segments_.size() == 1) return Finish(Shape::kMetadata);
+        if (first == ".well-known" && segments_.size() == 2 &&
+            segments_[1] == "smart-configuration") {
+            return Finish(Shape::kSmartConfiguration);
+        }
         if (first == "_history" && segments_.size() == 1) return Finish(Shape::kBaseHistory);
         if (first.starts_with('$') && segments_.size() == 1)
             return Operation(Shape::kBaseOperation);
@@ -213,6 +220,8 @@ private:
                 return get ? Interaction::kIndexPage : Interaction::kRefused;
             case Shape::kMetadata:
                 return get ? Interaction::kMetadata : Interaction::kRefused;
+            case Shape::kSmartConfiguration:
+                return get ? Interaction::kSmartConfiguration : Interaction::kRefused;
             case Shape::kType:
                 if (post) return Interaction::kCreate;
                 return get ? Interaction::kSearch : Interaction::kRefused;

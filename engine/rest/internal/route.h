@@ -10,6 +10,7 @@ namespace carestream::rest {
 enum class Interaction {
     kIndexPage,
     kMetadata,
+    kSmartConfiguration,  // .well-known/smart-configuration
     kRead,
     kVread,
     kUpdate,

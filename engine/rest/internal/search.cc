@@ -1,5 +1,6 @@
 // Search by GET, by POST _search and within the compartment of a patient.
 #include "base/text.h"
+#include "rest/internal/authorize.h"
 #include "rest/internal/bundle.h"
 #include "rest/internal/cursor.h"
 #include "rest/internal/exchange.h"
@@ -28,8 +29,10 @@ std::string EncodeForm(const net::Parameters& parameters) {
     return out;
 }
 
-std::string ScopeOf(const Route& route) {
-    return "search|" + route.type + "|" + route.compartment_id;
+std::string ScopeOf(const Exchange& exchange) {
+    const Route& route = exchange.route;
+    const std::string view = exchange.access->View(route.type);
+    return "search|" + route.type + "|" + route.compartment_id + (view.empty() ? "" : "|") + view;
 }
 
 // Parameters of a POSTed form are added to those of the URL.
@@ -55,7 +58,7 @@ Result<void> TakeForm(Exchange& exchange) {
 Result<Cursor> OpenPage(Exchange& exchange, bool& posted) {
     const auto& state = *exchange.state;
     CARESTREAM_ASSIGN(cursor, OpenCursor(state.parts.keys, state.options.tenant_name,
-                                         ScopeOf(exchange.route), exchange.page));
+                                         ScopeOf(exchange), exchange.page));
     if (!cursor.form.empty()) {
         if (!exchange.parameters.empty()) {
             return Fail(Code::kInvalid, "follow the link as it was given", "_page");
@@ -90,6 +93,7 @@ Result<store::SearchRequest> Ask(Exchange& exchange, Question& question) {
         CARESTREAM_ASSIGN(opened, OpenPage(exchange, question.posted));
         cursor = std::move(opened);
     }
+    CARESTREAM_TRY(exchange.access->CheckParameters(exchange.route.type, exchange.parameters));
     store::SearchRequest request;
     CARESTREAM_ASSIGN(
         query, search::ParseQuery(exchange.definitions(), exchange.route.type, exchange.parameters,
@@ -113,6 +117,8 @@ Result<store::SearchRequest> Ask(Exchange& exchange, Question& question) {
         question.url += "/Patient/" + exchange.route.compartment_id;
     }
     question.url += "/" + exchange.route.type;
+    CARESTREAM_TRY(exchange.access->Narrow(query));
+    request.patient_id = exchange.access->IsConfined() ? exchange.access->principal().patient : "";
     request.tenant = options.tenant;
     request.query = std::move(query);
     request.position = std::move(cursor.position);
@@ -137,7 +143,7 @@ std::string SealedPage(const Exchange& exchange, const Question& question, std::
     const auto& state = *exchange.state;
     const Cursor cursor{question.hash, std::move(position),
                         question.posted ? question.self : std::string()};
-    return SealCursor(state.parts.keys, state.options.tenant_name, ScopeOf(exchange.route),
+    return SealCursor(state.parts.keys, state.options.tenant_name, ScopeOf(exchange),
                       state.parts.clock.Now(), cursor);
 }
 
@@ -152,11 +158,28 @@ void AddLinks(const Exchange& exchange, const Question& question, const store::S
     if (!page.next.empty()) link("next", SealedPage(exchange, question, page.next));
 }
 
+// What the search brought was narrowed already; what it includes was not.
+void LeaveOutUnseen(Exchange& exchange, store::SearchPage& page) {
+    std::erase_if(page.matches, [&](const store::StoredVersion& match) {
+        return !IsVisible(exchange, match, auth::Action::kSearch);
+    });
+    std::erase_if(page.included, [&](const store::StoredVersion& included) {
+        return !IsVisible(exchange, included, auth::Action::kRead);
+    });
+}
+
 void SendPage(Exchange& exchange, const Question& question, Result<store::SearchPage> page) {
     if (!page) {
-        exchange.Refuse(page.error(), ErrorOrigin::kSearch);
+        Error error = page.error();
+        // How much was looked at tells of what others have.
+        if (error.code == Code::kLimit &&
+            !exchange.access->IsFree(exchange.route.type, auth::Action::kSearch)) {
+            error.message = "too costly; add a code, an identifier or a narrower date";
+        }
+        exchange.Refuse(error, ErrorOrigin::kSearch);
         return;
     }
+    LeaveOutUnseen(exchange, *page);
     // A capped count is no total: "at least" has no place in Bundle.total.
     BundleWriter bundle("searchset", page->total_capped ? -1 : page->total, exchange.base);
     AddLinks(exchange, question, *page, bundle);

@@ -1,5 +1,6 @@
 // create (also conditional), update (also as create, also with If-Match), delete.
 #include "fhir/json.h"
+#include "rest/internal/authorize.h"
 #include "rest/internal/exchange.h"
 
 namespace carestream::rest {
@@ -15,6 +16,10 @@ void SendWritten(Exchange& exchange, Result<store::RestResult> written) {
         exchange.Refuse(written.error(), ErrorOrigin::kStore);
         return;
     }
+    // The match of a condition was not written by this client.
+    const bool own = exchange.route.interaction != Interaction::kCreate || written->created ||
+                     IsVisible(exchange, written->version, auth::Action::kRead);
+    if (!own) exchange.preferences.returning = ReturnPreference::kMinimal;
     net::Response response;
     response.status = written->created ? 201 : 200;
     AddVersionHeaders(exchange, written->version, true, response);
@@ -72,6 +77,7 @@ Result<void> ReadIfNoneExist(const Exchange& exchange, store::RestWrite& write) 
         text.remove_prefix(question + 1);  // clients send the whole URL, too
     }
     CARESTREAM_ASSIGN(parameters, net::ParseForm(text));
+    CARESTREAM_TRY(exchange.access->CheckParameters(exchange.route.type, parameters));
     CARESTREAM_ASSIGN(query, search::ParseQuery(exchange.definitions(), exchange.route.type,
                                                 parameters, {}, exchange.query_limits()));
     if (!query.unknown.empty()) {
@@ -86,6 +92,7 @@ Result<void> ReadIfNoneExist(const Exchange& exchange, store::RestWrite& write) 
         return Fail(Code::kInvalid, "a condition needs at least one search parameter",
                     "If-None-Exist");
     }
+    CARESTREAM_TRY(exchange.access->Narrow(query));
     write.if_none_exist = std::move(query);
     return {};
 }
@@ -211,7 +218,78 @@ void WriteAnyVersion(const ExchangePtr& exchange, store::RestWrite write, int tr
         });
 }
 
+auth::Action ActionOf(const Exchange& exchange) {
+    switch (exchange.route.interaction) {
+        case Interaction::kDelete:
+            return auth::Action::kDelete;
+        case Interaction::kUpdate:
+            return auth::Action::kUpdate;
+        default:
+            return auth::Action::kCreate;
+    }
+}
+
+// May the token do this to any resource of the type, be it there or not?
+bool IsFreeWrite(Exchange& exchange) {
+    const auto& type = exchange.route.type;
+    const bool creates = exchange.route.interaction != Interaction::kUpdate ||
+                         exchange.access->IsFree(type, auth::Action::kCreate);
+    return creates && exchange.access->IsFree(type, ActionOf(exchange));
+}
+
+// Changes only what is there and may be changed, in the very version that was looked at. What is
+// another's and what is not there are one answer: no resource is made by this way.
+void WriteGuarded(const ExchangePtr& exchange, store::RestWrite write, int tries) {
+    auto& parts = exchange->state->parts;
+    const store::Tenant tenant = write.tenant;
+    const std::string type = write.type;
+    const std::string id = write.id;
+    auto decide = [exchange, write = std::move(write),
+                   tries](Result<store::StoredVersion> found) mutable {
+        if (!found && found.error().code != Code::kNotFound) {
+            return exchange->Refuse(found.error(), ErrorOrigin::kStore);
+        }
+        const bool there = found && !found->deleted;
+        const auto body = there ? fhir::ParseJson(found->body) : Result<fhir::Node>();
+        if (!there || !body ||
+            !exchange->access->MayWrite(write.type, *body, ActionOf(*exchange))) {
+            return exchange->Refuse(NothingThere(*exchange).value(), ErrorOrigin::kStore);
+        }
+        if (write.if_match && *write.if_match != found->version) {
+            return exchange->Refuse(412, "conflict",
+                                    "the current version is not the one that If-Match names",
+                                    write.type);
+        }
+        store::RestWrite attempt = write;
+        attempt.if_match = found->version;
+        exchange->state->parts.writer.SubmitRest(
+            std::move(attempt),
+            [exchange, write = std::move(write), tries](Result<store::RestResult> result) mutable {
+                const bool overtaken = !result && result.error().code == Code::kPreconditionFailed;
+                if (overtaken && !write.if_match && tries > 1) {
+                    WriteGuarded(exchange, std::move(write), tries - 1);
+                } else {
+                    SendResult(*exchange, std::move(result));
+                }
+            });
+    };
+    parts.reader.Read(tenant, type, id, std::move(decide));
+}
+
 void Write(const ExchangePtr& exchange, store::RestWrite write) {
+    if (!IsFreeWrite(*exchange)) {
+        const bool deletes = exchange->route.interaction == Interaction::kDelete;
+        if (!deletes &&
+            !exchange->access->MayWrite(write.type, write.resource, ActionOf(*exchange))) {
+            exchange->Refuse(403, "forbidden",
+                             "the resource is not one that the token may write: it is to be of the "
+                             "token's patient alone and within its scopes");
+            return;
+        }
+        if (exchange->route.interaction != Interaction::kCreate) {
+            return WriteGuarded(exchange, std::move(write), kAnyVersionTries);
+        }
+    }
     if (IsAnyTag(exchange->request.Header("If-Match"))) {
         WriteAnyVersion(exchange, std::move(write), kAnyVersionTries);
         return;

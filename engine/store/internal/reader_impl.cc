@@ -57,7 +57,12 @@ struct SearchRead {
     SearchRequest request;
     Callback<SearchPage> done;
 };
-using LongRead = std::variant<HistoryRead, SearchRead>;
+struct LinkedRead {
+    Tenant tenant = 1;
+    std::string id;
+    Callback<std::vector<std::string>> done;
+};
+using LongRead = std::variant<HistoryRead, SearchRead, LinkedRead>;
 
 Error Closing() {
     Error error;
@@ -147,6 +152,11 @@ public:
                 [&](pg::Connection& connection) { return History(connection, history->request); }));
             return;
         }
+        if (auto* linked = std::get_if<LinkedRead>(&read)) {
+            linked->done(Ask<std::vector<std::string>>(
+                [&](pg::Connection& connection) { return Linked(connection, *linked); }));
+            return;
+        }
         auto& search = std::get<SearchRead>(read);
         const CancelToken& token = search.request.cancel;
         if (token && *token) return search.done(Fail(Cancelled()));
@@ -198,6 +208,13 @@ private:
                                                  rows.Bytes(row, column + 2)));
         version.body = std::move(body);
         return version;
+    }
+
+    Result<std::vector<std::string>> Linked(pg::Connection& connection,
+                                            const LinkedRead& read) const {
+        CARESTREAM_ASSIGN(
+            patients, ExpandPatients(connection, read.tenant, TypeNumber("Patient"), {read.id}));
+        return std::move(patients.ids);
     }
 
     Result<HistoryPage> History(pg::Connection& connection, const HistoryRequest& request) const {
@@ -275,6 +292,13 @@ public:
 
     void Search(SearchRequest request, Callback<SearchPage> done) override {
         if (!Push(longs_, LongRead(SearchRead{std::move(request), done}))) done(Fail(Refused()));
+    }
+
+    void LinkedIds(Tenant tenant, std::string patient_id,
+                   Callback<std::vector<std::string>> done) override {
+        if (!Push(longs_, LongRead(LinkedRead{tenant, std::move(patient_id), done}))) {
+            done(Fail(Refused()));
+        }
     }
 
 private:

@@ -421,11 +421,16 @@ Result<void> Searcher::AddReverse(pg::Connection& connection, const SearchReques
     search::QueryLimits limits;
     limits.values_max = page.matches.size() + 1;
     limits.count_max = kIncludesMax;
-    CARESTREAM_ASSIGN(parsed, search::ParseQuery(*parts_.definitions, include.source,
-                                                 {{include.parameter, targets}}, {}, limits));
+    const bool confined =
+        !request.patient_id.empty() &&
+        search::PatientCompartment(*parts_.definitions, include.source, request.patient_id);
+    CARESTREAM_ASSIGN(
+        parsed,
+        search::ParseQuery(*parts_.definitions, include.source, {{include.parameter, targets}},
+                           confined ? request.patient_id : std::string(), limits));
     parsed.count = kIncludesMax;
     UsableQuery query;
-    CARESTREAM_TRY(Prepare(connection, {request.tenant, std::move(parsed), "", {}}, query));
+    CARESTREAM_TRY(Prepare(connection, {request.tenant, std::move(parsed), "", "", {}}, query));
     CARESTREAM_ASSIGN(fill, FillPage(connection, query, "", kIncludesMax));
     for (Match& match : fill.matches) {
         const auto same = [&](const StoredVersion& other) {

@@ -50,7 +50,7 @@ void RestTest::StartService(rest::ServiceOptions options, std::vector<rest::Oper
     service_ = std::make_unique<rest::Service>(
         std::move(options),
         rest::ServiceParts{definitions_, store_->reader(), store_->writer(), store_->keys(), clock_,
-                           log_, [this] { return disk_low_.load(); }},
+                           log_, [this] { return disk_low_.load(); }, gate_.get()},
         std::move(operations));
     net::HttpOptions http;
     http.name = "fhir";
@@ -66,6 +66,7 @@ void RestTest::TearDown() {
     client_.reset();
     server_.reset();
     service_.reset();
+    gate_.reset();
     store_.reset();
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "auth/gate.h"
 #include "fhir/json.h"
 #include "net/http.h"
 #include "net/http_client.h"
@@ -66,6 +67,7 @@ protected:
     std::shared_ptr<const fhir::Definitions> definitions_;
     std::unique_ptr<store::Store> store_;
     net::Executor executor_{2};
+    std::unique_ptr<auth::Gate> gate_;  // set before StartService: tokens are asked for
     std::unique_ptr<rest::Service> service_;
     std::unique_ptr<net::HttpServer> server_;
     net::Address address_;

@@ -73,7 +73,7 @@ TEST_F(DaemonSettingsTest, RefusesWhatWouldBeDangerousOrWrong) {
     };
     EXPECT_NE(first("fhir: {listen: \"0.0.0.0:8080\"}").find("loopback address only"),
               std::string::npos);
-    EXPECT_EQ(first("fhir: {listen: \"0.0.0.0:8080\", unprotected: true}"), "valid");
+    EXPECT_NE(first("fhir: {unprotected: true}"), "valid") << "no way to be open to the network";
     EXPECT_NE(first("tenants: {main: 1, a: 1}").find("same number"), std::string::npos);
     EXPECT_NE(first("tenants: {main: 0}").find("1 to 32767"), std::string::npos);
     EXPECT_NE(first("fhir: {tenant: other}").find("unknown tenant 'other'"), std::string::npos);
@@ -85,6 +85,46 @@ TEST_F(DaemonSettingsTest, RefusesWhatWouldBeDangerousOrWrong) {
                   .ToString()
                   .find("cannot be read"),
               std::string::npos);
+}
+
+TEST_F(DaemonSettingsTest, WhoMayAskIsSaidWhollyOrRefused) {
+    const auto first = [this](const std::string& text) {
+        const ReadSettings read = Read(text);
+        return read.errors.empty() ? std::string("valid") : read.errors[0].message;
+    };
+    const auto issuer = [&](const std::string& members) {
+        return first("auth: {mode: tokens, issuers: [{" + members + "}]}");
+    };
+    const std::string named = "issuer: \"https://a\", audience: b, ";
+    EXPECT_EQ(issuer(named + "jwks_file: keys.json"), "valid");
+    EXPECT_EQ(issuer(named + "jwks_url: \"https://a/keys\""), "valid");
+    EXPECT_EQ(issuer(named + "jwks_url: \"http://127.0.0.1:8/keys\""), "valid");
+    EXPECT_NE(issuer(named + "jwks_url: \"http://a/keys\"").find("https"), std::string::npos);
+    EXPECT_NE(issuer(named + "jwks_url: \"file:///keys\"").find("https"), std::string::npos);
+    EXPECT_NE(issuer(named + "jwks_url: \"https://u:p@a/\"").find("host"), std::string::npos);
+    EXPECT_NE(issuer("issuer: a, audience: b").find("one of"), std::string::npos);
+    EXPECT_NE(issuer(named + "jwks_file: k, jwks_url: \"https://a\"").find("one of"),
+              std::string::npos);
+    EXPECT_NE(issuer("issuer: a, jwks_file: k"), "valid");
+    EXPECT_NE(issuer("issuer: \"\", audience: b, jwks_file: k"), "valid");
+    EXPECT_NE(issuer("issuer: a, audience: b, jwks_file: k}, {issuer: a, audience: c, jwks_file: k")
+                  .find("same 'issuer'"),
+              std::string::npos);
+    EXPECT_NE(first("auth: {mode: tokens}").find("nobody could get in"), std::string::npos);
+    EXPECT_NE(first("auth: {issuers: [{" + named + "jwks_file: k}]}").find("'mode: open'"),
+              std::string::npos);
+    EXPECT_NE(first("auth: {local_tokens: true}").find("'mode: open'"), std::string::npos);
+    EXPECT_NE(first("auth: {mode: none}"), "valid");
+    EXPECT_NE(first("auth: {mode: tokens, local_tokens: true, skew: 10m}"), "valid");
+    EXPECT_NE(first("fhir: {cors_origins: [\"*\"]}").find("every origin"), std::string::npos);
+    const ReadSettings read = Read(
+        "state: st\nfhir: {listen: \"0.0.0.0:8080\", cors_origins: [\"*\"]}\n"
+        "auth: {mode: tokens, local_tokens: true, skew: 5s}");
+    ASSERT_TRUE(read.errors.empty()) << read.errors[0].ToString();
+    EXPECT_TRUE(read.settings.auth_tokens);
+    EXPECT_EQ(read.settings.auth.skew, 5'000'000);
+    EXPECT_EQ(read.settings.auth.issuers.at(0).jwks_file, folder_ / "st/auth/local.jwks");
+    EXPECT_FALSE(Read("").settings.auth_tokens);
 }
 
 TEST_F(DaemonSettingsTest, PathsStartAtTheFilesFolder) {

@@ -1,0 +1,336 @@
+#include "auth/access.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+
+namespace carestream::auth {
+namespace {
+
+// What is nobody's data and what patients' records refer to. Schedule and Device are of the list
+// only as far as they name no patient: see NamesOthers.
+constexpr std::array<std::string_view, 10> kShared = {
+    "Practitioner", "PractitionerRole", "Organization",      "Location", "Medication",
+    "Device",       "Schedule",         "HealthcareService", "Slot",     "Questionnaire"};
+
+bool IsShared(std::string_view type) {
+    return std::find(kShared.begin(), kShared.end(), type) != kShared.end();
+}
+
+bool InPatientCompartment(const fhir::Definitions& definitions, std::string_view type) {
+    return type == "Patient" || !definitions.CompartmentParameters("Patient", type).empty();
+}
+
+bool ReadsOnly(Action action) {
+    return action == Action::kRead || action == Action::kSearch;
+}
+
+bool PatientsMay(const fhir::Definitions& definitions, std::string_view type, Action action) {
+    if (type == "Patient") return action != Action::kCreate;  // a new patient is another one
+    if (InPatientCompartment(definitions, type)) return true;
+    return IsShared(type) && ReadsOnly(action);
+}
+
+// A rule is a search of criteria alone: what steers a search, or is not known, is no rule.
+bool ParseRule(const fhir::Definitions& definitions, std::string_view type,
+               const net::Parameters& rule, search::Query& out) {
+    auto query = search::ParseQuery(definitions, type, rule);
+    if (!query || !query->unknown.empty() || !query->empty.empty() || !query->includes.empty() ||
+        query->criteria.size() != rule.size()) {
+        return false;
+    }
+    out = std::move(*query);
+    return true;
+}
+
+bool IsId(std::string_view text) {
+    return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || IsDigit(c) || c == '-' ||
+               c == '.';
+    });
+}
+
+// The patient that a reference names, as "id"; "" when it names none. `foreign` is set when it
+// names one in a form that cannot be told to be one's own.
+std::string_view PatientNamed(std::string_view reference, bool& foreign) {
+    constexpr std::string_view kType = "Patient/";
+    foreign = foreign || reference.find("/Patient/") != std::string_view::npos;
+    if (!reference.starts_with(kType)) return {};
+    std::string_view id = reference.substr(kType.size());
+    id = id.substr(0, id.find('/'));
+    foreign = foreign || !IsId(id);
+    return id;
+}
+
+bool IsOwn(const std::vector<std::string>& linked, std::string_view id) {
+    return std::find(linked.begin(), linked.end(), id) != linked.end();
+}
+
+bool ReferenceNamesOthers(const fhir::Node& node, const std::vector<std::string>& linked,
+                          bool is_about) {
+    bool foreign = false;
+    const std::string_view text = node.TextOf("reference");
+    const std::string_view id = PatientNamed(text, foreign);
+    if (foreign || (!id.empty() && !IsOwn(linked, id))) return true;
+    // By an identifier, or as something that the text does not tell.
+    const bool patient = is_about || node.TextOf("type") == "Patient";
+    return patient && id.empty() && !text.starts_with("Group/") && !text.starts_with("Device/") &&
+           !text.starts_with("Location/");
+}
+
+// Does anything in the resource name a patient who is not of `linked`?
+bool NamesOthers(const fhir::Node& node, const std::vector<std::string>& linked, bool root) {
+    if (node.IsArray()) {
+        return std::any_of(node.items().begin(), node.items().end(), [&](const fhir::Node& item) {
+            return NamesOthers(item, linked, false);
+        });
+    }
+    if (!node.IsObject()) return false;
+    if (!root && node.TextOf("resourceType") == "Patient") return true;  // contained
+    const bool reference = node.Find("reference") != nullptr || node.TextOf("type") == "Patient";
+    if (reference && ReferenceNamesOthers(node, linked, false)) return true;
+    for (const fhir::Member& member : node.members()) {
+        const bool is_about = member.name == "patient" || member.name == "subject";
+        if (is_about && member.value.IsObject() && member.value.Find("coding") == nullptr &&
+            ReferenceNamesOthers(member.value, linked, true)) {
+            return true;
+        }
+        if (NamesOthers(member.value, linked, false)) return true;
+    }
+    return false;
+}
+
+search::Criterion IdCriterion(const std::vector<std::string>& ids) {
+    search::Criterion criterion;
+    criterion.parameter = "_id";
+    criterion.kind = search::CriterionKind::kId;
+    criterion.ids = ids;
+    return criterion;
+}
+
+Result<void> ReadText(const fhir::Node& claims, std::string_view name, std::string& out) {
+    const fhir::Node* claim = claims.Find(name);
+    if (claim == nullptr) return {};
+    if (!claim->IsString()) return Fail(Code::kInvalid, "a claim of the token has a wrong type");
+    out = claim->text();
+    return {};
+}
+
+}  // namespace
+
+bool Principal::IsPatient() const {
+    return std::any_of(scopes.begin(), scopes.end(),
+                       [](const Scope& scope) { return scope.level == Scope::Level::kPatient; });
+}
+
+Result<Principal> PrincipalOf(const fhir::Node& claims) {
+    Principal principal;
+    std::string scopes;
+    CARESTREAM_TRY(ReadText(claims, "iss", principal.issuer));
+    CARESTREAM_TRY(ReadText(claims, "sub", principal.subject));
+    CARESTREAM_TRY(ReadText(claims, "client_id", principal.client));
+    if (principal.client.empty()) CARESTREAM_TRY(ReadText(claims, "azp", principal.client));
+    CARESTREAM_TRY(ReadText(claims, "patient", principal.patient));
+    CARESTREAM_TRY(ReadText(claims, "scope", scopes));
+    if (claims.Find("patient") != nullptr && !IsId(principal.patient)) {
+        return Fail(Code::kInvalid, "the token's patient is no id of a resource");
+    }
+    principal.scopes = ParseScopes(scopes);
+    return principal;
+}
+
+Decision Decide(const fhir::Definitions& definitions, const Principal& principal,
+                std::string_view type, Action action) {
+    Decision decision;
+    if (principal.open) {
+        decision.verdict = Verdict::kAllowed;
+        return decision;
+    }
+    const bool confined = principal.IsPatient();
+    if (confined) {
+        if (principal.patient.empty() || !PatientsMay(definitions, type, action)) return decision;
+        decision.patient = principal.patient;
+    }
+    bool whole = false;
+    for (const Scope& scope : principal.scopes) {
+        if (!scope.Grants(action) || (scope.type != "*" && scope.type != type)) continue;
+        whole = whole || scope.query.empty();
+        search::Query rule;
+        if (scope.query.empty() || !ParseRule(definitions, type, scope.query, rule)) continue;
+        decision.rules.push_back(scope.query);
+        decision.parsed_rules.push_back(std::move(rule));
+    }
+    if (!whole && decision.rules.empty()) return {};
+    if (whole) {
+        decision.rules.clear();
+        decision.parsed_rules.clear();
+    }
+    decision.verdict = confined ? Verdict::kConfined : Verdict::kAllowed;
+    return decision;
+}
+
+void Access::SetLinked(std::vector<std::string> ids) {
+    linked_ = std::move(ids);
+    if (!principal_.patient.empty() && !IsOwn(linked_, principal_.patient)) {
+        linked_.push_back(principal_.patient);
+    }
+    compartments_.clear();
+}
+
+const Decision& Access::Of(std::string_view type, Action action) {
+    const std::pair<std::string, Action> key(type, action);
+    const auto found = decisions_.find(key);
+    if (found != decisions_.end()) return found->second;
+    return decisions_.emplace(key, Decide(definitions_, principal_, type, action)).first->second;
+}
+
+bool Access::IsFree(std::string_view type, Action action) {
+    const Decision& decision = Of(type, action);
+    return decision.verdict == Verdict::kAllowed && decision.rules.empty();
+}
+
+bool Access::InCompartment(std::string_view type, const fhir::Node& resource) {
+    if (type == "Patient") return IsOwn(linked_, resource.TextOf("id"));
+    auto found = compartments_.find(type);
+    if (found == compartments_.end()) {
+        auto criterion = search::PatientCompartment(definitions_, type, principal_.patient);
+        if (!criterion) return false;
+        criterion->ids = linked_;
+        found = compartments_.emplace(std::string(type), std::move(*criterion)).first;
+    }
+    return search::Matches(definitions_, resource, type, found->second);
+}
+
+bool Access::FulfilsRule(std::string_view type, const Decision& decision,
+                         const fhir::Node& resource) const {
+    if (decision.rules.empty()) return true;
+    const auto fulfils = [&](const search::Query& rule) {
+        return std::all_of(rule.criteria.begin(), rule.criteria.end(),
+                           [&](const search::Criterion& criterion) {
+                               return search::Matches(definitions_, resource, type, criterion);
+                           });
+    };
+    return std::any_of(decision.parsed_rules.begin(), decision.parsed_rules.end(), fulfils);
+}
+
+bool Access::Sees(std::string_view type, const fhir::Node& resource, Action action) {
+    const Decision& decision = Of(type, action);
+    if (decision.verdict == Verdict::kDenied) return false;
+    if (resource.TextOf("resourceType") != type || !FulfilsRule(type, decision, resource)) {
+        return false;
+    }
+    if (decision.verdict == Verdict::kAllowed || InCompartment(type, resource)) return true;
+    return IsShared(type) && ReadsOnly(action) && !NamesOthers(resource, linked_, true);
+}
+
+bool Access::MayWrite(std::string_view type, const fhir::Node& resource, Action action) {
+    const Decision& decision = Of(type, action);
+    if (decision.verdict == Verdict::kDenied) return false;
+    if (resource.TextOf("resourceType") != type || !FulfilsRule(type, decision, resource)) {
+        return false;
+    }
+    if (decision.verdict == Verdict::kAllowed) return true;
+    return InCompartment(type, resource) && !NamesOthers(resource, linked_, true);
+}
+
+Result<void> Access::CheckParameters(std::string_view type, const net::Parameters& parameters) {
+    if (IsFree(type, Action::kSearch)) return {};
+    for (const auto& [name, value] : parameters) {
+        if (name.find('.') != std::string::npos || name.starts_with("_has") ||
+            name.starts_with("_filter") || name.starts_with("_query") ||
+            name.starts_with("_list")) {
+            return Fail(Code::kDenied,
+                        "the token may not ask by what other resources hold: no chains, no _has",
+                        name);
+        }
+    }
+    return {};
+}
+
+Result<void> Access::AddRules(const Decision& decision, search::Query& query) const {
+    if (decision.rules.empty()) return {};
+    const net::Parameters& first = decision.rules.front();
+    net::Parameters joined = first;
+    for (std::size_t i = 1; i < decision.rules.size(); ++i) {
+        const net::Parameters& rule = decision.rules[i];
+        // a or b of one parameter is one criterion; anything else is no conjunction.
+        if (first.size() != 1 || rule.size() != 1 || rule[0].first != first[0].first) {
+            return Fail(Code::kDenied,
+                        "the token's granular scopes for this type go by different parameters: "
+                        "they cannot be joined into one search");
+        }
+        joined[0].second += "," + rule[0].second;
+    }
+    search::Query rules;
+    if (!ParseRule(definitions_, query.type, joined, rules)) {
+        return Fail(Code::kDenied, "the token's granular scopes are no search of this type");
+    }
+    for (search::Criterion& criterion : rules.criteria) {
+        query.criteria.push_back(std::move(criterion));
+    }
+    return {};
+}
+
+Result<void> Access::Confine(search::Query& query) {
+    if (query.type == "Patient") {
+        query.criteria.insert(query.criteria.begin(), IdCriterion(linked_));
+        return {};
+    }
+    if (auto own = search::PatientCompartment(definitions_, query.type, principal_.patient)) {
+        query.criteria.insert(query.criteria.begin(), std::move(*own));
+        return {};
+    }
+    return ConfineShared(query);
+}
+
+// Nothing of a shared type is confined by a compartment: what names a patient is left out by the
+// search itself, nothing may ask for a patient, and nothing is counted.
+Result<void> Access::ConfineShared(search::Query& query) const {
+    for (const fhir::SearchParameter* parameter : definitions_.SearchParameters(query.type)) {
+        const auto& targets = parameter->targets;
+        if (parameter->type != "reference" ||
+            std::find(targets.begin(), targets.end(), "Patient") == targets.end()) {
+            continue;
+        }
+        const std::string name(parameter->code);
+        for (const search::Criterion& criterion : query.criteria) {
+            if (criterion.parameter.substr(0, criterion.parameter.find(':')) != name) continue;
+            return Fail(Code::kDenied, "the token may not search this type by patients", name);
+        }
+        CARESTREAM_ASSIGN(
+            missing, search::ParseQuery(definitions_, query.type, {{name + ":missing", "true"}}));
+        query.criteria.push_back(std::move(missing.criteria.at(0)));
+    }
+    query.total = search::Query::Total::kNone;
+    if (query.count == 0) {
+        return Fail(Code::kDenied, "the token may not count this type", "_count");
+    }
+    return {};
+}
+
+Result<void> Access::Narrow(search::Query& query) {
+    const Decision& decision = Of(query.type, Action::kSearch);
+    if (decision.verdict == Verdict::kDenied) {
+        return Fail(Code::kDenied, "the token's scopes do not cover this search");
+    }
+    std::erase_if(query.includes, [&](const search::Include& include) {
+        return include.reverse && Of(include.source, Action::kRead).verdict == Verdict::kDenied;
+    });
+    CARESTREAM_TRY(AddRules(decision, query));
+    return decision.verdict == Verdict::kConfined ? Confine(query) : Result<void>();
+}
+
+std::string Access::View(std::string_view type) {
+    const Decision& decision = Of(type, Action::kSearch);
+    std::string view = decision.patient;
+    for (const net::Parameters& rule : decision.rules) {
+        view += '|';
+        for (const auto& [name, value] : rule) {
+            view += net::PercentEncode(name) + "=" + net::PercentEncode(value) + "&";
+        }
+    }
+    return view;
+}
+
+}  // namespace carestream::auth

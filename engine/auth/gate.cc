@@ -1,0 +1,131 @@
+#include "auth/gate.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <map>
+#include <thread>
+#include <utility>
+
+#include "auth/internal/key_source.h"
+#include "base/text.h"
+
+namespace carestream::auth {
+
+struct Gate::Core {
+    Core(GateOptions gate_options, const Clock& the_clock, telemetry::Log& the_log)
+        : options(std::move(gate_options)), clock(the_clock), log(the_log) {
+        for (const IssuerOptions& issuer : options.issuers) {
+            sources.emplace(issuer.issuer, std::make_unique<KeySource>(issuer));
+        }
+    }
+
+    ~Core() {
+        {
+            const std::lock_guard lock(mutex);
+            stopping = true;
+            wake.notify_all();
+        }
+        if (thread.joinable()) thread.join();
+    }
+
+    // Files that are wrong now are an error of the start.
+    Result<void> ReadFiles() {
+        for (const auto& [issuer, source] : sources) {
+            if (!source->options().jwks_url.empty()) continue;
+            CARESTREAM_TRY(source->Update(options, clock.Now(), true));
+        }
+        return {};
+    }
+
+    void Run() {
+        std::unique_lock lock(mutex);
+        while (!stopping) {
+            const bool now = std::exchange(refresh, false);
+            lock.unlock();
+            UpdateAll(now);
+            lock.lock();
+            wake.wait_for(lock, std::chrono::milliseconds(options.poll_ms),
+                          [this] { return stopping || refresh; });
+        }
+    }
+
+    void UpdateAll(bool now) {
+        for (const auto& [issuer, source] : sources) {
+            const auto updated = source->Update(options, clock.Now(), now);
+            if (!updated) {
+                log.Error("auth.keys_failed", updated.error().ToString(), {{"issuer", issuer}});
+            } else if (*updated) {
+                log.Info("auth.keys", "the issuer's keys were read", {{"issuer", issuer}});
+            }
+        }
+    }
+
+    const GateOptions options;
+    const Clock& clock;
+    telemetry::Log& log;
+    std::map<std::string, std::unique_ptr<KeySource>, std::less<>> sources;  // by issuer
+    std::mutex mutex;
+    std::condition_variable wake;
+    bool stopping = false;  // guarded by mutex
+    bool refresh = false;   // guarded by mutex
+    std::thread thread;
+};
+
+std::string_view BearerOf(std::string_view authorization) {
+    constexpr std::size_t kScheme = 7;  // "Bearer "
+    if (authorization.size() <= kScheme ||
+        ToLowerAscii(authorization.substr(0, kScheme)) != "bearer ") {
+        return {};
+    }
+    return Trim(authorization.substr(kScheme));
+}
+
+Gate::Gate(std::unique_ptr<Core> core) : core_(std::move(core)) {}
+Gate::~Gate() = default;
+
+Result<std::unique_ptr<Gate>> Gate::Create(GateOptions options, const Clock& clock,
+                                           telemetry::Log& log) {
+    auto core = std::make_unique<Core>(std::move(options), clock, log);
+    CARESTREAM_TRY(core->ReadFiles());
+    core->thread = std::thread([&core = *core] { core.Run(); });
+    return std::unique_ptr<Gate>(new Gate(std::move(core)));
+}
+
+Result<Principal> Gate::Admit(std::string_view token) const {
+    const auto denied = [](const Error& error) { return Fail(Code::kDenied, error.message); };
+    const auto parsed = ParseToken(token);
+    if (!parsed) return denied(parsed.error());
+    const auto found = core_->sources.find(parsed->claims.TextOf("iss"));
+    if (found == core_->sources.end()) {
+        return Fail(Code::kDenied, "the token is of another issuer");
+    }
+    KeySource& source = *found->second;
+    const IssuerOptions& issuer = source.options();
+    const auto keys = source.Keys();
+    if (keys == nullptr) {
+        if (issuer.jwks_url.empty()) return Fail(Code::kDenied, "the token's key is not known");
+        return FailRetryable("the keys of the token's issuer could not be fetched yet");
+    }
+    if (const auto checked = CheckSignature(*parsed, *keys); !checked) {
+        if (checked.error().code == Code::kNotFound) source.Want();
+        return denied(checked.error());
+    }
+    const auto claims = CheckClaims(
+        parsed->claims, {issuer.issuer, issuer.audience, core_->options.skew}, core_->clock.Now());
+    if (!claims) return denied(claims.error());
+    auto principal = PrincipalOf(parsed->claims);
+    if (!principal) return denied(principal.error());
+    return principal;
+}
+
+void Gate::Refresh() {
+    const std::lock_guard lock(core_->mutex);
+    core_->refresh = true;
+    core_->wake.notify_all();
+}
+
+const GateOptions& Gate::options() const {
+    return core_->options;
+}
+
+}  // namespace carestream::auth

@@ -1,0 +1,216 @@
+#include "rest/internal/authorize.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "fhir/json.h"
+
+namespace carestream::rest {
+namespace {
+
+constexpr std::string_view kChallenge = "WWW-Authenticate";
+
+void SendUnauthorized(Exchange& exchange, std::string challenge, std::string text) {
+    auto response = OutcomeResponse(401, "login", std::move(text));
+    response.headers.emplace_back(kChallenge, std::move(challenge));
+    exchange.Send(std::move(response));
+}
+
+bool IsPublic(Interaction interaction) {
+    switch (interaction) {
+        case Interaction::kIndexPage:
+        case Interaction::kMetadata:
+        case Interaction::kSmartConfiguration:
+        case Interaction::kOptions:
+        case Interaction::kRefused:
+            return true;
+        default:
+            return false;
+    }
+}
+
+// Scopes of operations are the operation's matter: see HandleOperation.
+bool IsDeniedByScope(Exchange& exchange) {
+    const auto denied = [&](auth::Action action) {
+        return exchange.access->Of(exchange.route.type, action).verdict == auth::Verdict::kDenied;
+    };
+    switch (exchange.route.interaction) {
+        case Interaction::kRead:
+        case Interaction::kVread:
+        case Interaction::kHistory:
+            return denied(auth::Action::kRead);
+        case Interaction::kSearch:
+            return denied(auth::Action::kSearch);
+        case Interaction::kCreate:
+            // A condition is a search: its answer tells what there is.
+            return denied(auth::Action::kCreate) ||
+                   (!exchange.request.Header("If-None-Exist").empty() &&
+                    denied(auth::Action::kSearch));
+        case Interaction::kUpdate:
+            return denied(auth::Action::kUpdate);
+        case Interaction::kDelete:
+            return denied(auth::Action::kDelete);
+        case Interaction::kOperation:
+            return false;
+        default:
+            return true;
+    }
+}
+
+// The one Authorization header; answers itself and gives false when there is no such.
+bool TakeToken(Exchange& exchange, std::string_view& token) {
+    int count = 0;
+    for (const auto& [name, value] : exchange.request.headers) {
+        if (ToLowerAscii(name) == "authorization") ++count;
+    }
+    if (count == 0) {
+        SendUnauthorized(exchange, "Bearer realm=\"fhir\"",
+                         "this server wants a bearer token (Authorization: Bearer ...)");
+        return false;
+    }
+    token = auth::BearerOf(exchange.request.Header("Authorization"));
+    if (count == 1 && !token.empty()) return true;
+    SendUnauthorized(exchange, "Bearer realm=\"fhir\", error=\"invalid_token\"",
+                     "the Authorization header is no bearer token");
+    return false;
+}
+
+bool Admit(Exchange& exchange) {
+    const auth::Gate* gate = exchange.state->parts.gate;
+    auth::Principal principal;
+    principal.open = gate == nullptr;
+    if (gate != nullptr) {
+        std::string_view token;
+        if (!TakeToken(exchange, token)) return false;
+        auto admitted = gate->Admit(token);
+        if (!admitted && admitted.error().code == Code::kDenied) {
+            SendUnauthorized(exchange, "Bearer realm=\"fhir\", error=\"invalid_token\"",
+                             admitted.error().message);
+            return false;
+        }
+        if (!admitted) {
+            exchange.Refuse(admitted.error(), ErrorOrigin::kStore);
+            return false;
+        }
+        principal = std::move(*admitted);
+    }
+    exchange.access = std::make_shared<auth::Access>(exchange.definitions(), std::move(principal));
+    return true;
+}
+
+// "[::1]:8080" -> "::1"; lower case.
+std::string NameOf(std::string_view host) {
+    if (host.starts_with('[')) {
+        const std::size_t end = host.find(']');
+        if (end == std::string_view::npos) return {};
+        return ToLowerAscii(host.substr(1, end - 1));
+    }
+    return ToLowerAscii(host.substr(0, host.find(':')));
+}
+
+// "https://host:1/x" -> "host:1"
+std::string_view HostOf(std::string_view url) {
+    const std::size_t scheme = url.find("://");
+    if (scheme == std::string_view::npos) return {};
+    url.remove_prefix(scheme + 3);
+    return url.substr(0, url.find('/'));
+}
+
+// An address is no name that somebody else's name server could give: all of 127/8 counts.
+bool IsLoopbackName(const std::string& name) {
+    if (name == "localhost" || name == "::1") return true;
+    const auto parts = Split(name, '.');
+    return parts.size() == 4 && parts[0] == "127" &&
+           std::all_of(parts.begin(), parts.end(),
+                       [](std::string_view part) { return IsDigits(part) && part.size() <= 3; });
+}
+
+}  // namespace
+
+bool IsForeign(const ServiceOptions& options, const net::Request& request) {
+    if (request.local_socket) return false;
+    const std::string_view host = request.Header("Host");
+    const std::string name = NameOf(host);
+    const bool ours = IsHost(host) &&
+                      (IsLoopbackName(name) ||
+                       (!options.public_url.empty() && name == NameOf(HostOf(options.public_url))));
+    if (!ours) return true;
+    const std::string_view origin = request.Header("Origin");
+    if (origin.empty() || HostOf(origin) == host) return false;
+    if (!options.public_url.empty() && HostOf(origin) == HostOf(options.public_url)) return false;
+    const auto& allowed = options.cors_origins;
+    return std::find(allowed.begin(), allowed.end(), origin) == allowed.end();
+}
+
+void Authorize(const ExchangePtr& exchange, std::function<void(const ExchangePtr&)> next) {
+    const auto& state = *exchange->state;
+    if (state.parts.gate == nullptr && IsForeign(state.options, exchange->request)) {
+        exchange->Refuse(403, "forbidden",
+                         "this server authenticates nobody, so it answers this machine only: the "
+                         "Host or Origin is another's");
+        return;
+    }
+    if (IsPublic(exchange->route.interaction)) return next(exchange);
+    if (!Admit(*exchange)) return;
+    if (IsDeniedByScope(*exchange)) return SendInsufficientScope(*exchange);
+    if (!exchange->access->IsConfined()) return next(exchange);
+    state.parts.reader.LinkedIds(
+        state.options.tenant, exchange->access->principal().patient,
+        [exchange, next = std::move(next)](Result<std::vector<std::string>> ids) {
+            if (!ids) return exchange->Refuse(ids.error(), ErrorOrigin::kStore);
+            exchange->access->SetLinked(std::move(*ids));
+            next(exchange);
+        });
+}
+
+void SendInsufficientScope(Exchange& exchange) {
+    auto response =
+        OutcomeResponse(403, "forbidden", "the token's scopes do not cover this interaction");
+    response.headers.emplace_back(kChallenge,
+                                  "Bearer realm=\"fhir\", error=\"insufficient_scope\"");
+    exchange.Send(std::move(response));
+}
+
+bool IsVisible(Exchange& exchange, const store::StoredVersion& version, auth::Action action) {
+    if (exchange.access->IsFree(version.type, action)) return true;
+    if (version.deleted) return false;
+    const auto body = fhir::ParseJson(version.body);
+    return body && exchange.access->Sees(version.type, *body, action);
+}
+
+tl::unexpected<Error> NothingThere(const Exchange& exchange) {
+    return Fail(Code::kNotFound, "no such resource or version", exchange.route.type);
+}
+
+Result<store::StoredVersion> Visible(Exchange& exchange, Result<store::StoredVersion> found) {
+    if (exchange.access->IsFree(exchange.route.type, auth::Action::kRead)) return found;
+    if (!found && found.error().code != Code::kNotFound) return found;
+    if (!found || !IsVisible(exchange, *found, auth::Action::kRead)) return NothingThere(exchange);
+    return found;
+}
+
+std::string SmartConfiguration(const auth::GateOptions& options) {
+    fhir::Node document = fhir::Node::Object();
+    const auto endpoint = [&](std::string_view name, std::string auth::IssuerOptions::*member) {
+        for (const auth::IssuerOptions& issuer : options.issuers) {
+            if ((issuer.*member).empty()) continue;
+            document.Set(name, fhir::Node::String(issuer.*member));
+            return;
+        }
+    };
+    endpoint("authorization_endpoint", &auth::IssuerOptions::authorization_endpoint);
+    endpoint("token_endpoint", &auth::IssuerOptions::token_endpoint);
+    const auto list = [&](std::string_view name, std::initializer_list<const char*> values) {
+        fhir::Node items = fhir::Node::Array();
+        for (const char* value : values) items.Append(fhir::Node::String(value));
+        document.Set(name, std::move(items));
+    };
+    list("scopes_supported",
+         {"patient/*.cruds", "user/*.cruds", "system/*.cruds", "patient/*.read", "patient/*.write",
+          "user/*.read", "user/*.write", "system/*.read", "system/*.write"});
+    list("capabilities",
+         {"permission-patient", "permission-user", "permission-v1", "permission-v2"});
+    return fhir::ToJson(document);
+}
+
+}  // namespace carestream::rest

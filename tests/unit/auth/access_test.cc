@@ -1,0 +1,270 @@
+// Goal: one place decides, and nothing about another patient passes it. Method: tables over the
+// real definitions.
+#include "auth/access.h"
+
+#include <gtest/gtest.h>
+
+#include "fhir/json.h"
+
+namespace carestream::auth {
+namespace {
+
+const fhir::Definitions& R4() {
+    static const auto definitions =
+        fhir::Definitions::Load(std::string(CARESTREAM_SOURCE_DIR) + "/schemas/fhir/r4").value();
+    return *definitions;
+}
+
+Principal Who(const std::string& scopes, const std::string& patient = "p1") {
+    Principal principal;
+    principal.patient = patient;
+    principal.scopes = ParseScopes(scopes);
+    return principal;
+}
+
+fhir::Node Json(const std::string& text) {
+    return fhir::ParseJson(text).value();
+}
+
+std::string VerdictOf(const std::string& scopes, std::string_view type, Action action,
+                      const std::string& patient = "p1") {
+    switch (Decide(R4(), Who(scopes, patient), type, action).verdict) {
+        case Verdict::kDenied:
+            return "denied";
+        case Verdict::kConfined:
+            return "confined";
+        case Verdict::kAllowed:
+            return "allowed";
+    }
+    return "";
+}
+
+TEST(Decide, Table) {
+    using A = Action;
+    struct Row {
+        std::string scopes;
+        std::string_view type;
+        Action action;
+        std::string verdict;
+        std::string patient = "p1";
+    };
+    const Row rows[] = {
+        {"", "Observation", A::kRead, "denied"},
+        {"openid", "Observation", A::kRead, "denied"},
+        {"patient/*.rs", "Observation", A::kRead, "confined"},
+        {"patient/*.rs", "Observation", A::kSearch, "confined"},
+        {"patient/*.rs", "Observation", A::kCreate, "denied"},
+        {"patient/*.r", "Observation", A::kSearch, "denied"},
+        {"patient/*.s", "Observation", A::kRead, "denied"},
+        {"patient/Observation.rs", "Condition", A::kRead, "denied"},
+        {"patient/*.rs", "Observation", A::kRead, "denied", ""},  // no patient: nobody's
+        {"patient/*.cruds", "Patient", A::kCreate, "denied"},
+        {"patient/*.cruds", "Patient", A::kUpdate, "confined"},
+        {"patient/*.cruds", "Practitioner", A::kRead, "confined"},
+        {"patient/*.cruds", "Practitioner", A::kUpdate, "denied"},
+        {"patient/*.cruds", "Device", A::kCreate, "denied"},
+        {"patient/*.cruds", "Binary", A::kRead, "denied"},
+        {"patient/*.cruds", "Subscription", A::kRead, "denied"},
+        {"patient/*.cruds", "*", A::kRead, "denied"},
+        {"user/*.rs", "Observation", A::kRead, "allowed"},
+        {"user/*.rs", "Binary", A::kRead, "allowed"},
+        {"system/*.cruds", "*", A::kUpdate, "allowed"},
+        {"system/Observation.cruds", "*", A::kUpdate, "denied"},
+        {"system/Observation.cruds", "Patient", A::kUpdate, "denied"},
+        // A patient's token stays one, whatever else it holds.
+        {"patient/Observation.rs user/*.cruds system/*.cruds", "Condition", A::kRead, "confined"},
+        {"patient/Observation.rs system/*.rs", "Observation", A::kRead, "denied", ""},
+        // Granular.
+        {"patient/Observation.rs?category=laboratory", "Observation", A::kRead, "confined"},
+        {"patient/Observation.rs?nonsense=x", "Observation", A::kRead, "denied"},
+        {"patient/Observation.rs?category=", "Observation", A::kRead, "denied"},
+        {"patient/Observation.rs?_count=5", "Observation", A::kRead, "denied"},
+        {"patient/Observation.rs?_include=Observation:subject", "Observation", A::kRead, "denied"},
+        {"patient/Observation.rs?subject.name=x", "Observation", A::kRead, "denied"},
+        {"patient/*.rs?category=laboratory", "Encounter", A::kRead, "denied"},
+    };
+    for (const Row& row : rows) {
+        EXPECT_EQ(VerdictOf(row.scopes, row.type, row.action, row.patient), row.verdict)
+            << row.scopes << " " << row.type;
+    }
+}
+
+TEST(Access, SeesAndMayWrite) {
+    Access access(R4(), Who("patient/*.cruds"));
+    access.SetLinked({"p1", "old1"});
+    struct Row {
+        std::string type;
+        std::string body;
+        bool sees;
+        bool writes;
+    };
+    const auto observation = [](const std::string& more) {
+        return R"({"resourceType":"Observation","status":"final","code":{"text":"x"})" + more + "}";
+    };
+    const Row rows[] = {
+        {"Patient", R"({"resourceType":"Patient","id":"p1"})", true, true},
+        {"Patient", R"({"resourceType":"Patient","id":"old1"})", true, true},
+        {"Patient", R"({"resourceType":"Patient","id":"p2"})", false, false},
+        {"Patient", R"({"resourceType":"Patient"})", false, false},
+        // Naming a link is no link.
+        {"Patient",
+         R"({"resourceType":"Patient","id":"p2","link":[{"type":"seealso","other":{"reference":"Patient/p1"}}]})",
+         false, false},
+        {"Patient",
+         R"({"resourceType":"Patient","id":"p1","link":[{"type":"seealso","other":{"reference":"Patient/p2"}}]})",
+         true, false},
+        {"Observation", observation(R"(,"subject":{"reference":"Patient/p1"})"), true, true},
+        {"Observation", observation(R"(,"subject":{"reference":"Patient/old1"})"), true, true},
+        {"Observation", observation(R"(,"subject":{"reference":"Patient/p2"})"), false, false},
+        {"Observation", observation(R"(,"subject":{"reference":"Patient/p11"})"), false, false},
+        {"Observation", observation(R"(,"subject":{"reference":"Group/p1"})"), false, false},
+        {"Observation", observation(""), false, false},
+        {"Observation",
+         observation(R"(,"subject":{"reference":"http://other.example/fhir/Patient/p1"})"), false,
+         false},
+        // A performer is of the compartment, and may not write onto somebody else.
+        {"Observation",
+         observation(
+             R"(,"subject":{"reference":"Patient/p2"},"performer":[{"reference":"Patient/p1"}])"),
+         true, false},
+        {"Observation",
+         observation(
+             R"(,"subject":{"reference":"Patient/p1"},"focus":[{"reference":"Patient/p2"}])"),
+         true, false},
+        {"Observation",
+         observation(
+             R"(,"subject":{"reference":"Patient/p1"},"contained":[{"resourceType":"Patient","id":"c"}])"),
+         true, false},
+        {"Observation",
+         observation(
+             R"(,"subject":{"reference":"Patient/p1"},"performer":[{"type":"Patient","identifier":{"value":"7"}}])"),
+         true, false},
+        {"Appointment",
+         R"({"resourceType":"Appointment","participant":[{"actor":{"reference":"Patient/p2"}},{"actor":{"reference":"Patient/p1"}}]})",
+         true, false},
+        {"Appointment",
+         R"({"resourceType":"Appointment","participant":[{"actor":{"reference":"Patient/p2"}}]})",
+         false, false},
+        {"Practitioner", R"({"resourceType":"Practitioner","id":"d"})", true, false},
+        {"Device", R"({"resourceType":"Device","id":"d"})", true, false},
+        {"Device", R"({"resourceType":"Device","patient":{"reference":"Patient/p2"}})", false,
+         false},
+        {"Device", R"({"resourceType":"Device","patient":{"identifier":{"value":"7"}}})", false,
+         false},
+        {"Device", R"({"resourceType":"Device","patient":{"display":"Jo"}})", false, false},
+        {"Location",
+         R"({"resourceType":"Location","extension":[{"url":"u:x","valueReference":{"reference":"Patient/p2"}}]})",
+         false, false},
+        {"Schedule", R"({"resourceType":"Schedule","actor":[{"reference":"Practitioner/d"}]})",
+         true, false},
+        {"Schedule", R"({"resourceType":"Schedule","actor":[{"reference":"Patient/p2"}]})", false,
+         false},
+        {"Binary", R"({"resourceType":"Binary","id":"b"})", false, false},
+        // The type that was asked for is the body's.
+        {"Practitioner", R"({"resourceType":"Patient","id":"p2"})", false, false},
+    };
+    for (const Row& row : rows) {
+        EXPECT_EQ(access.Sees(row.type, Json(row.body), Action::kRead), row.sees) << row.body;
+        EXPECT_EQ(access.MayWrite(row.type, Json(row.body), Action::kUpdate), row.writes)
+            << row.body;
+    }
+}
+
+TEST(Access, GranularScopesDecideOnBodies) {
+    Access access(R4(), Who("patient/Observation.rs?category=laboratory "
+                            "patient/Observation.r?category=vital-signs"));
+    access.SetLinked({"p1"});
+    const auto of = [](const std::string& category, const std::string& patient) {
+        return Json(R"({"resourceType":"Observation","category":[{"coding":[{"code":")" + category +
+                    R"("}]}],"subject":{"reference":"Patient/)" + patient + "\"}}");
+    };
+    EXPECT_TRUE(access.Sees("Observation", of("laboratory", "p1"), Action::kRead));
+    EXPECT_TRUE(access.Sees("Observation", of("vital-signs", "p1"), Action::kRead));
+    EXPECT_FALSE(access.Sees("Observation", of("vital-signs", "p1"), Action::kSearch));
+    EXPECT_FALSE(access.Sees("Observation", of("social-history", "p1"), Action::kRead));
+    EXPECT_FALSE(access.Sees("Observation", of("laboratory", "p2"), Action::kRead));
+}
+
+Result<search::Query> Narrowed(Access& access, std::string_view type,
+                               const net::Parameters& parameters) {
+    CARESTREAM_TRY(access.CheckParameters(type, parameters));
+    CARESTREAM_ASSIGN(query, search::ParseQuery(R4(), type, parameters));
+    CARESTREAM_TRY(access.Narrow(query));
+    return query;
+}
+
+TEST(Access, SearchesAreNarrowed) {
+    Access access(R4(), Who("patient/*.rs"));
+    access.SetLinked({"p1", "old1"});
+    const auto observation = Narrowed(access, "Observation", {{"subject", "Patient/p2"}});
+    ASSERT_TRUE(observation.has_value());
+    EXPECT_EQ(observation->criteria[0].kind, search::CriterionKind::kPatient);
+    EXPECT_EQ(observation->criteria[0].ids, std::vector<std::string>{"p1"});
+    EXPECT_EQ(observation->self.size(), 1u) << "the link says what was asked";
+    const auto patient = Narrowed(access, "Patient", {{"name", "x"}});
+    ASSERT_TRUE(patient.has_value());
+    EXPECT_EQ(patient->criteria[0].ids, (std::vector<std::string>{"p1", "old1"}));
+    struct Row {
+        std::string_view type;
+        net::Parameters parameters;
+        std::string path;
+    };
+    const Row refused[] = {
+        {"Observation", {{"subject.name", "x"}}, "subject.name"},
+        {"Observation", {{"subject:Patient.name", "x"}}, "subject:Patient.name"},
+        {"Patient", {{"_has:Observation:subject:code", "x"}}, "_has:Observation:subject:code"},
+        {"Practitioner", {{"_summary", "count"}}, "_count"},
+        {"Binary", {}, ""},
+    };
+    for (const Row& row : refused) {
+        const auto query = Narrowed(access, row.type, row.parameters);
+        ASSERT_FALSE(query.has_value()) << row.type;
+        EXPECT_EQ(query.error().code, Code::kDenied);
+        EXPECT_EQ(query.error().path, row.path);
+    }
+    const auto shared = Narrowed(access, "Practitioner", {{"_total", "accurate"}});
+    ASSERT_TRUE(shared.has_value());
+    EXPECT_EQ(shared->total, search::Query::Total::kNone);
+    EXPECT_EQ(Narrowed(access, "Device", {{"patient", "Patient/p2"}}).error().path, "patient");
+    EXPECT_EQ(Narrowed(access, "Device", {{"patient:missing", "false"}}).error().path, "patient");
+    const auto device = Narrowed(access, "Device", {{"identifier", "x"}});
+    ASSERT_TRUE(device.has_value());
+    EXPECT_EQ(device->criteria.at(1).parameter, "patient:missing");
+}
+
+TEST(Access, GranularSearchesAreNarrowed) {
+    Access two(R4(), Who("patient/Observation.rs?category=a patient/Observation.rs?category=b"));
+    const auto query = Narrowed(two, "Observation", {});
+    ASSERT_TRUE(query.has_value());
+    ASSERT_EQ(query->criteria.size(), 2u);
+    EXPECT_EQ(query->criteria[1].values, (std::vector<std::string>{"a", "b"}));
+    Access mixed(R4(), Who("patient/Observation.rs?category=a patient/Observation.rs?code=b"));
+    EXPECT_EQ(Narrowed(mixed, "Observation", {}).error().code, Code::kDenied);
+    Access wide(R4(), Who("patient/Observation.rs?category=a patient/*.rs"));
+    EXPECT_EQ(Narrowed(wide, "Observation", {})->criteria.size(), 1u);
+    Access other(R4(), Who("patient/Observation.rs?category=a", "p2"));
+    EXPECT_NE(two.View("Observation"), other.View("Observation"));
+    EXPECT_NE(two.View("Observation"), wide.View("Observation"));
+}
+
+TEST(Access, ReverseIncludesOfWhatIsDeniedAreLeftOut) {
+    Access access(R4(), Who("patient/Patient.rs patient/Observation.s"));
+    search::Query query =
+        search::ParseQuery(R4(), "Patient", {{"_revinclude", "Observation:subject"}}).value();
+    ASSERT_TRUE(access.Narrow(query).has_value());
+    EXPECT_TRUE(query.includes.empty());
+}
+
+TEST(Principal, OfClaims) {
+    const auto of = [](const std::string& text) { return PrincipalOf(Json(text)); };
+    EXPECT_EQ(of(R"({"sub":"a","azp":"c","patient":"p1","scope":"patient/*.rs"})")->client, "c");
+    for (const std::string text :
+         {R"({"patient":"a/b"})", R"({"patient":""})", R"({"patient":7})", R"({"patient":["p1"]})",
+          R"({"patient":"Patient/p1"})", R"({"patient":null})", R"({"scope":["patient/*.rs"]})",
+          R"({"sub":1})"}) {
+        EXPECT_FALSE(of(text)) << text;
+    }
+}
+
+}  // namespace
+}  // namespace carestream::auth
