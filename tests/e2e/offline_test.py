@@ -202,10 +202,11 @@ class Profiles(Offline):
         self.assertNotIn("meta", self.resources(file)[0]["Patient"])
         patient = self.resources(file, "--profile", "us-core")[0]["Patient"]
         self.assertEqual((patient["meta"]["profile"], "extension" in patient), ([self.PATIENT], False))
-        file.write_text(self.GOOD.replace("1980|F||2106-3", "1980|F|||||^^ZZ^^^^5550100"))
+        file.write_text(self.GOOD.replace("Roe^Jane", "^^^Jr"))
         found, err = self.resources(file, "--profile", "us-core")
         self.assertNotIn("meta", found["Patient"])
-        self.assertIn(f"{file}: message 1: Patient.telecom[0].system: is required; us-core-patient is not claimed\n", err)
+        self.assertIn(f"{file}: message 1: Patient.name[0]: must fulfil us-core-6", err)
+        self.assertIn("; us-core-patient is not claimed\n", err)
         self.assertIn("us-cor", self.cli("map", file, "--profile", "us-cor", code=2)[1])
 
     def test_a_channel_may_ask_for_them(self):

@@ -4,6 +4,7 @@
 #include "fhir/profiles.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -224,10 +225,17 @@ fs::path Examples() {
             "conformance/us-core-package/hl7.fhir.us.core-6.1.0.tgz";
         const fs::path target = fs::path(CARESTREAM_BINARY_DIR) / "us-core-6.1.0";
         if (!fs::exists(package)) return fs::path();
-        fs::create_directories(target);
+        if (fs::exists(target)) return target / "package/example";
+        // Tests run beside each other: nobody may see half of it.
+        const fs::path fresh = target.string() + "." + std::to_string(::getpid());
+        fs::create_directories(fresh);
         const std::string command =
-            "tar xzf '" + package.string() + "' -C '" + target.string() + "'";
-        return std::system(command.c_str()) == 0 ? target / "package/example" : fs::path();
+            "tar xzf '" + package.string() + "' -C '" + fresh.string() + "'";
+        if (std::system(command.c_str()) != 0) return fs::path();
+        std::error_code taken;
+        fs::rename(fresh, target, taken);
+        if (taken) fs::remove_all(fresh);
+        return target / "package/example";
     }();
     return folder;
 }
