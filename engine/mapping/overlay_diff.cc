@@ -110,6 +110,30 @@ void CodeLines(const Document& before, const Document& after, EffectiveDocument&
     }
 }
 
+// What overlays do to the tree of a message, in their order. What is replaced or removed is named
+// by its place, as the overlay names it.
+std::vector<EffectiveLine> TreeLines(const Document& document) {
+    std::vector<EffectiveLine> lines;
+    for (const Yaml* events : document.events) {
+        lines.push_back({'+', "events: " + Flow(*events), events->position()});
+    }
+    for (const internal::TreeChange& change : document.tree_changes) {
+        using Verb = internal::TreeChange::Verb;
+        const std::string& place = change.anchor->text();
+        if (change.verb == Verb::kRemove || change.verb == Verb::kReplace) {
+            lines.push_back({'-', place, change.anchor->position()});
+        }
+        if (change.verb == Verb::kRemove) continue;
+        const char* verb = change.verb == Verb::kAfter    ? "after "
+                           : change.verb == Verb::kBefore ? "before "
+                                                          : "for ";
+        lines.push_back(
+            {'+', verb + place + ": {" + change.node->key + ": " + Flow(change.node->value) + "}",
+             change.node->value.position()});
+    }
+    return lines;
+}
+
 bool HasChanges(const EffectiveDocument& document) {
     return std::any_of(document.lines.begin(), document.lines.end(),
                        [](const EffectiveLine& line) { return line.sign != ' '; });
@@ -134,6 +158,8 @@ void CompareLists(const char* folder, bool segment, const std::vector<Document>&
             CodeLines(*base, document, effective);
         } else {
             effective.lines = Merge(RuleLines(*base), RuleLines(document));
+            const auto tree = TreeLines(document);
+            effective.lines.insert(effective.lines.end(), tree.begin(), tree.end());
         }
         if (HasChanges(effective)) out.push_back(std::move(effective));
     }
@@ -153,8 +179,14 @@ OverlayDiff DiffOverlays(const std::filesystem::path& mappings,
     diff.errors = problems.Take();
     if (!diff.errors.empty()) return diff;
     CompareLists("datatypes", false, base.maps, laid.maps, diff.documents);
+    CompareLists("groups", false, base.groups, laid.groups, diff.documents);
     CompareLists("identity", false, base.identities, laid.identities, diff.documents);
     CompareLists("messages", false, base.messages, laid.messages, diff.documents);
+    CompareLists("outbound/datatypes", false, base.outbound_maps, laid.outbound_maps,
+                 diff.documents);
+    CompareLists("outbound/messages", false, base.outbound_messages, laid.outbound_messages,
+                 diff.documents);
+    CompareLists("outbound/segments", true, base.outbound_maps, laid.outbound_maps, diff.documents);
     CompareLists("segments", true, base.maps, laid.maps, diff.documents);
     CompareLists("tables", false, base.tables, laid.tables, diff.documents);
     return diff;

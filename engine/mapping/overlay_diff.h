@@ -17,10 +17,11 @@ struct EffectiveLine {
 
 // A map, table, identity or message that an overlay touches.
 struct EffectiveDocument {
-    std::string folder;  // "segments", "tables", ...
+    std::string folder;  // "segments", "tables", "outbound/segments", ...
     std::string name;    // "PID -> Patient"
-    // Rules in the order in which they run; of a table only the codes that differ. Of an identity
-    // or message that was replaced, or of anything that the base has not: where it stands.
+    // Rules in the order in which they run; of a table only the codes that differ; of a message the
+    // changes of its tree. Of what was replaced whole, or of anything that the base has not: where
+    // it stands.
     std::vector<EffectiveLine> lines;
     std::size_t unchanged = 0;  // codes that are not listed
 };

@@ -257,6 +257,32 @@ class OverlayTests(Offline):
         self.assertIn("ZPD-2", out)
         self.assertNotIn("\n  {", out)
 
+    def test_diff_shows_what_becomes_of_trees_and_of_the_way_back(self):
+        self.write("mappings/segments/PID.Patient.yaml",
+                   "map: PID -> Patient\nrules:\n  - {at: PID-7, to: birthDate}\n")
+        self.write("mappings/segments/ZPI.Patient.yaml",
+                   "map: ZPI -> Patient\nrules:\n  - {at: ZPI-2, to: language}\n")
+        self.write("mappings/messages/ADT_A01.yaml",
+                   "message: ADT_A01\nevents: [ADT^A01]\ntree:\n  - PID: {make: Patient, as: pat}\n  - ROL: {}\n")
+        self.write("mappings/outbound/segments/Patient.PID.yaml",
+                   "map: Patient -> PID\nrules:\n  - {at: birthDate, to: PID-7}\n")
+        self.write("mappings/overlays/w/messages/ADT_A01.yaml",
+                   "extends: ADT_A01\nevents: [ADT^Z01]\nremove: [ROL]\ntree:\n"
+                   "  - {after: PID, ZPI: {into: pat, with: ZPI.Patient}}\n")
+        self.write("mappings/overlays/w/outbound/segments/Patient.PID.yaml",
+                   "extends: Patient -> PID\nrules:\n  - {at: gender, to: PID-8}\n")
+        out, _ = self.cli("diff", "--overlay", "w", "--mappings", "mappings")
+        self.assertEqual(out.splitlines(), [
+            "messages: ADT_A01",
+            "+ events: [ADT^Z01]  overlays/w/messages/ADT_A01.yaml:2",
+            "- ROL  overlays/w/messages/ADT_A01.yaml:3",
+            "+ after PID: {ZPI: {into: pat, with: ZPI.Patient}}  overlays/w/messages/ADT_A01.yaml:5",
+            "",
+            "outbound/segments: Patient -> PID",
+            "  {at: birthDate, to: PID-7}  outbound/segments/Patient.PID.yaml:3",
+            "+ {at: gender, to: PID-8}  overlays/w/outbound/segments/Patient.PID.yaml:3",
+            ""])
+
     def test_tests_of_an_overlay_run_with_it(self):
         shutil.copytree(HOME / "mappings", self.folder / "mappings")
         out, _ = self.cli("test", self.folder)
