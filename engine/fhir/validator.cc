@@ -107,12 +107,7 @@ private:
 };
 
 void Checker::Report(const char* code, const Place& place, std::string message) {
-    if (Full()) return;
-    Issue issue;
-    issue.code = code;
-    Render(place, issue.expression);
-    issue.message = std::move(message);
-    issues_.push_back(std::move(issue));
+    if (!Full()) issues_.push_back(MakeIssue(code, place, std::move(message)));
 }
 
 void Checker::Resource(const Node& node, const Place& place, int depth, bool contained) {

@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "fhir/validator.h"
 
 namespace carestream::fhir::internal {
 
@@ -28,6 +31,12 @@ inline void Render(const Place& place, std::string& out) {
         out += ')';
     }
     if (place.index != kNoIndex) out += '[' + std::to_string(place.index) + ']';
+}
+
+inline Issue MakeIssue(const char* code, const Place& place, std::string message) {
+    Issue issue{code, {}, std::move(message)};
+    Render(place, issue.expression);
+    return issue;
 }
 
 }  // namespace carestream::fhir::internal

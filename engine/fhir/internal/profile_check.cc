@@ -187,12 +187,7 @@ bool ProfileReader::ValueAt(std::span<const string_view> path, const ProfileElem
 // ---- ProfileChecker ----------------------------------------------------------------------------
 
 void ProfileChecker::Report(const char* code, const Place& place, std::string message) {
-    if (Full()) return;
-    Issue issue;
-    issue.code = code;
-    Render(place, issue.expression);
-    issue.message = std::move(message);
-    issues_.push_back(std::move(issue));
+    if (!Full()) issues_.push_back(MakeIssue(code, place, std::move(message)));
 }
 
 void ProfileChecker::Check(const ProfileEntry& profile) {

@@ -1,7 +1,6 @@
 #include "fhir/internal/profile_table.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "base/text.h"
@@ -10,15 +9,6 @@
 namespace carestream::fhir::internal {
 
 namespace {
-
-bool ParseCount(std::string_view text, std::uint16_t& value) {
-    if (text == "*") {
-        value = kUnbounded;
-        return true;
-    }
-    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return failed == std::errc() && end == text.data() + text.size();
-}
 
 // "Reference(us-core-patient,Group)"
 AllowedType ParseType(std::string_view text) {

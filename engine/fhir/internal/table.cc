@@ -1,6 +1,10 @@
 #include "fhir/internal/table.h"
 
+#include <algorithm>
+#include <charconv>
 #include <utility>
+
+#include "fhir/definitions.h"
 
 namespace carestream::fhir::internal {
 
@@ -27,6 +31,15 @@ Error TableReader::Damaged(std::string message) const {
     Error error{Code::kInvalid, std::move(message), {}, {}, 0, false};
     error.position = {std::string(file_), line_, 1};
     return error;
+}
+
+bool ParseCount(std::string_view text, std::uint16_t& value) {
+    if (text == "*") {
+        value = kUnbounded;
+        return true;
+    }
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return failed == std::errc() && end == text.data() + text.size();
 }
 
 }  // namespace carestream::fhir::internal

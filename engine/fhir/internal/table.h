@@ -2,6 +2,7 @@
 // Reads a line table of schemas/fhir/r4: '#' lines are comments, cells are separated by tabs,
 // missing cells at the end are empty.
 #include <array>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -29,5 +30,8 @@ private:
     int line_ = 0;
     std::array<std::string_view, kCellsMax> cells_;
 };
+
+// A cardinality: a number, or "*" for kUnbounded. False for anything else.
+[[nodiscard]] bool ParseCount(std::string_view text, std::uint16_t& value);
 
 }  // namespace carestream::fhir::internal

@@ -1,7 +1,6 @@
 #include "fhir/internal/type_table.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "base/assert.h"
@@ -59,15 +58,6 @@ bool Pick(const std::pair<std::string_view, Value> (&table)[kSize], std::string_
         }
     }
     return false;
-}
-
-bool ParseCount(std::string_view text, std::uint16_t& value) {
-    if (text == "*") {
-        value = kUnbounded;
-        return true;
-    }
-    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return failed == std::errc() && end == text.data() + text.size();
 }
 
 std::uint64_t MemberHash(const TypeDefinition& owner, std::string_view name) {

@@ -6,26 +6,15 @@
 #include <string_view>
 
 #include "base/assert.h"
-#include "base/home.h"
 #include "fhir/apply.h"
 #include "fhir/json.h"
 #include "fhir/validator.h"
+#include "support.h"
 
 namespace {
 
 using namespace carestream;
 using namespace carestream::fhir;
-
-const Definitions& R4() {
-    static const auto definitions = [] {
-        const auto home = FindHome();
-        CARESTREAM_ASSERT(home.has_value());
-        auto loaded = Definitions::Load(*home / "schemas/fhir/r4");
-        CARESTREAM_ASSERT(loaded.has_value());
-        return *loaded;
-    }();
-    return *definitions;
-}
 
 void StoreAndRepeat(const Node& node) {
     const auto stored = Replace(R4(), Node(), {}, node, {1, 1});

@@ -6,35 +6,17 @@
 #include <string_view>
 
 #include "base/assert.h"
-#include "base/home.h"
 #include "net/address.h"
 #include "net/http_date.h"
 #include "net/url.h"
 #include "rest/internal/headers.h"
 #include "rest/internal/route.h"
 #include "search/query.h"
+#include "support.h"
 
 namespace {
 
 using namespace carestream;
-
-const fhir::Definitions& R4() {
-    static const auto definitions = [] {
-        const auto home = FindHome();
-        CARESTREAM_ASSERT(home.has_value());
-        auto loaded = fhir::Definitions::Load(*home / "schemas/fhir/r4");
-        CARESTREAM_ASSERT(loaded.has_value());
-        return *loaded;
-    }();
-    return *definitions;
-}
-
-std::string_view TakeLine(std::string_view& text) {
-    const auto end = text.find('\n');
-    const std::string_view line = text.substr(0, end);
-    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-    return line;
-}
 
 void ReadHeaders(std::string_view value) {
     (void)rest::AcceptsJson(value, {});

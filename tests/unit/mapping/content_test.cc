@@ -12,16 +12,6 @@
 namespace carestream::mapping {
 namespace {
 
-const Program& Shipped() {
-    static const auto program = [] {
-        auto compiled = Program::Compile(fs::path(CARESTREAM_SOURCE_DIR) / "mappings",
-                                         TestDefinitions(), TestDictionary());
-        EXPECT_TRUE(compiled.errors.empty()) << Lines(compiled.errors);
-        return compiled.program;
-    }();
-    return *program;
-}
-
 fs::path Corpus() {
     const char* shared = std::getenv("CARESTREAM_SHARED");
     const fs::path root =

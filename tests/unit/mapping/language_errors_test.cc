@@ -33,35 +33,10 @@ const Content::Files kSound = {
     {"identity/Patient.yaml", "identity: Patient\nkeys: [{identifier: any}]\n"},
 };
 
-struct Mistake {
-    const char* name;
-    const char* file;
-    std::string text;
-    std::vector<std::string> errors;  // "line:column: what is in the message"
-};
-
-void PrintTo(const Mistake& mistake, std::ostream* out) {
-    *out << mistake.text;
-}
-
 class LanguageErrors : public testing::TestWithParam<Mistake> {};
 
 TEST_P(LanguageErrors, AreFoundAtTheirPlace) {
-    const Mistake& mistake = GetParam();
-    Content::Files files = kSound;
-    files[mistake.file] = mistake.text;
-    const auto compiled = Content(files).Compile();
-    EXPECT_EQ(compiled.program, nullptr);
-    EXPECT_EQ(compiled.errors.size(), mistake.errors.size()) << Lines(compiled.errors);
-    for (std::size_t i = 0; i < std::min(compiled.errors.size(), mistake.errors.size()); ++i) {
-        const Error& error = compiled.errors[i];
-        const std::string place = std::to_string(error.position.line) + ":" +
-                                  std::to_string(error.position.column) + ": ";
-        EXPECT_EQ(error.position.file, mistake.file) << error.ToString();
-        ASSERT_TRUE(mistake.errors[i].starts_with(place)) << error.ToString();
-        const std::string part = mistake.errors[i].substr(place.size());
-        EXPECT_NE(error.message.find(part), std::string::npos) << error.ToString();
-    }
+    ExpectFound(kSound, GetParam());
 }
 
 std::string Rules(const std::string& rules) {

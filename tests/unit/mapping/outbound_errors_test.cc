@@ -18,35 +18,10 @@ const Content::Files kSound = {
      "message: Patient -> ADT_A05\nevents: [ADT^A31]\ntree:\n  - PID: {with: Patient.PID}\n"},
 };
 
-struct Mistake {
-    const char* name;
-    const char* file;
-    std::string text;
-    std::vector<std::string> errors;  // "line:column: what is in the message"
-};
-
-void PrintTo(const Mistake& mistake, std::ostream* out) {
-    *out << mistake.text;
-}
-
 class OutboundErrors : public testing::TestWithParam<Mistake> {};
 
 TEST_P(OutboundErrors, AreFoundAtTheirPlace) {
-    const Mistake& mistake = GetParam();
-    Content::Files files = kSound;
-    files[mistake.file] = mistake.text;
-    const auto compiled = Content(files).Compile();
-    EXPECT_EQ(compiled.program, nullptr);
-    ASSERT_EQ(compiled.errors.size(), mistake.errors.size()) << Lines(compiled.errors);
-    for (std::size_t i = 0; i < mistake.errors.size(); ++i) {
-        const Error& error = compiled.errors[i];
-        const std::string place = std::to_string(error.position.line) + ":" +
-                                  std::to_string(error.position.column) + ": ";
-        EXPECT_EQ(error.position.file, mistake.file) << error.ToString();
-        ASSERT_TRUE(mistake.errors[i].starts_with(place)) << error.ToString();
-        EXPECT_NE(error.message.find(mistake.errors[i].substr(place.size())), std::string::npos)
-            << error.ToString();
-    }
+    ExpectFound(kSound, GetParam());
 }
 
 constexpr const char* kPid = "outbound/segments/Patient.PID.yaml";

@@ -121,16 +121,6 @@ const std::vector<Trip>& Trips() {
     return trips;
 }
 
-const Program& Shipped() {
-    static const auto program = [] {
-        auto compiled = Program::Compile(fs::path(CARESTREAM_SOURCE_DIR) / "mappings",
-                                         TestDefinitions(), TestDictionary());
-        EXPECT_TRUE(compiled.errors.empty()) << Lines(compiled.errors);
-        return compiled.program;
-    }();
-    return *program;
-}
-
 void PrintTo(const Trip& trip, std::ostream* out) {
     *out << trip.name;
 }

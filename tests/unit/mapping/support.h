@@ -3,6 +3,7 @@
 // folder, messages given with "\n" between segments.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -69,6 +70,44 @@ inline std::shared_ptr<const Program> Build(const Content::Files& files,
     auto compiled = Content(files).Compile(overlays);
     EXPECT_TRUE(compiled.errors.empty()) << Lines(compiled.errors);
     return compiled.program;
+}
+
+inline const Program& Shipped() {
+    static const auto program = [] {
+        auto compiled = Program::Compile(fs::path(CARESTREAM_SOURCE_DIR) / "mappings",
+                                         TestDefinitions(), TestDictionary());
+        EXPECT_TRUE(compiled.errors.empty()) << Lines(compiled.errors);
+        return compiled.program;
+    }();
+    return *program;
+}
+
+// One file put beside sound content, and the errors that must be found in it.
+struct Mistake {
+    const char* name;
+    const char* file;
+    std::string text;
+    std::vector<std::string> errors;  // "line:column: what is in the message"
+};
+
+inline void PrintTo(const Mistake& mistake, std::ostream* out) {
+    *out << mistake.text;
+}
+
+inline void ExpectFound(Content::Files files, const Mistake& mistake) {
+    files[mistake.file] = mistake.text;
+    const auto compiled = Content(files).Compile();
+    EXPECT_EQ(compiled.program, nullptr);
+    EXPECT_EQ(compiled.errors.size(), mistake.errors.size()) << Lines(compiled.errors);
+    for (std::size_t i = 0; i < std::min(compiled.errors.size(), mistake.errors.size()); ++i) {
+        const Error& error = compiled.errors[i];
+        const std::string place = std::to_string(error.position.line) + ":" +
+                                  std::to_string(error.position.column) + ": ";
+        EXPECT_EQ(error.position.file, mistake.file) << error.ToString();
+        ASSERT_TRUE(mistake.errors[i].starts_with(place)) << error.ToString();
+        const std::string part = mistake.errors[i].substr(place.size());
+        EXPECT_NE(error.message.find(part), std::string::npos) << error.ToString();
+    }
 }
 
 inline hl7::Message Parse(std::string text) {
