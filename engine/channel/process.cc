@@ -42,6 +42,7 @@ void ParseAndMap(FeedWrite& write, store::PendingMessage& pending, const Channel
     switch (mapped.status) {
         case mapping::MapStatus::kMapped:
             write.changes = std::move(mapped.changes);
+            write.sent = mapped.sent;
             return;
         case mapping::MapStatus::kNoMap:
             write.status = OutcomeStatus::kKept;

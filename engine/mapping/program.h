@@ -95,6 +95,7 @@ struct Mapped {
     std::string path;
     std::string reason;
     fhir::ChangeSet changes;
+    Micros sent = 0;  // MSH-7; 0 = absent or unreadable
     LossReport report;
     std::string map_name;     // "ADT_A01"
     std::string map_version;  // hash of the effective content, 12 hex digits

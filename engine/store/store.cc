@@ -1,9 +1,11 @@
 #include "store/store.h"
 
+#include <optional>
 #include <utility>
 
 #include "store/internal/crowd.h"
 #include "store/internal/embedded.h"
+#include "store/internal/events_impl.h"
 #include "store/internal/journal_impl.h"
 #include "store/internal/key_check.h"
 #include "store/internal/lock.h"
@@ -30,6 +32,9 @@ public:
     [[nodiscard]] Writer& writer() override { return *writer_; }
     [[nodiscard]] Reader& reader() override { return *reader_; }
     [[nodiscard]] Messages& messages() override { return *messages_; }
+    [[nodiscard]] std::unique_ptr<Events> MakeEvents() override {
+        return store::MakeEvents(*parts_, codec_);
+    }
     [[nodiscard]] const crypto::KeyRing& keys() const override { return *keys_; }
     [[nodiscard]] std::string connection_url() const override { return connect_.url; }
     [[nodiscard]] bool Ready() const override {
@@ -45,6 +50,8 @@ private:
     pg::ConnectOptions connect_;
     Crowd crowd_;
     std::unique_ptr<crypto::KeyRing> keys_;
+    std::optional<ResourceParts> parts_;
+    std::shared_ptr<const BodyCodec> codec_;
     std::unique_ptr<Messages> messages_;
     std::unique_ptr<Reader> reader_;
     std::unique_ptr<Writer> writer_;
@@ -106,24 +113,22 @@ Result<void> StoreImpl::Open(const StoreOptions& options,
     CARESTREAM_ASSIGN(made_journal, MakeJournal(std::move(journal)));
     journal_ = std::move(made_journal);
 
-    const ResourceParts parts{connect_,
-                              *keys_,
-                              std::move(definitions),
-                              std::move(indexer),
-                              clock,
-                              events,
-                              options.schemas_sql.parent_path() / "fhir" / "dictionaries"};
+    parts_.emplace(ResourceParts{connect_, *keys_, std::move(definitions), std::move(indexer),
+                                 clock, events,
+                                 options.schemas_sql.parent_path() / "fhir" / "dictionaries"});
+    CARESTREAM_ASSIGN(codec, BodyCodec::Create(*keys_, parts_->dictionaries));
+    codec_ = std::move(codec);
     WriterOptions writer;
     writer.feed_batch_max = options.feed_batch_max;
     writer.queue_max = options.queue_max;
     writer.lock_wait_ms = lock_wait_ms;
     writer.own_server = server_ != nullptr;
     writer.crowd = &crowd_;
-    CARESTREAM_ASSIGN(made_writer, MakeWriter(parts, writer));
+    CARESTREAM_ASSIGN(made_writer, MakeWriter(*parts_, writer));
     writer_ = std::move(made_writer);
     ReaderOptions reader;
     reader.threads = options.reader_threads;
-    CARESTREAM_ASSIGN(made_reader, MakeReader(parts, reader));
+    CARESTREAM_ASSIGN(made_reader, MakeReader(*parts_, reader));
     reader_ = std::move(made_reader);
     return {};
 }

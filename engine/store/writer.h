@@ -50,6 +50,7 @@ struct FeedWrite {
     std::string reason;       // for people, without patients' values
     std::string loss_report;  // JSON as `map --report json` prints it; sealed
     std::int64_t generation = 0;
+    Micros sent = 0;       // MSH-7; 0 = it does not say
     std::string map_name;  // "ADT_A01" for Provenance
     std::string map_version;
     // ack_after: processing. Called by the writer, who alone knows the outcome, each time it comes

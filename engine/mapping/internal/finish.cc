@@ -498,6 +498,7 @@ void Run::BuildChanges(Mapped& out) {
     Snapshots(out);
     Relations(out);
     OrderTime(out);
+    Sent(out);
     out.changes.source = context_.channel + "|" + sender_;
 }
 
@@ -571,17 +572,31 @@ void Run::OrderTime(Mapped& out) {
         }
         return;
     }
-    Moment moment;
     std::string_view reason;
-    if (!ParseMoment(text, moment, reason)) {
+    const std::optional<Micros> time = TimeOf(text, reason);
+    if (!time) {
         notes_.push_back(path + ": " + std::string(reason) + "; ordered by arrival");
         return;
     }
+    out.changes.order_time = *time;
+    ledger_.Mapped(LeafOf(value), kNoResource);
+}
+
+std::optional<Micros> Run::TimeOf(std::string_view text, std::string_view& reason) const {
+    Moment moment;
+    if (!ParseMoment(text, moment, reason)) return std::nullopt;
     if (!moment.offset_minutes && conversion_.zone) {
         moment.offset_minutes = conversion_.zone->OffsetMinutes(moment, conversion_.dst, nullptr);
     }
-    out.changes.order_time = ToMicros(moment);
-    ledger_.Mapped(LeafOf(value), kNoResource);
+    return ToMicros(moment);
+}
+
+void Run::Sent(Mapped& out) const {
+    const std::size_t header = message_.FindSegment("MSH");
+    if (header >= message_.segment_count()) return;
+    const Value value{message_.Repetition(header, 7, 1), Value::Level::kRepetition};
+    std::string_view reason;
+    out.sent = TimeOf(PlainText(value), reason).value_or(0);
 }
 
 void Run::Finish(const MessageMap& map, Mapped& out) {

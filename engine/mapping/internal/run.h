@@ -222,6 +222,10 @@ private:
     static fhir::ListChange ListChangeOf(Made& made, const ListRule& rule,
                                          const fhir::Change& change);
     void OrderTime(Mapped& out);
+    void Sent(Mapped& out) const;
+    // A time of the message; without an offset by the zone of the channel.
+    [[nodiscard]] std::optional<Micros> TimeOf(std::string_view text,
+                                               std::string_view& reason) const;
     void Snapshots(Mapped& out);
     fhir::Node EndedNode(const Identity& identity);
     void Relations(Mapped& out);

@@ -85,10 +85,11 @@ const Statement kAddConflict{
 const Statement kAddOutcome{
     "w_add_outcome",
     "insert into outcome (seq, received, tenant, status, event, stage, path, reason, generation, "
-    "map_name, map_version, detail, ack, answered) select * from unnest($1::int8[], "
+    "map_name, map_version, detail, ack, answered, sent) select * from unnest($1::int8[], "
     "$2::timestamptz[], "
     "$3::int2[], $4::int2[], $5::text[], $6::text[], $7::text[], $8::text[], $9::int8[], "
-    "$10::text[], $11::text[], $12::bytea[], $13::bytea[], $14::text[])"};
+    "$10::text[], $11::text[], $12::bytea[], $13::bytea[], $14::text[], "
+    "$15::timestamptz[])"};
 const Statement kAddMessageKey{
     "w_add_message_key",
     "insert into message_key (tenant, token, seq, received) select * from "
@@ -385,7 +386,7 @@ private:
             statuses(Type::kInt2), events(Type::kText), stages(Type::kText), paths(Type::kText),
             reasons(Type::kText), generations(Type::kInt8), maps(Type::kText),
             map_versions(Type::kText), details(Type::kBytea), acks(Type::kBytea),
-            answered(Type::kText);
+            answered(Type::kText), sent(Type::kTimestamptz);
         static const std::vector<ChangedResource> kNone;
         for (const Outcome& outcome : outcomes) {
             const FeedWrite& write = *outcome.write;
@@ -404,6 +405,11 @@ private:
                                         write.loss_report,
                                         outcome.resources ? *outcome.resources : kNone));
             answered.AddText(outcome.ack.code);
+            if (write.sent == 0) {
+                sent.AddNull();
+            } else {
+                sent.AddTimestamp(write.sent);
+            }
             if (outcome.ack.bytes.empty()) {
                 acks.AddNull();
             } else {
@@ -415,7 +421,7 @@ private:
             std::move(received), std::move(tenants), std::move(statuses), std::move(events),
             std::move(stages), std::move(paths), std::move(reasons), std::move(generations),
             std::move(maps), std::move(map_versions), std::move(details), std::move(acks),
-            std::move(answered));
+            std::move(answered), std::move(sent));
     }
 
     void MessageKeys(const std::vector<Outcome>& outcomes) {

@@ -17,14 +17,13 @@
 #include "fhir/apply.h"
 #include "fhir/definitions.h"
 #include "fhir/node.h"
+#include "store/events.h"
 #include "store/internal/body_codec.h"
 #include "store/internal/index_rows.h"
 #include "store/internal/pg_values.h"
 #include "store/types.h"
 
 namespace carestream::store {
-
-enum class EventKind : std::int16_t { kCreated = 1, kUpdated = 2, kDeleted = 3 };
 
 struct NewVersion {
     std::int32_t version = 0;
