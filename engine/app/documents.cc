@@ -3,6 +3,7 @@
 #include "app/settings.h"
 #include "channel/settings.h"
 #include "config/documents.h"
+#include "topics/topics.h"
 
 namespace carestream::app {
 
@@ -22,7 +23,8 @@ in the code (`GOLDEN_UPDATE=1 unit_app` writes them, the same test compares them
   in files or variables, never in YAML. Inside `{...}` and `[...]` such a value needs quotes.
 - Sizes: `512`, `64KiB`, `64MiB`, `2GiB`. Durations: `250ms`, `20s`, `5m`, `2h`, `7d`, `none`.
 - Editors that speak YAML take the schemas; for VS Code:
-  `"yaml.schemas": {"schemas/config/channel.json": "channels/*.yaml", "schemas/config/carestream.json": "conf/*.yaml"}`.
+  `"yaml.schemas": {"schemas/config/channel.json": "channels/*.yaml", "schemas/config/carestream.json": "conf/*.yaml",
+  "schemas/config/topic.json": "mappings/topics/*.yaml"}`.
 - A changed daemon configuration takes effect at the next start; changed channels and mappings at SIGHUP or
   `carestream reload`, whole or not at all.
 
@@ -33,10 +35,13 @@ in the code (`GOLDEN_UPDATE=1 unit_app` writes them, the same test compares them
 std::vector<Document> ConfigurationDocuments() {
     const config::Spec daemon = DaemonSpec();
     const config::Spec channel = channel::ChannelSpec(SourceTypes());
+    const config::Spec topic = topics::TopicSpec();
     return {{"schemas/config/" + daemon.name + ".json", config::JsonSchema(daemon)},
             {"schemas/config/" + channel.name + ".json", config::JsonSchema(channel)},
+            {"schemas/config/" + topic.name + ".json", config::JsonSchema(topic)},
             {"conf/README.md", kIntroduction + config::ReferencePage(daemon) + "\n" +
-                                   config::ReferencePage(channel)}};
+                                   config::ReferencePage(channel) + "\n" +
+                                   config::ReferencePage(topic)}};
 }
 
 }  // namespace carestream::app

@@ -1,6 +1,7 @@
 #include "channel/generation.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/text.h"
 #include "fhir/profiles.h"
@@ -135,6 +136,10 @@ Loaded LoadGeneration(const GenerationInputs& inputs, std::int64_t number) {
         generation->channels.push_back(std::make_shared<const Channel>(
             Channel{std::move(settings), std::move(program), std::move(context), number}));
     }
+    topics::Topics::Loaded topics =
+        topics::Topics::Load(inputs.mappings / "topics", "topics/", inputs.definitions);
+    std::move(topics.errors.begin(), topics.errors.end(), std::back_inserter(loaded.errors));
+    generation->topics = std::move(topics.topics);
     if (loaded.errors.empty()) loaded.generation = std::move(generation);
     return loaded;
 }
@@ -144,6 +149,7 @@ std::shared_ptr<const Generation> WithIdKeys(
     const std::function<crypto::IdKey(const std::string& tenant)>& id_key) {
     auto keyed = std::make_shared<Generation>();
     keyed->number = generation.number;
+    keyed->topics = generation.topics;
     for (const auto& channel : generation.channels) {
         Channel copy = *channel;
         copy.context.ids = id_key(copy.settings.tenant);

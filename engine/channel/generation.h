@@ -14,6 +14,7 @@
 #include "channel/settings.h"
 #include "channel/spi.h"
 #include "mapping/program.h"
+#include "topics/topics.h"
 
 namespace carestream::channel {
 
@@ -32,6 +33,7 @@ struct Channel {
 struct Generation {
     std::int64_t number = 0;
     std::vector<std::shared_ptr<const Channel>> channels;
+    std::shared_ptr<const topics::Topics> topics;  // of mappings/topics; never null
     [[nodiscard]] std::shared_ptr<const Channel> Find(std::string_view name) const;
 };
 
