@@ -13,6 +13,7 @@
 #include "store/internal/migrate.h"
 #include "store/internal/pg.h"
 #include "store/internal/reader_impl.h"
+#include "store/internal/subscriptions_impl.h"
 #include "store/internal/writer_impl.h"
 
 namespace carestream::store {
@@ -34,6 +35,9 @@ public:
     [[nodiscard]] Messages& messages() override { return *messages_; }
     [[nodiscard]] std::unique_ptr<Events> MakeEvents() override {
         return store::MakeEvents(*parts_, codec_);
+    }
+    [[nodiscard]] std::unique_ptr<Subscriptions> MakeSubscriptions() override {
+        return store::MakeSubscriptions(connect_, parts_->clock);
     }
     [[nodiscard]] const crypto::KeyRing& keys() const override { return *keys_; }
     [[nodiscard]] std::string connection_url() const override { return connect_.url; }

@@ -16,6 +16,7 @@
 #include "store/journal.h"
 #include "store/messages.h"
 #include "store/reader.h"
+#include "store/subscriptions.h"
 #include "store/writer.h"
 
 namespace carestream::store {
@@ -60,6 +61,7 @@ public:
     [[nodiscard]] virtual Messages& messages() = 0;
     // A consumer of events, on a session of its own; the store outlives it.
     [[nodiscard]] virtual std::unique_ptr<Events> MakeEvents() = 0;
+    [[nodiscard]] virtual std::unique_ptr<Subscriptions> MakeSubscriptions() = 0;
     [[nodiscard]] virtual const crypto::KeyRing& keys() const = 0;
     [[nodiscard]] virtual std::string connection_url() const = 0;  // for tools and tests
     // True once the server answers and migrations are in.
