@@ -86,6 +86,8 @@ private:
     std::unique_ptr<channel::Supervisor>
         supervisor_;  // outlives the store: callbacks come until its end
     std::unique_ptr<store::Store> store_;
+    Wakers event_wakers_;  // outlived by nothing that wakes: cleared before its consumers go
+    std::unique_ptr<subscriptions::Engine> subscriptions_;
     std::unique_ptr<rest::Service> service_;
     std::unique_ptr<net::HttpServer> fhir_server_;
     std::unique_ptr<Admin> admin_;

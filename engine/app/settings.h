@@ -14,6 +14,7 @@
 #include "net/address.h"
 #include "net/tls.h"
 #include "store/store.h"
+#include "subscriptions/engine.h"
 
 namespace carestream::app {
 
@@ -39,6 +40,8 @@ struct Settings : ContentSettings {
     bool auth_local = false;   // auth.local_tokens
     auth::GateOptions auth;          // used with tokens
     net::TlsServerOptions fhir_tls;  // certificate_file empty: plain
+    subscriptions::EngineOptions subscriptions;  // base_url is set at the start
+    std::vector<config::Network> hook_networks;  // private ones that rest-hooks may lead to
     net::Address admin_listen;
     std::string admin_variable;
     int io_threads = 0;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
+#include "auth/owner.h"
 #include "base/text.h"
 
 namespace carestream::auth {
@@ -29,6 +31,7 @@ bool ReadsOnly(Action action) {
 bool PatientsMay(const fhir::Definitions& definitions, std::string_view type, Action action) {
     if (type == "Patient") return action != Action::kCreate;  // a new patient is another one
     if (InPatientCompartment(definitions, type)) return true;
+    if (IsOwnedType(type)) return true;
     return IsShared(type) && ReadsOnly(action);
 }
 
@@ -137,6 +140,10 @@ Result<Principal> PrincipalOf(const fhir::Node& claims) {
         return Fail(Code::kInvalid, "the token's patient is no id of a resource");
     }
     principal.scopes = ParseScopes(scopes);
+    if (const fhir::Node* expires = claims.Find("exp")) {
+        principal.expires = static_cast<Micros>(std::strtod(expires->text().c_str(), nullptr)) *
+                            1'000'000;
+    }
     return principal;
 }
 
@@ -192,6 +199,10 @@ bool Access::IsFree(std::string_view type, Action action) {
 
 bool Access::InCompartment(std::string_view type, const fhir::Node& resource) {
     if (type == "Patient") return IsOwn(linked_, resource.TextOf("id"));
+    if (IsOwnedType(type)) {
+        const auto owner = OwnerOf(resource);
+        return owner && IsSameOwner(*owner, principal_);
+    }
     auto found = compartments_.find(type);
     if (found == compartments_.end()) {
         auto criterion = search::PatientCompartment(definitions_, type, principal_.patient);
@@ -313,6 +324,9 @@ Result<void> Access::Narrow(search::Query& query) {
     const Decision& decision = Of(query.type, Action::kSearch);
     if (decision.verdict == Verdict::kDenied) {
         return Fail(Code::kDenied, "the token's scopes do not cover this search");
+    }
+    if (decision.verdict == Verdict::kConfined && IsOwnedType(query.type)) {
+        return Fail(Code::kDenied, "the token reads resources of this type by their ids");
     }
     std::erase_if(query.includes, [&](const search::Include& include) {
         return include.reverse && Of(include.source, Action::kRead).verdict == Verdict::kDenied;
