@@ -26,6 +26,7 @@ constexpr Micros kPoll = kSecond;  // in case a wake-up was lost with a daemon
 constexpr Micros kAfterOutage = 300'000;
 constexpr Micros kPruneEvery = 60 * kSecond;
 constexpr int kPruneRows = 5'000;
+constexpr int kWaitingMax = 64;  // texts of one socket
 constexpr Micros kTokenLife = 60 * kSecond;
 
 std::string KeyOf(store::Tenant tenant, const std::string& id) {
@@ -529,8 +530,18 @@ void Engine::BindingToken(store::Tenant tenant, std::vector<std::string> ids,
     });
 }
 
+void Engine::Opened(PeerPtr peer) {
+    core_->context.inbox->Post(
+        [this, peer = std::move(peer)] { core_->sockets.Opened(peer); });
+}
+
 void Engine::Heard(PeerPtr peer, store::Tenant tenant, std::string text) {
+    if (peer->waiting.fetch_add(1) >= kWaitingMax) {
+        peer->Close("too many messages");
+        return;
+    }
     core_->context.inbox->Post([this, peer = std::move(peer), tenant, text = std::move(text)] {
+        --peer->waiting;
         core_->sockets.Heard(peer, tenant, text);
     });
 }

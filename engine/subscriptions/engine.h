@@ -71,6 +71,9 @@ public:
     virtual void Close(std::string reason) = 0;
     // Who opened the connection, if he said so then: needed for R4's "bind".
     [[nodiscard]] virtual const auth::Principal* principal() const = 0;
+
+    // Texts that it said and that were not looked at yet.
+    std::atomic<int> waiting = 0;
 };
 using PeerPtr = std::shared_ptr<Peer>;
 
@@ -128,7 +131,9 @@ public:
     void BindingToken(store::Tenant tenant, std::vector<std::string> ids,
                       std::shared_ptr<auth::Access> access, std::string websocket_url, Answer done);
 
-    // What a websocket said, and that it is gone.
+    // A websocket was opened, what it said, and that it is gone. One that binds nothing is closed
+    // after a while; one that says more than can be looked at, at once.
+    void Opened(PeerPtr peer);
     void Heard(PeerPtr peer, store::Tenant tenant, std::string text);
     void Gone(const PeerPtr& peer);
 

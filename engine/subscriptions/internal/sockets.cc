@@ -13,6 +13,7 @@ namespace {
 
 constexpr Micros kSecond = 1'000'000;
 constexpr std::size_t kTokensMax = 100'000;
+constexpr Micros kUnboundMax = 60 * kSecond;
 constexpr std::size_t kBoundMax = 256;  // subscriptions of one socket
 
 }  // namespace
@@ -33,6 +34,10 @@ std::string Sockets::MakeToken(std::vector<ActivePtr> bound, const auth::Princip
     made.who = who;
     made.expires = expires;
     return token;
+}
+
+void Sockets::Opened(const PeerPtr& peer) {
+    peers_[peer].expires = context_.Now() + kUnboundMax;
 }
 
 void Sockets::Heard(const PeerPtr& peer, store::Tenant tenant, std::string_view text) {
@@ -101,7 +106,10 @@ bool Sockets::Bind(const PeerPtr& peer, const ActivePtr& active, Micros expires)
         peer->Send("error too many subscriptions on one connection");
         return false;
     }
-    if (expires != 0 && (bound.expires == 0 || expires < bound.expires)) bound.expires = expires;
+    const bool first = bound.to.empty();
+    if (first || (expires != 0 && (bound.expires == 0 || expires < bound.expires))) {
+        bound.expires = expires;
+    }
     if (std::find(bound.to.begin(), bound.to.end(), active) == bound.to.end()) {
         bound.to.push_back(active);
         active->peers.push_back(peer);
@@ -199,8 +207,9 @@ Micros Sockets::Expire() {
         }
     }
     for (const PeerPtr& peer : over) {
+        const bool unbound = peers_[peer].to.empty();
         Gone(peer);
-        peer->Close("the token has run out");
+        peer->Close(unbound ? "nothing was bound" : "the token has run out");
     }
     return next;
 }

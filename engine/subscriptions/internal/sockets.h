@@ -20,6 +20,7 @@ public:
     // A token for these subscriptions; works until `expires` and once.
     [[nodiscard]] std::string MakeToken(std::vector<ActivePtr> bound, const auth::Principal& who,
                                         Micros expires);
+    void Opened(const PeerPtr& peer);
     void Heard(const PeerPtr& peer, store::Tenant tenant, std::string_view text);
     void Gone(const PeerPtr& peer);
     // Tells those who are bound.
@@ -41,7 +42,9 @@ private:
     };
     struct Bound {
         std::vector<ActivePtr> to;
-        Micros expires = 0;  // of the token that bound it; the earliest; 0 = never
+        // While it is bound to nothing: until when it may be; then that of the token that bound it,
+        // the earliest; 0 = never.
+        Micros expires = 0;
     };
 
     void BindWithToken(const PeerPtr& peer, const std::string& token);
