@@ -11,6 +11,7 @@
 #include "channel/generation.h"
 #include "channel/spi.h"
 #include "config/spec.h"
+#include "config/units.h"
 #include "net/address.h"
 #include "net/tls.h"
 #include "store/store.h"

@@ -91,7 +91,7 @@ private:
     void Sweep();
     void SweepLater();
 
-    void Enter(const ExchangePtr& exchange, std::string_view step, int step_ms);
+    void Enter(const ExchangePtr& exchange, std::string_view step, int step_ms = 0);
     void End(const ExchangePtr& exchange, std::string message);
     static asio::awaitable<void> Run(std::shared_ptr<Core> self, ExchangePtr exchange);
     static asio::awaitable<Result<void>> Open(Core& self, ExchangePtr exchange);
@@ -115,7 +115,9 @@ private:
 };
 
 void HttpSender::Core::Begin(const ExchangePtr& exchange) {
-    exchange->deadline = SteadyClock::now() + milliseconds(options.exchange_timeout_ms);
+    const int timeout_ms = exchange->request.timeout_ms;
+    exchange->deadline = SteadyClock::now() +
+                         milliseconds(timeout_ms > 0 ? timeout_ms : options.exchange_timeout_ms);
     live_.insert(exchange);
     if (stopping_) return End(exchange, "the sender has stopped");
     if (auto good = CheckRequest(exchange->request); !good) {
@@ -144,7 +146,7 @@ void HttpSender::Core::Wait(const ExchangePtr& exchange, Host& host) {
     if (host.open == 0 && host.waiting.empty()) starved_.push_back(exchange->origin);
     host.waiting.push_back(exchange);
     ++waiting_;
-    Enter(exchange, "waiting for a connection", options.exchange_timeout_ms);
+    Enter(exchange, "waiting for a connection");
 }
 
 bool HttpSender::Core::MayStart(const Host& host) {
@@ -223,7 +225,7 @@ asio::awaitable<void> HttpSender::Core::Run(std::shared_ptr<Core> self, Exchange
             if (!opened || exchange->done()) break;
         }
         OutboundConnection& connection = *exchange->connection;
-        self->Enter(exchange, "the answer", self->options.exchange_timeout_ms);
+        self->Enter(exchange, "the answer");
         answer = co_await connection.Exchange(exchange->request, self->options.body_bytes_max);
         const bool was_dead = !answer && !fresh && !connection.answered() && !exchange->done();
         if (was_dead && (exchange->request.idempotent || !connection.written())) {
@@ -304,12 +306,13 @@ void HttpSender::Core::SweepLater() {
     });
 }
 
-// The step that begins may take so long, and never longer than the whole.
+// The step that begins may take so long (0: as long as the whole), and never longer than the whole.
 void HttpSender::Core::Enter(const ExchangePtr& exchange, std::string_view step, int step_ms) {
     if (exchange->done()) return;
     exchange->step = step;
     exchange->timer.expires_at(
-        std::min(exchange->deadline, SteadyClock::now() + milliseconds(step_ms)));
+        step_ms == 0 ? exchange->deadline
+                     : std::min(exchange->deadline, SteadyClock::now() + milliseconds(step_ms)));
     exchange->timer.async_wait(
         [core = weak_from_this(), weak = std::weak_ptr(exchange)](boost::system::error_code error) {
             const auto self = core.lock();

@@ -27,6 +27,7 @@ struct OutboundRequest {
     // Doing it twice is as good as once. Then a kept connection that turns out dead after the
     // request was written is replaced by a fresh one, once.
     bool idempotent = false;
+    int timeout_ms = 0;  // from Send to the answer; 0 = the sender's exchange_timeout_ms
 };
 
 struct SenderOptions {
