@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "store/internal/access_audit_impl.h"
 #include "store/internal/crowd.h"
 #include "store/internal/embedded.h"
 #include "store/internal/journal_impl.h"
@@ -30,6 +31,7 @@ public:
     [[nodiscard]] Writer& writer() override { return *writer_; }
     [[nodiscard]] Reader& reader() override { return *reader_; }
     [[nodiscard]] Messages& messages() override { return *messages_; }
+    [[nodiscard]] AccessAudit& access_audit() override { return *access_audit_; }
     [[nodiscard]] const crypto::KeyRing& keys() const override { return *keys_; }
     [[nodiscard]] std::string connection_url() const override { return connect_.url; }
     [[nodiscard]] bool Ready() const override {
@@ -46,6 +48,7 @@ private:
     Crowd crowd_;
     std::unique_ptr<crypto::KeyRing> keys_;
     std::unique_ptr<Messages> messages_;
+    std::unique_ptr<AccessAudit> access_audit_;  // what readers and writers finish is noted
     std::unique_ptr<Reader> reader_;
     std::unique_ptr<Writer> writer_;
     std::unique_ptr<Journal> journal_;
@@ -106,6 +109,7 @@ Result<void> StoreImpl::Open(const StoreOptions& options,
     CARESTREAM_ASSIGN(made_journal, MakeJournal(std::move(journal)));
     journal_ = std::move(made_journal);
 
+    access_audit_ = MakeAccessAudit({.connect = connect_, .keys = *keys_, .log = events.log});
     const ResourceParts parts{connect_,
                               *keys_,
                               std::move(definitions),

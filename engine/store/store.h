@@ -12,6 +12,7 @@
 #include "crypto/keys.h"
 #include "fhir/definitions.h"
 #include "search/index.h"
+#include "store/access_audit.h"
 #include "store/journal.h"
 #include "store/messages.h"
 #include "store/reader.h"
@@ -57,6 +58,7 @@ public:
     [[nodiscard]] virtual Writer& writer() = 0;
     [[nodiscard]] virtual Reader& reader() = 0;
     [[nodiscard]] virtual Messages& messages() = 0;
+    [[nodiscard]] virtual AccessAudit& access_audit() = 0;
     [[nodiscard]] virtual const crypto::KeyRing& keys() const = 0;
     [[nodiscard]] virtual std::string connection_url() const = 0;  // for tools and tests
     // True once the server answers and migrations are in.
