@@ -7,12 +7,14 @@
 #include <vector>
 
 #include "auth/gate.h"
+#include "auth/rate_limit.h"
 #include "base/clock.h"
 #include "crypto/keys.h"
 #include "fhir/definitions.h"
 #include "net/http.h"
 #include "rest/operation.h"
 #include "search/query.h"
+#include "store/access_audit.h"
 #include "store/reader.h"
 #include "store/writer.h"
 #include "telemetry/log.h"
@@ -30,6 +32,11 @@ struct ServiceOptions {
     // none.
     std::vector<std::string> cors_origins;
     search::QueryLimits query_limits;  // `base_url` is set for each request
+    // Of one log-in with one app (issuer, subject, client_id); with auth.mode: open of one address,
+    // loopback ones excepted.
+    auth::RateLimit client_limit;
+    // Of one address: requests without a valid token. Beyond it no signature is looked at.
+    auth::RateLimit unauthenticated_limit;
     int history_count_default = 20;
     int history_count_max = 1000;
 };
@@ -39,6 +46,7 @@ struct ServiceParts {
     std::shared_ptr<const fhir::Definitions> definitions;
     store::Reader& reader;
     store::Writer& writer;
+    store::AccessAudit& audit;
     const crypto::KeyRing& keys;  // seals paging links
     const Clock& clock;
     telemetry::Log& log;
