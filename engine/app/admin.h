@@ -16,7 +16,9 @@
 #include "channel/supervisor.h"
 #include "fhir/node.h"
 #include "net/http.h"
+#include "store/access_audit.h"
 #include "store/messages.h"
+#include "store/reader.h"
 
 namespace carestream::app {
 
@@ -37,6 +39,8 @@ struct Condition {
 struct AdminParts {
     channel::Supervisor& supervisor;
     store::Messages& messages;
+    store::Reader& reader;
+    store::AccessAudit& access_audit;
     std::map<std::string, store::Tenant> tenants;
     std::function<Reloaded()> reload;
     // Of what the store said last, and whether it answered just now.

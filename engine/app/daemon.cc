@@ -296,6 +296,8 @@ Result<void> Daemon::StartFhir() {
     options.tenant = settings_.tenants.at(settings_.fhir_tenant);
     options.tenant_name = settings_.fhir_tenant;
     options.cors_origins = settings_.fhir_cors_origins;
+    options.client_limit = settings_.client_limit;
+    options.unauthenticated_limit = settings_.unauthenticated_limit;
     if (settings_.auth_local) CARESTREAM_TRY(auth::EnsureLocalKey(settings_.state));
     if (settings_.auth_tokens) {
         CARESTREAM_ASSIGN(gate, auth::Gate::Create(settings_.auth, clock_, log_));
@@ -307,6 +309,7 @@ Result<void> Daemon::StartFhir() {
         rest::ServiceParts{definitions_,
                            store_->reader(),
                            store_->writer(),
+                           store_->access_audit(),
                            store_->keys(),
                            clock_,
                            log_,
@@ -339,7 +342,8 @@ Result<void> Daemon::StartFhir() {
 
 Result<void> Daemon::StartAdminSocket() {
     admin_ = std::make_unique<Admin>(
-        AdminParts{*supervisor_, store_->messages(), settings_.tenants, [this] { return Reload(); },
+        AdminParts{*supervisor_, store_->messages(), store_->reader(), store_->access_audit(),
+                   settings_.tenants, [this] { return Reload(); },
                    [this](const store::StoreStatus& status, bool answers) {
                        return ConditionNow(status, answers);
                    },
@@ -477,6 +481,11 @@ void Daemon::PublishGauges() {
     set("carestream_store_bytes", "Size of the database.", static_cast<double>(store.bytes));
     set("carestream_generation", "Generation of the configuration in force.",
         static_cast<double>(supervisor_->generation()->number));
+    const store::AccessAudit& audit = store_->access_audit();
+    set("carestream_audit_up", "1 while accesses through the API can be noted.",
+        audit.Available() ? 1 : 0);
+    set("carestream_audit_waiting", "Rows of the audit of accesses that wait for their commit.",
+        static_cast<double>(audit.waiting()));
     const ProcessFigures process = ReadProcessFigures();
     set("process_resident_memory_bytes", "Resident memory.",
         static_cast<double>(process.resident_bytes));

@@ -145,6 +145,37 @@ Field IssuerField() {
             }};
 }
 
+Field RateLimitField() {
+    const auto rate = [](std::string key, std::string text, std::string standard) {
+        return Field{.key = std::move(key),
+                     .type = Type::kInteger,
+                     .description = std::move(text),
+                     .default_text = std::move(standard),
+                     .max = 1'000'000};
+    };
+    const auto burst = [&rate](std::string key, std::string text, std::string standard) {
+        Field field = rate(std::move(key), std::move(text), std::move(standard));
+        field.min = 1;
+        return field;
+    };
+    return {
+        .key = "rate_limit",
+        .type = Type::kObject,
+        .description = "How often a client may ask; beyond it: 429 with Retry-After.",
+        .fields = {
+            rate("requests_per_second",
+                 "Of one log-in with one app (issuer, subject, client_id). With `mode: open` of "
+                 "one address, loopback addresses excepted. 0 = no limit.",
+                 "50"),
+            burst("burst", "Requests at once after a quiet time.", "200"),
+            rate("unauthenticated_per_second",
+                 "Requests without a valid token, of one address (of IPv6: of one network of 64 "
+                 "bits). Beyond it its valid tokens are refused, too. 0 = no limit.",
+                 "5"),
+            burst("unauthenticated_burst", "Likewise, at once.", "20"),
+        }};
+}
+
 Field AuthField() {
     return {.key = "auth",
             .type = Type::kObject,
@@ -166,6 +197,7 @@ Field AuthField() {
                  .description = "By how much an issuer's clock may differ.",
                  .default_text = "60s",
                  .max = 300'000},
+                RateLimitField(),
                 {.key = "local_tokens",
                  .type = Type::kBoolean,
                  .description =
@@ -384,6 +416,13 @@ void ReadIssuer(const config::Values& values, const fs::path& folder, const Posi
 void ReadAuth(const config::Values& values, const fs::path& folder, Settings& settings,
               std::vector<Error>& errors) {
     settings.auth_tokens = values.String("mode") == "tokens";
+    const config::Values& limit = values.Object("rate_limit");
+    const auto number = [&limit](const char* key) {
+        return static_cast<double>(limit.Integer(key));
+    };
+    settings.client_limit = {number("requests_per_second"), number("burst")};
+    settings.unauthenticated_limit = {number("unauthenticated_per_second"),
+                                      number("unauthenticated_burst")};
     settings.auth.skew = values.Integer("skew") * 1000;
     const bool local = values.Boolean("local_tokens");
     settings.auth_local = local;

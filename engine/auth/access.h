@@ -63,6 +63,7 @@ public:
     [[nodiscard]] bool IsConfined() const { return principal_.IsPatient(); }
     // The patient and all that are linked to it; until it is set a confined token sees nothing.
     void SetLinked(std::vector<std::string> ids);
+    [[nodiscard]] const std::vector<std::string>& linked() const { return linked_; }
 
     [[nodiscard]] const Decision& Of(std::string_view type, Action action);
     // Denied to nobody and without a rule for resources: no body needs to be looked at.

@@ -28,6 +28,8 @@ struct Event {
     std::string patient;  // id of the patient whom it is about as of now, "" = none
     std::string body;     // JSON of this version, "" when deleted
     std::string before;   // JSON of the version before, "" = none or deleted
+    // A body is there and cannot be opened (damaged): both are empty. It must hold up nobody.
+    bool unreadable = false;
 };
 
 // Read stops after the event with which the bodies pass this, whatever its limit says.
@@ -37,8 +39,7 @@ constexpr std::size_t kEventBytesMax = 32u << 20;
 class Events {
 public:
     virtual ~Events() = default;
-    // The events with seq > `after`, oldest first. Errors: kUnavailable; kInvalid (a body that
-    // cannot be opened).
+    // The events with seq > `after`, oldest first. Error: kUnavailable.
     [[nodiscard]] virtual Result<std::vector<Event>> Read(std::int64_t after, int limit) = 0;
     // Of those, the ones whose numbers are listed; for replays. Without those that are not there.
     [[nodiscard]] virtual Result<std::vector<Event>> Load(

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "store/internal/access_audit_impl.h"
 #include "store/internal/crowd.h"
 #include "store/internal/embedded.h"
 #include "store/internal/events_impl.h"
@@ -39,6 +40,7 @@ public:
     [[nodiscard]] std::unique_ptr<Subscriptions> MakeSubscriptions() override {
         return store::MakeSubscriptions(connect_, parts_->clock);
     }
+    [[nodiscard]] AccessAudit& access_audit() override { return *access_audit_; }
     [[nodiscard]] const crypto::KeyRing& keys() const override { return *keys_; }
     [[nodiscard]] std::string connection_url() const override { return connect_.url; }
     [[nodiscard]] bool Ready() const override {
@@ -57,6 +59,7 @@ private:
     std::optional<ResourceParts> parts_;
     std::shared_ptr<const BodyCodec> codec_;
     std::unique_ptr<Messages> messages_;
+    std::unique_ptr<AccessAudit> access_audit_;  // what readers and writers finish is noted
     std::unique_ptr<Reader> reader_;
     std::unique_ptr<Writer> writer_;
     std::unique_ptr<Journal> journal_;
@@ -122,6 +125,7 @@ Result<void> StoreImpl::Open(const StoreOptions& options,
                       options.schemas_sql.parent_path() / "fhir" / "dictionaries", options.label});
     CARESTREAM_ASSIGN(codec, BodyCodec::Create(*keys_, parts_->dictionaries));
     codec_ = std::move(codec);
+    access_audit_ = MakeAccessAudit({.connect = connect_, .keys = *keys_, .log = events.log});
     WriterOptions writer;
     writer.feed_batch_max = options.feed_batch_max;
     writer.queue_max = options.queue_max;

@@ -71,6 +71,16 @@ class Tokens(unittest.TestCase):
         self.assertEqual(ask(f"{self.daemon.fhir}/metadata")[0], 200)
         self.assertIn("permission-v2", ask(f"{self.daemon.fhir}/.well-known/smart-configuration")[2]["capabilities"])
 
+    def test_accesses_are_told_by_the_command_line(self):
+        patient = self.make({"resourceType": "Patient", "name": [{"family": "Cee"}]})
+        told = self.daemon.cli("audit", "--patient", patient, "--since", "1h", "--json")
+        accesses = json.loads(told.stdout)["accesses"]
+        self.assertEqual([a["interaction"] for a in accesses], ["search-type", "create"])
+        self.assertEqual([a["issuer"] for a in accesses], ["admin.sock", "urn:carestream:local"])
+        self.assertIn("create", self.daemon.cli("audit", "--limit", "5").stdout)
+        status, _, events = ask(f"{self.daemon.fhir}/AuditEvent?patient={patient}", self.admin)
+        self.assertEqual((status, len(events["entry"])), (200, 2))
+
     def test_a_patient_sees_his_own(self):
         ids = [self.make({"resourceType": "Patient", "name": [{"family": name}]}) for name in ("Ann", "Bea")]
         for patient in ids:

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "admin_client.h"
+#include "admin_print.h"
 #include "base/text.h"
 #include "fhir/json.h"
 #include "net/url.h"
@@ -25,33 +26,9 @@ constexpr std::size_t kAskedAtOnce = 1'000;    // messages in one question
 constexpr auto kAskAgain = std::chrono::milliseconds(200);
 constexpr std::size_t kFieldShownMax = 400;  // bytes of a field on a terminal
 
-// Runs the request, prints JSON when asked for, else what `print` makes of it.
-int Ask(const AdminOptions& admin, const std::string& method, const std::string& target,
-        const std::string& body, const std::function<int(const Node&)>& print) {
-    const auto answer = AskDaemon(admin.state, method, target, body);
-    if (!answer) {
-        PrintError(answer.error());
-        return 2;
-    }
-    if (!admin.json) return print(*answer);
-    std::cout << fhir::ToPrettyJson(*answer) << '\n';
-    return 0;
-}
-
-// A member as it may be printed: what came with a message cannot steer the terminal.
-std::string Text(const Node& node, std::string_view name) {
-    const Node* value = node.Find(name);
-    return value == nullptr ? std::string() : Printable(value->text());
-}
-
 std::size_t SizeOf(const Node& node, std::string_view name) {
     const Node* list = node.Find(name);
     return list == nullptr ? 0 : list->items().size();
-}
-
-std::string Padded(std::string text, std::size_t width) {
-    if (text.size() < width) text.append(width - text.size(), ' ');
-    return text;
 }
 
 Style StyleOf(const std::string& status) {
@@ -59,10 +36,6 @@ Style StyleOf(const std::string& status) {
         return Style::kGreen;
     return status == "pending" || status == "kept" || status == "starting" ? Style::kYellow
                                                                            : Style::kRed;
-}
-
-void PrintNote(const std::string& text) {
-    std::cout << Paint(Style::kDim, text) << '\n';
 }
 
 void PrintMessageRow(const Node& message) {

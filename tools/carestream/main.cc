@@ -6,6 +6,7 @@
 
 #include "admin_client.h"
 #include "base/text.h"
+#include "command_access.h"
 #include "command_admin.h"
 #include "command_backup.h"
 #include "command_coverage.h"
@@ -36,6 +37,7 @@ struct Arguments {
     TestOptions test;
     DeadLetterOptions dead;
     ConflictOptions conflict;
+    AuditOptions audit;
     TokenOptions token;
     std::filesystem::path folder;
     Places places;
@@ -444,6 +446,24 @@ Examples:
     });
 }
 
+void AddAudit(CLI::App& app, Arguments& a) {
+    CLI::App* audit =
+        app.add_subcommand("audit", "Who saw or changed what through the FHIR API, newest first")
+            ->group(kDaemon);
+    audit->footer(R"(Apps ask for the same as AuditEvent resources. Looking at it is noted in it.
+Examples:
+  carestream audit --since 24h
+  carestream audit --patient 7f3c... --since 2026-03-01
+  carestream audit --actor 'https://auth.example.org/realms/care|ann')");
+    audit->add_option("--patient", a.audit.patient, "Id of the Patient whose record it is about");
+    audit->add_option("--actor", a.audit.actor, "ISSUER|SUBJECT of a log-in")
+        ->excludes("--patient");
+    audit->add_option("--since", a.audit.since, "A date, an instant, or how long ago: 24h, 7d");
+    audit->add_option("--limit", a.audit.limit, "At most so many")->check(CLI::Range(1, 10'000));
+    AddAdminFlags(*audit, a);
+    audit->callback([&a] { a.exit_code = ShowAudit(a.admin, a.audit); });
+}
+
 void AddBackup(CLI::App& app, Arguments& a) {
     CLI::App* backup =
         app.add_subcommand("backup", "Copy the running store; keys stay where they are")
@@ -543,6 +563,7 @@ int main(int argc, char** argv) {
     AddMessages(app, arguments);
     AddDeadLetters(app, arguments);
     AddConflicts(app, arguments);
+    AddAudit(app, arguments);
     AddBackup(app, arguments);
     AddToken(app, arguments);
     GroupNested(app);

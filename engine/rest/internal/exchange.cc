@@ -1,9 +1,11 @@
 #include "rest/internal/exchange.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "fhir/json.h"
 #include "net/http_date.h"
+#include "rest/internal/access_note.h"
 
 namespace carestream::rest {
 namespace {
@@ -68,14 +70,24 @@ Result<std::string> TakeGeneral(Exchange& exchange) {
 
 }  // namespace
 
+void Exchange::Show(const store::StoredVersion& version) {
+    ++returned;
+    if (version.patient != 0) patients.insert(version.patient);
+}
+
 void Exchange::Send(net::Response response) {
+    Dress(response);
+    if (std::exchange(audited, false)) return SendNoted(shared_from_this(), std::move(response));
+    responder->Send(std::move(response));
+}
+
+void Exchange::Dress(net::Response& response) const {
     response.route = route.path_template;
     if (pretty) MakePretty(response);
     // Health records do not belong into caches; clients revalidate with ETags.
     response.headers.emplace_back("Cache-Control", "no-store");
     response.headers.emplace_back("X-Content-Type-Options", "nosniff");
     AddCors(*this, response);
-    responder->Send(std::move(response));
 }
 
 void Exchange::Refuse(int status, std::string_view code, std::string text, std::string expression) {

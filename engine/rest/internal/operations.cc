@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "fhir/json.h"
+#include "rest/internal/access_note.h"
 #include "rest/internal/authorize.h"
 #include "rest/internal/exchange.h"
 
@@ -48,6 +49,8 @@ void HandleOperation(const ExchangePtr& exchange) {
         return;
     }
     if (IsDenied(*exchange, *found)) return SendInsufficientScope(*exchange);
+    exchange->changes_state = found->changes_state;
+    if (found->changes_state && RefuseUnaudited(*exchange)) return;
     OperationCall call;
     if (exchange->access->IsConfined()) call.patient = exchange->access->principal().patient;
     call.access = exchange->access;

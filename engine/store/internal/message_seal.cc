@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/assert.h"
+#include "store/internal/parts.h"
 #include "store/internal/tokens.h"
 
 namespace carestream::store {
@@ -52,22 +53,6 @@ Result<std::string> OpenAs(const crypto::KeyRing& keys, Tenant tenant, std::stri
                            std::int64_t seq, std::string_view sealed) {
     CARESTREAM_ASSIGN(packed, keys.Open(TenantLabel(tenant), table, std::to_string(seq), sealed));
     return Decompress(packed);
-}
-
-// outcome.detail: parts with their lengths; nobody but this file reads it.
-void PutPart(std::string& out, std::string_view part) {
-    for (const int shift : {24, 16, 8, 0}) out += static_cast<char>((part.size() >> shift) & 0xff);
-    out += part;
-}
-
-bool TakePart(std::string_view& in, std::string& part) {
-    if (in.size() < 4) return false;
-    std::size_t size = 0;
-    for (int i = 0; i < 4; ++i) size = size << 8 | static_cast<unsigned char>(in[i]);
-    if (in.size() - 4 < size) return false;
-    part.assign(in.substr(4, size));
-    in.remove_prefix(4 + size);
-    return true;
 }
 
 }  // namespace

@@ -52,8 +52,9 @@ void RestTest::StartService(rest::ServiceOptions options, std::vector<rest::Oper
     }
     service_ = std::make_unique<rest::Service>(
         std::move(options),
-        rest::ServiceParts{definitions_, store_->reader(), store_->writer(), store_->keys(), clock_,
-                           log_, [this] { return disk_low_.load(); }, gate_.get(), write_rules_},
+        rest::ServiceParts{definitions_, store_->reader(), store_->writer(), store_->access_audit(),
+                           store_->keys(), clock_, log_, [this] { return disk_low_.load(); },
+                           gate_.get(), write_rules_},
         std::move(operations));
     net::HttpOptions http;
     http.name = "fhir";
