@@ -91,6 +91,7 @@ void Link::Send(std::string message, Sent done) {
     sent_ = std::move(done);
     frame_ = hl7::FrameMllp(message);
     writing_ = true;
+    heard_something_ = false;
     Arm(options_.ack_timeout_ms, &Link::OnAckTimeout);
     transport_->Write(
         asio::buffer(frame_), [self = shared_from_this(), id = id_](ErrorCode error, std::size_t) {
@@ -134,6 +135,7 @@ void Link::TakeFrames() {
         if (!answer) return;
         if (answer->empty()) continue;
         unanswered_ = 0;
+        heard_something_ = true;
         const bool answered = sink_.Answer(std::move(*answer));
         if (answered && sent_ != nullptr) Finish({Sending::End::kAnswered, {}});
     }
@@ -146,7 +148,8 @@ void Link::CountJunk() {
 
 void Link::OnAckTimeout() {
     Error error = Unavailable("no answer within ack_timeout");
-    if (++unanswered_ >= kUnansweredMax) Close();
+    if (!heard_something_) ++unanswered_;
+    if (unanswered_ >= kUnansweredMax) Close();
     Finish({Sending::End::kInDoubt, std::move(error)});
 }
 

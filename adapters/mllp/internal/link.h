@@ -62,8 +62,9 @@ private:
     std::uint64_t id_ = 0;     // of the connection: what belongs to older ones is dropped
     std::uint64_t armed_ = 0;  // likewise of the timer
     std::size_t junk_seen_ = 0;
-    int unanswered_ = 0;  // messages in a row
-    bool heard_ = false;  // anything on this connection
+    int unanswered_ = 0;            // messages in a row behind which the peer was silent
+    bool heard_something_ = false;  // since the message was sent
+    bool heard_ = false;            // anything on this connection
     bool writing_ = false;
     bool stopped_ = false;
     std::atomic<bool> open_ = false;
