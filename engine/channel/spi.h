@@ -99,8 +99,8 @@ public:
     virtual bool Answer(std::string message) = 0;
 };
 
-// Open and Send are asked one after the other: the next after the `done` of the one before. `done`
-// is called once, on a thread of the executor.
+// Open and Send are asked one after the other, on a thread that may block: the next after the
+// `done` of the one before. `done` is called once, within the call or on a thread of the executor.
 class Destination {
 public:
     virtual ~Destination() = default;  // Stop()
