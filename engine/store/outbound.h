@@ -53,6 +53,8 @@ struct OutboundRow {
     std::string channel;
     OutboundCause kind = OutboundCause::kEvent;
     std::int64_t cause = 0;
+    std::int16_t part = 0;
+    bool made = false;  // false: there are no bytes to send
     std::string event;
     std::string type;
     std::string id;

@@ -64,6 +64,8 @@ OutboundRow ReadRow(const Rows& rows, int row) {
     read.code = rows.Text(row, 17);
     read.path = rows.Text(row, 18);
     read.reason = rows.Text(row, 19);
+    read.part = rows.Int2(row, 20);
+    read.made = rows.Bool(row, 21);
     return read;
 }
 

@@ -8,8 +8,8 @@ namespace carestream::store::outbound_sql {
 #define CARESTREAM_OUTBOUND_COLUMNS                                                      \
     "o.number, o.change, o.tenant, o.channel, o.kind, o.cause, o.event, o.type, o.id, "  \
     "o.state, o.waiting, o.held, o.attempts, o.created, o.tried, o.next_at, o.settled, " \
-    "o.code, o.path, o.reason "
-inline constexpr int kRowColumns = 20;
+    "o.code, o.path, o.reason, o.part, o.control <> 0 "
+inline constexpr int kRowColumns = 22;
 
 inline const pg::Statement kReserve{"o_reserve", "select nextval('outbound_number')"};
 
