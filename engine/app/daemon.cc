@@ -96,6 +96,10 @@ std::vector<Error> Check(const fs::path& config_file) {
     telemetry::Metrics metrics;
     std::vector<Error> errors =
         channel::CheckSources(*loaded.generation, inputs.source_types, executor, log, metrics);
+    for (Error& error : outbound::CheckDestinations(*loaded.generation, inputs.destination_types,
+                                                    executor, log, metrics)) {
+        errors.push_back(std::move(error));
+    }
     if (!settings.fhir_tls.certificate_file.empty()) {
         const auto tls = net::MakeTlsContext(settings.fhir_tls);
         if (!tls) errors.push_back(tls.error());
@@ -159,15 +163,19 @@ std::vector<Error> Daemon::Start(const std::function<bool()>& stop_wanted) {
     supervisor_ = std::make_unique<channel::Supervisor>(
         channel::SupervisorParts{store_->journal(), store_->writer(), *executor_, clock_, log_,
                                  metrics_, SourceTypes(), settings_.dispatcher});
+    StartOutbound();
     if (auto started = StartFhir(); !started) return One(started.error());
     if (auto started = StartAdminSocket(); !started) return One(started.error());
     const auto generation = channel::WithIdKeys(*first_, Inputs().id_key);
     first_.reset();
-    if (auto applied = supervisor_->Apply(generation); !applied) return One(applied.error());
+    if (auto applied = Apply(generation); !applied) return One(applied.error());
     ready_ = true;
     metrics_.OnCollect([this] { PublishGauges(); });
     for (const auto& channel : supervisor_->Channels()) {
         log_.Info("channel.listening", channel.source, {{"channel", channel.name}});
+    }
+    for (const auto& channel : outbound_->Channels()) {
+        log_.Info("outbound.started", channel.destination, {{"channel", channel.name}});
     }
     WarnOfUnreadFiles();
     log_.Info("daemon.ready", "ready",
@@ -191,10 +199,13 @@ Result<void> Daemon::OpenStore(const std::function<bool()>& stop_wanted) {
         metrics_.histogram("carestream_journal_commit_seconds", "Group commits of the journal.");
     auto& messages = metrics_.counter("carestream_journal_messages_total",
                                       "Messages that the journal committed.");
-    events.journal_commit = [&seconds, &messages](double took, std::size_t count) {
+    // The store's threads end before what they wake does.
+    events.journal_commit = [this, &seconds, &messages](double took, std::size_t count) {
         seconds.Observe(took);
         messages.Add(static_cast<double>(count));
+        WakeOutbound();
     };
+    events.committed = [this](std::int64_t) { WakeOutbound(); };
     bool said = false;
     for (;;) {
         auto opened = store::Store::Open(settings_.store, definitions_, indexer_, clock_, events,
@@ -211,6 +222,27 @@ Result<void> Daemon::OpenStore(const std::function<bool()>& stop_wanted) {
         }
         said = true;
     }
+}
+
+void Daemon::StartOutbound() {
+    const std::lock_guard lock(outbound_mutex_);
+    outbound_ = std::make_unique<outbound::Service>(outbound::ServiceParts{
+        *store_, *definitions_, *executor_, clock_, log_, metrics_, DestinationTypes()});
+}
+
+// Called by threads of the store, from before the service is there until it is gone.
+void Daemon::WakeOutbound() {
+    const std::lock_guard lock(outbound_mutex_);
+    if (outbound_ != nullptr) outbound_->Wake();
+}
+
+Result<std::vector<std::string>> Daemon::Apply(
+    const std::shared_ptr<const channel::Generation>& generation) {
+    CARESTREAM_ASSIGN(plan, outbound_->Prepare(generation));
+    CARESTREAM_ASSIGN(changes, supervisor_->Apply(generation));
+    std::vector<std::string> more = outbound_->Apply(std::move(plan));
+    std::move(more.begin(), more.end(), std::back_inserter(changes));
+    return changes;
 }
 
 Result<void> Daemon::StartAdminPort() {
@@ -270,12 +302,13 @@ Result<void> Daemon::StartFhir() {
 }
 
 Result<void> Daemon::StartAdminSocket() {
-    admin_ = std::make_unique<Admin>(
-        AdminParts{*supervisor_, store_->messages(), settings_.tenants, [this] { return Reload(); },
-                   [this](const store::StoreStatus& status, bool answers) {
-                       return ConditionNow(status, answers);
-                   },
-                   Version(), started_at_, clock_});
+    admin_ =
+        std::make_unique<Admin>(AdminParts{*supervisor_, *outbound_, store_->messages(),
+                                           settings_.tenants, [this] { return Reload(); },
+                                           [this](const store::StoreStatus& status, bool answers) {
+                                               return ConditionNow(status, answers);
+                                           },
+                                           Version(), started_at_, clock_});
     net::HttpOptions options;
     options.name = "admin.sock";
     options.handler_timeout_ms = 120'000;
@@ -301,7 +334,7 @@ Reloaded Daemon::Reload() {
     reloaded.errors = std::move(loaded.errors);
     LocateMappings(settings_.mappings, reloaded.errors);
     if (reloaded.errors.empty()) {
-        auto applied = supervisor_->Apply(loaded.generation);
+        auto applied = Apply(loaded.generation);
         if (applied) {
             reloaded.generation = ++generations_;
             reloaded.changes = std::move(*applied);
@@ -381,7 +414,36 @@ Condition Daemon::ConditionNow(const store::StoreStatus& store, bool answers) {
                     last_reload_errors_.front().ToString()};
         }
     }
-    return WaitingForPeople(store);
+    Condition outbound = OutboundCondition();
+    return outbound.state.empty() ? WaitingForPeople(store) : outbound;
+}
+
+// The first thing about what goes out that somebody should look at; state "" if there is none.
+Condition Daemon::OutboundCondition() {
+    if (const std::string trouble = outbound_->Trouble(); !trouble.empty()) {
+        return {"degraded", "nothing new is queued for outbound channels", 0, trouble};
+    }
+    for (const outbound::ChannelStatus& channel : outbound_->Channels()) {
+        const std::string waiting = Plural(channel.depth.waiting, "message");
+        if (channel.state == "held") {
+            return {"degraded", "outbound channel " + channel.name + " waits for a decision",
+                    channel.since,
+                    "a message was sent and not answered: see `carestream outbound list`, then "
+                    "resend, skip or acked; " +
+                        waiting + " in line"};
+        }
+        if (channel.state == "retrying" && clock_.Now() - channel.since > kLateAfter) {
+            return {"degraded", "outbound channel " + channel.name + " cannot send", channel.since,
+                    channel.why + "; " + waiting + " in line, sent in order once it can"};
+        }
+        if (channel.depth.nacked > 0 || channel.depth.ambiguous > channel.depth.held) {
+            return {"ready",
+                    "ready, " + Plural(channel.depth.nacked + channel.depth.ambiguous, "message") +
+                        " of outbound channel " + channel.name + " refused or not answered",
+                    0, "see `carestream outbound list`"};
+        }
+    }
+    return {};
 }
 
 void Daemon::PublishGauges() {
@@ -408,6 +470,17 @@ void Daemon::PublishGauges() {
     set("carestream_store_bytes", "Size of the database.", static_cast<double>(store.bytes));
     set("carestream_generation", "Generation of the configuration in force.",
         static_cast<double>(supervisor_->generation()->number));
+    for (const outbound::ChannelStatus& channel : outbound_->Channels()) {
+        const std::vector<telemetry::Label> labels = {{"channel", channel.name}};
+        metrics_.gauge("carestream_outbound_waiting", "Messages in line.", labels)
+            .Set(static_cast<double>(channel.depth.waiting));
+        metrics_.gauge("carestream_outbound_oldest_seconds", "Age of the first in line.", labels)
+            .Set(channel.depth.oldest == 0
+                     ? 0
+                     : static_cast<double>(clock_.Now() - channel.depth.oldest) / 1e6);
+        metrics_.gauge("carestream_outbound_up", "0 while it cannot send or is held.", labels)
+            .Set(channel.state == "idle" || channel.state == "sending" ? 1 : 0);
+    }
     const ProcessFigures process = ReadProcessFigures();
     set("process_resident_memory_bytes", "Resident memory.",
         static_cast<double>(process.resident_bytes));
@@ -419,9 +492,16 @@ void Daemon::Stop() {
     ready_ = false;
     if (socket_server_ != nullptr) socket_server_->Stop();
     if (admin_ != nullptr) admin_->Stop();
+    if (outbound_ != nullptr) outbound_->Stop();
     if (supervisor_ != nullptr) supervisor_->Stop();
     if (fhir_server_ != nullptr) fhir_server_->Stop();
     if (admin_server_ != nullptr) admin_server_->Stop();
+    std::unique_ptr<outbound::Service> outbound;
+    {
+        const std::lock_guard lock(outbound_mutex_);
+        outbound = std::move(outbound_);
+    }
+    outbound.reset();
     store_.reset();
     if (executor_ != nullptr) executor_->Stop();
 }

@@ -14,6 +14,7 @@
 #include "channel/supervisor.h"
 #include "net/executor.h"
 #include "net/http.h"
+#include "outbound/service.h"
 #include "rest/service.h"
 #include "store/store.h"
 
@@ -47,6 +48,12 @@ public:
 private:
     [[nodiscard]] std::vector<Error> LoadContent();
     [[nodiscard]] Result<void> OpenStore(const std::function<bool()>& stop_wanted);
+    void StartOutbound();
+    void WakeOutbound();
+    // The generation of channels and of what goes out, whole or not at all.
+    [[nodiscard]] Result<std::vector<std::string>> Apply(
+        const std::shared_ptr<const channel::Generation>& generation);
+    [[nodiscard]] Condition OutboundCondition();
     [[nodiscard]] Result<void> StartAdminPort();
     [[nodiscard]] Result<void> StartFhir();
     [[nodiscard]] Result<void> StartAdminSocket();
@@ -86,6 +93,8 @@ private:
     std::unique_ptr<channel::Supervisor>
         supervisor_;  // outlives the store: callbacks come until its end
     std::unique_ptr<store::Store> store_;
+    std::mutex outbound_mutex_;  // of the pointer, for threads of the store
+    std::unique_ptr<outbound::Service> outbound_;
     std::unique_ptr<rest::Service> service_;
     std::unique_ptr<net::HttpServer> fhir_server_;
     std::unique_ptr<Admin> admin_;

@@ -36,7 +36,7 @@ struct Settings : ContentSettings {
     bool fhir_trust_forwarded = false;
     std::vector<std::string> fhir_cors_origins;
     bool auth_tokens = false;        // auth.mode: tokens
-    bool auth_local = false;   // auth.local_tokens
+    bool auth_local = false;         // auth.local_tokens
     auth::GateOptions auth;          // used with tokens
     net::TlsServerOptions fhir_tls;  // certificate_file empty: plain
     net::Address admin_listen;
@@ -70,6 +70,7 @@ struct ReadContent {
 
 // Every kind of source that this build offers.
 [[nodiscard]] std::vector<channel::SourceType> SourceTypes();
+[[nodiscard]] std::vector<channel::DestinationType> DestinationTypes();
 
 // What a generation is loaded from, the same for daemon, --check and the CLI.
 [[nodiscard]] channel::GenerationInputs InputsOf(
