@@ -5,12 +5,16 @@
 #include <iterator>
 
 #include "app/folders.h"
+#include "app/internal/hook_sender.h"
+#include "app/internal/outbound_pages.h"
 #include "app/internal/process_metrics.h"
 #include "auth/local_token.h"
 #include "base/file.h"
 #include "base/home.h"
 #include "rest/admin_pages.h"
 #include "rest/outcome.h"
+#include "subscriptions/endpoint.h"
+#include "subscriptions/operations.h"
 
 namespace carestream::app {
 
@@ -169,6 +173,12 @@ std::vector<Error> Daemon::Start(const std::function<bool()>& stop_wanted) {
     const auto generation = channel::WithIdKeys(*first_, Inputs().id_key);
     first_.reset();
     if (auto applied = Apply(generation); !applied) return One(applied.error());
+    subscriptions_->Start();
+    releases_ = std::make_unique<results::Releases>(
+        results::ReleasesOptions{settings_.tenants.at(settings_.fhir_tenant)},
+        results::ReleasesParts{*definitions_, store_->reader(), store_->writer(), clock_, log_,
+                               metrics_});
+    releases_->Start();
     ready_ = true;
     metrics_.OnCollect([this] { PublishGauges(); });
     for (const auto& channel : supervisor_->Channels()) {
@@ -199,13 +209,16 @@ Result<void> Daemon::OpenStore(const std::function<bool()>& stop_wanted) {
         metrics_.histogram("carestream_journal_commit_seconds", "Group commits of the journal.");
     auto& messages = metrics_.counter("carestream_journal_messages_total",
                                       "Messages that the journal committed.");
-    // The store's threads end before what they wake does.
+    events.committed = [this](std::int64_t) { event_wakers_.Wake(); };
     events.journal_commit = [this, &seconds, &messages](double took, std::size_t count) {
         seconds.Observe(took);
         messages.Add(static_cast<double>(count));
-        WakeOutbound();
+        journal_wakers_.Wake();
     };
-    events.committed = [this](std::int64_t) { WakeOutbound(); };
+    holds_.Set(first_->holds);
+    settings_.store.label = [this](const fhir::Node& before, fhir::Node& resource, Micros now) {
+        holds_.Get()->Label(before, resource, now);
+    };
     bool said = false;
     for (;;) {
         auto opened = store::Store::Open(settings_.store, definitions_, indexer_, clock_, events,
@@ -225,15 +238,10 @@ Result<void> Daemon::OpenStore(const std::function<bool()>& stop_wanted) {
 }
 
 void Daemon::StartOutbound() {
-    const std::lock_guard lock(outbound_mutex_);
     outbound_ = std::make_unique<outbound::Service>(outbound::ServiceParts{
         *store_, *definitions_, *executor_, clock_, log_, metrics_, DestinationTypes()});
-}
-
-// Called by threads of the store, from before the service is there until it is gone.
-void Daemon::WakeOutbound() {
-    const std::lock_guard lock(outbound_mutex_);
-    if (outbound_ != nullptr) outbound_->Wake();
+    event_wakers_.Add([this] { outbound_->Wake(); });
+    journal_wakers_.Add([this] { outbound_->Wake(); });
 }
 
 Result<std::vector<std::string>> Daemon::Apply(
@@ -262,8 +270,52 @@ Result<void> Daemon::StartAdminPort() {
     return {};
 }
 
+std::string Daemon::PublicBase() const {
+    if (!settings_.fhir_public_url.empty()) return settings_.fhir_public_url;
+    const bool tls = !settings_.fhir_tls.certificate_file.empty();
+    return (tls ? "https://" : "http://") + settings_.fhir_listen.ToString() + "/fhir/r4";
+}
+
+Result<void> Daemon::MakeSubscriptions() {
+    net::SenderOptions sender;
+    sender.policy.networks = settings_.hook_networks;
+    CARESTREAM_ASSIGN(made, net::HttpSender::Create(*executor_, std::move(sender)));
+    hook_sender_ = std::move(made);
+    subscriptions::EngineOptions options = settings_.subscriptions;
+    options.base_url = PublicBase();
+    const auto first = first_->topics;
+    subscriptions_ = std::make_unique<subscriptions::Engine>(
+        options, subscriptions::EngineParts{definitions_,
+                                            [this, first] {
+                                                const auto generation = supervisor_->generation();
+                                                return generation == nullptr ? first
+                                                                             : generation->topics;
+                                            },
+                                            store_->MakeEvents(),
+                                            store_->MakeSubscriptions(),
+                                            store_->reader(),
+                                            store_->writer(),
+                                            SendThrough(*hook_sender_),
+                                            {},
+                                            clock_,
+                                            log_,
+                                            metrics_});
+    event_wakers_.Add([this] { subscriptions_->Wake(); });
+    return {};
+}
+
+std::vector<rest::Operation> Daemon::Operations(store::Tenant tenant) {
+    auto operations =
+        subscriptions::Operations(*subscriptions_, tenant, subscriptions::kWebSocketPath);
+    operations.push_back(results::ReleaseOperation(store_->reader(), store_->writer(), tenant));
+    return operations;
+}
+
 Result<void> Daemon::StartFhir() {
     rest::ServiceOptions options;
+    options.supported_profiles = {
+        {"Subscription", std::string(subscriptions::kSubscriptionProfile)}};
+    options.websocket_path = subscriptions::kWebSocketPath;
     options.public_url = settings_.fhir_public_url;
     options.trust_forwarded = settings_.fhir_trust_forwarded;
     options.version = Version();
@@ -275,12 +327,22 @@ Result<void> Daemon::StartFhir() {
         CARESTREAM_ASSIGN(gate, auth::Gate::Create(settings_.auth, clock_, log_));
         gate_ = std::move(gate);
     }
+    CARESTREAM_TRY(MakeSubscriptions());
     service_ = std::make_unique<rest::Service>(
         options,
-        rest::ServiceParts{definitions_, store_->reader(), store_->writer(), store_->keys(), clock_,
-                           log_, [this] { return store_->journal().DiskLow(); }, gate_.get()});
+        rest::ServiceParts{definitions_,
+                           store_->reader(),
+                           store_->writer(),
+                           store_->keys(),
+                           clock_,
+                           log_,
+                           [this] { return store_->journal().DiskLow(); },
+                           gate_.get(),
+                           {subscriptions::SubscriptionRule(*subscriptions_)}},
+        Operations(options.tenant));
     net::HttpOptions http;
     http.name = "fhir";
+    http.websocket.upgrade = subscriptions::Endpoint(*subscriptions_, *service_, options.tenant);
     http.error_response = rest::ServerErrorOutcome;
     net::TlsContext tls;
     if (!settings_.fhir_tls.certificate_file.empty()) {
@@ -336,6 +398,7 @@ Reloaded Daemon::Reload() {
     if (reloaded.errors.empty()) {
         auto applied = Apply(loaded.generation);
         if (applied) {
+            holds_.Set(loaded.generation->holds);
             reloaded.generation = ++generations_;
             reloaded.changes = std::move(*applied);
             if (reloaded.changes.empty()) reloaded.changes.emplace_back("channels unchanged");
@@ -414,36 +477,14 @@ Condition Daemon::ConditionNow(const store::StoreStatus& store, bool answers) {
                     last_reload_errors_.front().ToString()};
         }
     }
-    Condition outbound = OutboundCondition();
-    return outbound.state.empty() ? WaitingForPeople(store) : outbound;
-}
-
-// The first thing about what goes out that somebody should look at; state "" if there is none.
-Condition Daemon::OutboundCondition() {
-    if (const std::string trouble = outbound_->Trouble(); !trouble.empty()) {
-        return {"degraded", "nothing new is queued for outbound channels", 0, trouble};
+    if (auto condition = OutboundCondition(*outbound_, clock_.Now())) return *condition;
+    Condition condition = WaitingForPeople(store);
+    if (const std::string refused = RefusedByOthers(*outbound_); !refused.empty()) {
+        condition.headline += ", " + refused;
+        condition.remedy +=
+            condition.remedy.empty() ? "see `carestream outbound`" : " and `carestream outbound`";
     }
-    for (const outbound::ChannelStatus& channel : outbound_->Channels()) {
-        const std::string waiting = Plural(channel.depth.waiting, "message");
-        if (channel.state == "held") {
-            return {"degraded", "outbound channel " + channel.name + " waits for a decision",
-                    channel.since,
-                    "a message was sent and not answered: see `carestream outbound list`, then "
-                    "resend, skip or acked; " +
-                        waiting + " in line"};
-        }
-        if (channel.state == "retrying" && clock_.Now() - channel.since > kLateAfter) {
-            return {"degraded", "outbound channel " + channel.name + " cannot send", channel.since,
-                    channel.why + "; " + waiting + " in line, sent in order once it can"};
-        }
-        if (channel.depth.nacked > 0 || channel.depth.ambiguous > channel.depth.held) {
-            return {"ready",
-                    "ready, " + Plural(channel.depth.nacked + channel.depth.ambiguous, "message") +
-                        " of outbound channel " + channel.name + " refused or not answered",
-                    0, "see `carestream outbound list`"};
-        }
-    }
-    return {};
+    return condition;
 }
 
 void Daemon::PublishGauges() {
@@ -470,17 +511,7 @@ void Daemon::PublishGauges() {
     set("carestream_store_bytes", "Size of the database.", static_cast<double>(store.bytes));
     set("carestream_generation", "Generation of the configuration in force.",
         static_cast<double>(supervisor_->generation()->number));
-    for (const outbound::ChannelStatus& channel : outbound_->Channels()) {
-        const std::vector<telemetry::Label> labels = {{"channel", channel.name}};
-        metrics_.gauge("carestream_outbound_waiting", "Messages in line.", labels)
-            .Set(static_cast<double>(channel.depth.waiting));
-        metrics_.gauge("carestream_outbound_oldest_seconds", "Age of the first in line.", labels)
-            .Set(channel.depth.oldest == 0
-                     ? 0
-                     : static_cast<double>(clock_.Now() - channel.depth.oldest) / 1e6);
-        metrics_.gauge("carestream_outbound_up", "0 while it cannot send or is held.", labels)
-            .Set(channel.state == "idle" || channel.state == "sending" ? 1 : 0);
-    }
+    PublishOutbound(*outbound_, metrics_, clock_.Now());
     const ProcessFigures process = ReadProcessFigures();
     set("process_resident_memory_bytes", "Resident memory.",
         static_cast<double>(process.resident_bytes));
@@ -496,12 +527,15 @@ void Daemon::Stop() {
     if (supervisor_ != nullptr) supervisor_->Stop();
     if (fhir_server_ != nullptr) fhir_server_->Stop();
     if (admin_server_ != nullptr) admin_server_->Stop();
-    std::unique_ptr<outbound::Service> outbound;
-    {
-        const std::lock_guard lock(outbound_mutex_);
-        outbound = std::move(outbound_);
-    }
-    outbound.reset();
+    releases_.reset();
+    event_wakers_.Clear();
+    journal_wakers_.Clear();
+    if (subscriptions_ != nullptr) subscriptions_->Stop();
+    fhir_server_.reset();
+    service_.reset();
+    hook_sender_.reset();
+    subscriptions_.reset();
+    outbound_.reset();
     store_.reset();
     if (executor_ != nullptr) executor_->Stop();
 }

@@ -9,13 +9,17 @@
 
 #include "app/admin.h"
 #include "app/folders.h"
+#include "app/internal/current.h"
+#include "app/internal/wakers.h"
 #include "app/settings.h"
 #include "auth/gate.h"
 #include "channel/supervisor.h"
 #include "net/executor.h"
 #include "net/http.h"
+#include "net/http_sender.h"
 #include "outbound/service.h"
 #include "rest/service.h"
+#include "results/releases.h"
 #include "store/store.h"
 
 namespace carestream::app {
@@ -49,12 +53,13 @@ private:
     [[nodiscard]] std::vector<Error> LoadContent();
     [[nodiscard]] Result<void> OpenStore(const std::function<bool()>& stop_wanted);
     void StartOutbound();
-    void WakeOutbound();
     // The generation of channels and of what goes out, whole or not at all.
     [[nodiscard]] Result<std::vector<std::string>> Apply(
         const std::shared_ptr<const channel::Generation>& generation);
-    [[nodiscard]] Condition OutboundCondition();
     [[nodiscard]] Result<void> StartAdminPort();
+    [[nodiscard]] Result<void> MakeSubscriptions();
+    [[nodiscard]] std::vector<rest::Operation> Operations(store::Tenant tenant);
+    [[nodiscard]] std::string PublicBase() const;  // "https://host/fhir/r4"
     [[nodiscard]] Result<void> StartFhir();
     [[nodiscard]] Result<void> StartAdminSocket();
     [[nodiscard]] channel::GenerationInputs Inputs() const;
@@ -91,10 +96,15 @@ private:
     std::unique_ptr<net::Executor> executor_;
     std::unique_ptr<net::HttpServer> admin_server_;
     std::unique_ptr<channel::Supervisor>
-        supervisor_;  // outlives the store: callbacks come until its end
+        supervisor_;               // outlives the store: callbacks come until its end
+    Current<holds::Holds> holds_;  // of the generation in force; the store asks it
+    Wakers event_wakers_;          // the consumers of events; cleared before they go
+    Wakers journal_wakers_;        // those of messages that arrived, likewise
     std::unique_ptr<store::Store> store_;
-    std::mutex outbound_mutex_;  // of the pointer, for threads of the store
     std::unique_ptr<outbound::Service> outbound_;
+    std::unique_ptr<net::HttpSender> hook_sender_;
+    std::unique_ptr<subscriptions::Engine> subscriptions_;
+    std::unique_ptr<results::Releases> releases_;
     std::unique_ptr<rest::Service> service_;
     std::unique_ptr<net::HttpServer> fhir_server_;
     std::unique_ptr<Admin> admin_;

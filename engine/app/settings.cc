@@ -177,6 +177,48 @@ Field AuthField() {
             }};
 }
 
+Field SubscriptionsField() {
+    return {
+        .key = "subscriptions",
+        .type = Type::kObject,
+        .description = "FHIR Subscriptions: who is told what. The topics lie in mappings/topics.",
+        .fields = {
+            {.key = "notify_max_age",
+             .type = Type::kDuration,
+             .description =
+                 "News that is older changes data and wakes nobody: messages that were sent or "
+                 "came longer ago, as in replays and back-loads.",
+             .default_text = "2d",
+             .min = 60'000,
+             .max = 3'650 * kDayMs},
+            {.key = "keep",
+             .type = Type::kDuration,
+             .description =
+                 "How long events can be asked for by `$events`, and wait for a receiver that "
+                 "takes nothing.",
+             .default_text = "7d",
+             .min = 3'600'000,
+             .max = 365 * kDayMs},
+            {.key = "private_networks",
+             .type = Type::kNetwork,
+             .description = "Networks that are not public and may be told by rest-hook. Without "
+                            "it a receiver whose name leads to a private address is refused.",
+             .list = true,
+             .default_text = "[]",
+             .example = "10.20.0.0/16"},
+            {.key = "plain_hosts",
+             .description = "Hosts that may be told by http instead of https, as in the URL.",
+             .list = true,
+             .default_text = "[]",
+             .example = "127.0.0.1"},
+            {.key = "signature_secret",
+             .type = Type::kSecret,
+             .description = "Signs each request to a receiver (header X-CareStream-Signature, "
+                            "HMAC-SHA256); empty = not.",
+             .example = "${file:/etc/carestream/hook.secret}"},
+        }};
+}
+
 Field LimitsField() {
     return {.key = "limits",
             .type = Type::kObject,
@@ -382,6 +424,22 @@ void ReadStore(const config::Values& values, Settings& settings) {
         static_cast<std::size_t>(values.Integer("journal_queue_bytes_max"));
 }
 
+void ReadSubscriptions(const config::Values& values, Settings& settings) {
+    subscriptions::EngineOptions& options = settings.subscriptions;
+    options.tenant = settings.tenants.contains(settings.fhir_tenant)
+                         ? settings.tenants.at(settings.fhir_tenant)
+                         : store::Tenant{1};
+    options.notify_max_age = values.Integer("notify_max_age") * 1000;
+    options.keep = values.Integer("keep") * 1000;
+    options.plain_hosts = values.Strings("plain_hosts");
+    options.signature_secret = values.String("signature_secret");
+    for (const std::string& text : values.Strings("private_networks")) {
+        if (const auto network = config::Network::Parse(text)) {
+            settings.hook_networks.push_back(*network);
+        }
+    }
+}
+
 void ReadLimits(const config::Values& limits, Settings& settings) {
     settings.io_threads = static_cast<int>(limits.Integer("io_threads"));
     settings.dispatcher.workers = static_cast<int>(limits.Integer("map_threads"));
@@ -433,6 +491,7 @@ config::Spec DaemonSpec() {
             StoreField(),
             FhirField(),
             AuthField(),
+            SubscriptionsField(),
             {.key = "admin",
              .type = Type::kObject,
              .description =
@@ -467,6 +526,7 @@ ReadSettings ReadSettingsFile(const fs::path& file, const fs::path& home) {
     ReadStore(values.Object("store"), settings);
     ReadAuth(values.Object("auth"), folder, settings, read.errors);
     ReadFhir(values.Object("fhir"), folder, settings, read.errors);
+    ReadSubscriptions(values.Object("subscriptions"), settings);
     const config::Values& admin = values.Object("admin");
     if (const auto address = net::ParseAddress(admin.String("listen"))) {
         settings.admin_listen = *address;

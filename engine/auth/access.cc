@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
+#include "auth/owner.h"
 #include "base/text.h"
+#include "holds/holds.h"
 
 namespace carestream::auth {
 namespace {
@@ -29,6 +32,7 @@ bool ReadsOnly(Action action) {
 bool PatientsMay(const fhir::Definitions& definitions, std::string_view type, Action action) {
     if (type == "Patient") return action != Action::kCreate;  // a new patient is another one
     if (InPatientCompartment(definitions, type)) return true;
+    if (IsOwnedType(type)) return true;
     return IsShared(type) && ReadsOnly(action);
 }
 
@@ -137,6 +141,10 @@ Result<Principal> PrincipalOf(const fhir::Node& claims) {
         return Fail(Code::kInvalid, "the token's patient is no id of a resource");
     }
     principal.scopes = ParseScopes(scopes);
+    if (const fhir::Node* expires = claims.Find("exp")) {
+        principal.expires =
+            static_cast<Micros>(std::strtod(expires->text().c_str(), nullptr)) * 1'000'000;
+    }
     return principal;
 }
 
@@ -192,6 +200,10 @@ bool Access::IsFree(std::string_view type, Action action) {
 
 bool Access::InCompartment(std::string_view type, const fhir::Node& resource) {
     if (type == "Patient") return IsOwn(linked_, resource.TextOf("id"));
+    if (IsOwnedType(type)) {
+        const auto owner = OwnerOf(resource);
+        return owner && IsSameOwner(*owner, principal_);
+    }
     auto found = compartments_.find(type);
     if (found == compartments_.end()) {
         auto criterion = search::PatientCompartment(definitions_, type, principal_.patient);
@@ -220,7 +232,9 @@ bool Access::Sees(std::string_view type, const fhir::Node& resource, Action acti
     if (resource.TextOf("resourceType") != type || !FulfilsRule(type, decision, resource)) {
         return false;
     }
-    if (decision.verdict == Verdict::kAllowed || InCompartment(type, resource)) return true;
+    if (decision.verdict == Verdict::kAllowed) return true;
+    if (holds::IsHeld(resource)) return false;
+    if (InCompartment(type, resource)) return true;
     return IsShared(type) && ReadsOnly(action) && !NamesOthers(resource, linked_, true);
 }
 
@@ -231,7 +245,8 @@ bool Access::MayWrite(std::string_view type, const fhir::Node& resource, Action 
         return false;
     }
     if (decision.verdict == Verdict::kAllowed) return true;
-    return InCompartment(type, resource) && !NamesOthers(resource, linked_, true);
+    return !holds::IsHeld(resource) && InCompartment(type, resource) &&
+           !NamesOthers(resource, linked_, true);
 }
 
 Result<void> Access::CheckParameters(std::string_view type, const net::Parameters& parameters) {
@@ -279,9 +294,19 @@ Result<void> Access::Confine(search::Query& query) {
     }
     if (auto own = search::PatientCompartment(definitions_, query.type, principal_.patient)) {
         query.criteria.insert(query.criteria.begin(), std::move(*own));
-        return {};
+        return LeaveOutHeld(query);
     }
     return ConfineShared(query);
+}
+
+// Of results that are held not even the number is told.
+Result<void> Access::LeaveOutHeld(search::Query& query) const {
+    static const std::string label = std::string(holds::kSystem) + "|" + std::string(holds::kHeld);
+    if (!holds::MayBeHeld(query.type)) return {};
+    CARESTREAM_ASSIGN(not_held,
+                      search::ParseQuery(definitions_, query.type, {{"_security:not", label}}));
+    query.criteria.push_back(std::move(not_held.criteria.at(0)));
+    return {};
 }
 
 // Nothing of a shared type is confined by a compartment: what names a patient is left out by the
@@ -313,6 +338,9 @@ Result<void> Access::Narrow(search::Query& query) {
     const Decision& decision = Of(query.type, Action::kSearch);
     if (decision.verdict == Verdict::kDenied) {
         return Fail(Code::kDenied, "the token's scopes do not cover this search");
+    }
+    if (decision.verdict == Verdict::kConfined && IsOwnedType(query.type)) {
+        return Fail(Code::kDenied, "the token reads resources of this type by their ids");
     }
     std::erase_if(query.includes, [&](const search::Include& include) {
         return include.reverse && Of(include.source, Action::kRead).verdict == Verdict::kDenied;

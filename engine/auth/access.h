@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "auth/scope.h"
+#include "base/clock.h"
 #include "base/result.h"
 #include "fhir/definitions.h"
 #include "fhir/node.h"
@@ -22,6 +23,7 @@ struct Principal {
     std::string subject;
     std::string client;
     std::string patient;  // claim `patient`: id of the Patient that patient/ scopes are about
+    Micros expires = 0;   // claim `exp`; 0 = unknown
     std::vector<Scope> scopes;
     bool open = false;  // nobody was asked to prove anything (auth.mode: open): may do everything
 
@@ -88,6 +90,7 @@ private:
                                    const fhir::Node& resource) const;
     [[nodiscard]] Result<void> AddRules(const Decision& decision, search::Query& query) const;
     [[nodiscard]] Result<void> Confine(search::Query& query);
+    [[nodiscard]] Result<void> LeaveOutHeld(search::Query& query) const;
     [[nodiscard]] Result<void> ConfineShared(search::Query& query) const;
 
     const fhir::Definitions& definitions_;

@@ -88,4 +88,24 @@ std::vector<Scope> ParseScopes(std::string_view text) {
     return scopes;
 }
 
+std::string FormatScopes(const std::vector<Scope>& scopes) {
+    std::string text;
+    for (const Scope& scope : scopes) {
+        if (!text.empty()) text += ' ';
+        text += scope.level == Scope::Level::kPatient ? "patient/"
+                : scope.level == Scope::Level::kUser  ? "user/"
+                                                      : "system/";
+        text += scope.type + ".";
+        for (std::size_t bit = 0; bit < kLetters.size(); ++bit) {
+            if ((scope.actions & 1u << bit) != 0) text += kLetters[bit];
+        }
+        char glue = '?';
+        for (const auto& [name, value] : scope.query) {
+            text += glue + net::PercentEncode(name) + "=" + net::PercentEncode(value);
+            glue = '&';
+        }
+    }
+    return text;
+}
+
 }  // namespace carestream::auth

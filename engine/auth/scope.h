@@ -34,5 +34,7 @@ struct Scope {
 // The resource scopes of a space-separated list, in order. What is none (openid, launch/patient) or
 // malformed grants nothing and is left out: a scope is never read as more than it says.
 [[nodiscard]] std::vector<Scope> ParseScopes(std::string_view text);
+// The same back, in the form of version 2.
+[[nodiscard]] std::string FormatScopes(const std::vector<Scope>& scopes);
 
 }  // namespace carestream::auth

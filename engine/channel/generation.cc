@@ -138,6 +138,10 @@ Loaded LoadGeneration(const GenerationInputs& inputs, std::int64_t number) {
         topics::Topics::Load(inputs.mappings / "topics", "topics/", inputs.definitions);
     std::move(topics.errors.begin(), topics.errors.end(), std::back_inserter(loaded.errors));
     generation->topics = std::move(topics.topics);
+    holds::Holds::Loaded holds =
+        holds::Holds::Load(inputs.mappings / "holds", "holds/", inputs.definitions);
+    std::move(holds.errors.begin(), holds.errors.end(), std::back_inserter(loaded.errors));
+    generation->holds = std::move(holds.holds);
     if (generation->topics != nullptr) {
         for (OutboundSettings& settings : read.outbound) {
             loaded.overlays.insert(settings.overlays.begin(), settings.overlays.end());
@@ -158,6 +162,7 @@ std::shared_ptr<const Generation> WithIdKeys(
     auto keyed = std::make_shared<Generation>();
     keyed->number = generation.number;
     keyed->topics = generation.topics;
+    keyed->holds = generation.holds;
     keyed->outbound = generation.outbound;
     for (const auto& channel : generation.channels) {
         Channel copy = *channel;

@@ -13,6 +13,7 @@
 
 #include "channel/settings.h"
 #include "channel/spi.h"
+#include "holds/holds.h"
 #include "mapping/program.h"
 #include "search/query.h"
 #include "topics/topics.h"
@@ -52,6 +53,7 @@ struct Generation {
     std::vector<std::shared_ptr<const Channel>> channels;
     std::vector<std::shared_ptr<const OutboundChannel>> outbound;
     std::shared_ptr<const topics::Topics> topics;  // of mappings/topics; never null
+    std::shared_ptr<const holds::Holds> holds;     // of mappings/holds; never null
     [[nodiscard]] std::shared_ptr<const Channel> Find(std::string_view name) const;
 };
 

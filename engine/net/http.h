@@ -16,6 +16,7 @@
 #include "net/address.h"
 #include "net/executor.h"
 #include "net/tls.h"
+#include "net/websocket.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
@@ -63,6 +64,13 @@ public:
     [[nodiscard]] virtual const std::shared_ptr<std::atomic<bool>>& cancelled() const = 0;
 };
 
+// How an UpgradeHandler answers: the first of Send (which refuses) and Accept counts.
+class UpgradeResponder : public Responder {
+public:
+    // The client gets its 101, or 503 if websockets_max are open or the server stops.
+    virtual void Accept(WebSocketHandler handler) = 0;
+};
+
 // Called on the connection's thread; must not block.
 using HttpHandler = std::function<void(Request request, std::shared_ptr<Responder> responder)>;
 
@@ -81,15 +89,17 @@ struct HttpOptions {
     int drain_ms = 5'000;             // Stop lets requests under way finish for so long
     bool gzip = true;                 // of answers, when the client accepts it
     std::size_t gzip_bytes_min = 1400;
-    // Renders the answers that the server itself gives (400, 408, 413, 414, 415, 417, 431, 500,
-    // 503); absent: plain text. Called on the connection's thread.
+    WebSocketOptions websocket = {};
+    // Renders the answers that the server itself gives (400, 408, 413, 414, 415, 417, 426, 431,
+    // 500, 503); absent: plain text. Called on the connection's thread.
     std::function<Response(int status, std::string_view text)> error_response;
 };
 
 // Starts with Listen, ends with Stop (or its destruction). Executor, log and metrics outlive it.
 // Metrics: carestream_http_requests_total{listener,route,method,status},
 // carestream_http_request_seconds {listener,route}, carestream_http_connections{listener},
-// carestream_http_refused_total{listener,reason}.
+// carestream_http_refused_total{listener,reason}; of a listener that upgrades also
+// carestream_websockets{listener}, carestream_websocket_messages_total{listener,direction}.
 class HttpServer {
 public:
     HttpServer(Executor& executor, HttpOptions options, HttpHandler handler, telemetry::Log& log,
@@ -103,11 +113,13 @@ public:
     // taken port, kInvalid.
     [[nodiscard]] Result<Address> Listen(const Address& address, TlsContext tls = nullptr);
 
-    // Closes listeners and idle connections, waits for requests under way (drain_ms), closes the
-    // rest. Idempotent; not from a thread of the executor.
+    // Closes listeners and idle connections, tells WebSockets to go away (1001), waits for requests
+    // under way and for these (drain_ms), closes the rest. Idempotent; not from a thread of the
+    // executor.
     void Stop();
 
     [[nodiscard]] int connections() const;
+    [[nodiscard]] int websockets() const;
     [[nodiscard]] int requests_under_way() const;
 
 private:

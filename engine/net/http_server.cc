@@ -258,13 +258,13 @@ void HttpServer::Stop() {
     core_->close_listeners.clear();
     for (const auto& file : core_->socket_files) ::unlink(file.c_str());
 
-    const auto idle = [this] { return core_->connections == 0; };
+    const auto idle = [this] { return core_->connections == 0 && core_->websockets == 0; };
     for (std::size_t i = 0; i < executor.size(); ++i) {
         executor.RunOn(i, [&] { core_->lanes[i]->CloseIdle(); });
     }
     const auto drained = std::chrono::milliseconds(core_->options.drain_ms);
     if (!WaitUntil(SteadyClock::now() + drained, idle)) {
-        core_->log.Warn("http.drain", "requests were cut off at the end of drain_ms",
+        core_->log.Warn("http.drain", "requests or WebSockets were cut off at the end of drain_ms",
                         {{"listener", core_->options.name}});
     }
     for (std::size_t i = 0; i < executor.size(); ++i) {
@@ -278,6 +278,9 @@ void HttpServer::Stop() {
 
 int HttpServer::connections() const {
     return core_->connections;
+}
+int HttpServer::websockets() const {
+    return core_->websockets;
 }
 int HttpServer::requests_under_way() const {
     return core_->requests;

@@ -7,6 +7,9 @@
 namespace carestream::rest {
 namespace {
 
+constexpr std::string_view kWebSocketExtension =
+    "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket";
+
 using fhir::Node;
 
 // A value that every parameter of the type must be able to read.
@@ -141,6 +144,11 @@ Node RestNode(const fhir::Definitions& definitions, const CapabilityOptions& opt
         Node::String("JSON only. Search results: _count, _sort by _lastUpdated, dates and "
                      "numbers, _total=none|accurate, _include, _revinclude. Unknown parameters "
                      "follow Prefer: handling=lenient|strict."));
+    if (!options.websocket_url.empty()) {
+        Node websocket = Coded("url", kWebSocketExtension);
+        websocket.Set("valueUri", Node::String(options.websocket_url));
+        rest.At("extension").Append(std::move(websocket));
+    }
     Node security = Node::Object();
     security.Set("cors", Node::Boolean(options.cors));
     AddSecurity(options.tokens, security);
@@ -148,7 +156,11 @@ Node RestNode(const fhir::Definitions& definitions, const CapabilityOptions& opt
     const References references = AllReferences(definitions);
     Node resources = Node::Array();
     for (const std::string_view type : definitions.ResourceTypes()) {
-        resources.Append(ResourceNode(definitions, references, type, operations));
+        Node resource = ResourceNode(definitions, references, type, operations);
+        for (const auto& [of, profile] : options.supported_profiles) {
+            if (of == type) resource.At("supportedProfile").Append(Node::String(profile));
+        }
+        resources.Append(std::move(resource));
     }
     rest.Set("resource", std::move(resources));
     Node system = Node::Array();

@@ -2,6 +2,7 @@
 // The CapabilityStatement: made from the definitions and from what the query parser accepts, so
 // that it cannot promise more than there is.
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -17,6 +18,8 @@ struct CapabilityOptions {
     bool cors = false;
     bool tokens = false;  // bearer tokens with SMART scopes are asked for
     Micros date = 0;      // since when it holds: start of the service
+    std::vector<std::pair<std::string, std::string>> supported_profiles = {};  // type, URL
+    std::string websocket_url = {};                                            // "" = none
 };
 
 [[nodiscard]] std::string CapabilityStatement(const fhir::Definitions& definitions,

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/access.h"
 #include "fhir/node.h"
 #include "net/http.h"
 #include "net/url.h"
@@ -19,6 +20,7 @@ struct OperationCall {
     std::string base_url;        // "https://host/fhir/r4"
     // Set when a patient's token asks: the answer is to be confined to that patient's compartment.
     std::string patient;
+    std::shared_ptr<auth::Access> access;  // who asks, for operations that confine by more
 };
 
 struct Operation {
@@ -32,6 +34,14 @@ struct Operation {
     bool confines = false;           // honours OperationCall::patient; else refused to patients
     // Answers through the responder, from any thread. Must not block.
     std::function<void(OperationCall call, std::shared_ptr<net::Responder> responder)> run;
+};
+
+// What a later module wants to say about resources of its type before they are stored: checks that
+// go beyond validity, elements that the server sets. Never blocks.
+struct WriteRule {
+    std::string type;
+    // Errors are answered 422, kLimit and kUnavailable 503; `path` names the element.
+    std::function<Result<void>(const auth::Principal& who, fhir::Node& resource)> check;
 };
 
 }  // namespace carestream::rest

@@ -77,6 +77,13 @@ Service::Service(ServiceOptions options, ServiceParts parts, std::vector<Operati
     capability.public_url = options.public_url;
     capability.cors = !options.cors_origins.empty();
     capability.date = parts.clock.Now();
+    capability.supported_profiles = options.supported_profiles;
+    if (!options.websocket_path.empty() && options.public_url.starts_with("http")) {
+        const std::size_t path = options.public_url.find('/', options.public_url.find("://") + 3);
+        capability.websocket_url =
+            "ws" + options.public_url.substr(4, path == std::string::npos ? path : path - 4) +
+            options.websocket_path;
+    }
     std::string smart;
     if (parts.gate != nullptr) {
         capability.tokens = true;
@@ -95,6 +102,30 @@ net::HttpHandler Service::handler() const {
         const auto exchange = BeginExchange(state, std::move(request), std::move(responder));
         if (exchange) Authorize(exchange, Dispatch);
     };
+}
+
+std::optional<net::Response> Service::CheckUpgrade(const net::Request& request,
+                                                   std::optional<auth::Principal>& who) const {
+    const auth::Gate* gate = state_->parts.gate;
+    if (gate == nullptr) {
+        if (IsForeign(state_->options, request)) {
+            return OutcomeResponse(403, "forbidden",
+                                   "this server authenticates nobody, so it answers this machine "
+                                   "only: the Host or Origin is another's");
+        }
+        who.emplace();
+        who->open = true;
+        return std::nullopt;
+    }
+    if (request.Header("Authorization").empty()) return std::nullopt;
+    auto admitted = gate->Admit(auth::BearerOf(request.Header("Authorization")));
+    if (!admitted) return OutcomeOf(admitted.error(), ErrorOrigin::kStore);
+    who = std::move(*admitted);
+    return std::nullopt;
+}
+
+std::string Service::BaseUrl(const net::Request& request) const {
+    return BaseUrlOf(state_->options, request);
 }
 
 const std::string& Service::capability_statement() const {

@@ -3,7 +3,9 @@
 // Source: FHIR R4 3.1.0 (RESTful API), 3.1.1 (search). What is not offered says so.
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "auth/gate.h"
@@ -30,6 +32,9 @@ struct ServiceOptions {
     // none.
     std::vector<std::string> cors_origins;
     search::QueryLimits query_limits;  // `base_url` is set for each request
+    // Profiles that the server supports beyond base R4, for the CapabilityStatement: type, URL.
+    std::vector<std::pair<std::string, std::string>> supported_profiles = {};
+    std::string websocket_path = {};  // "/fhir/r4/websocket", or "" = none is offered
     int history_count_default = 20;
     int history_count_max = 1000;
 };
@@ -47,6 +52,7 @@ struct ServiceParts {
     // Who may do what. Null (auth.mode: open): everyone may do everything, and requests with a Host
     // or Origin of another machine are refused.
     const auth::Gate* gate = nullptr;
+    std::vector<WriteRule> write_rules = {};
 };
 
 // Thread-safe. The handler shares ownership of what it needs: it may outlive the Service object.
@@ -59,6 +65,13 @@ public:
 
     [[nodiscard]] net::HttpHandler handler() const;
     [[nodiscard]] const std::string& capability_statement() const;  // JSON
+
+    // Who opens a websocket. `who` stays empty when he did not say so and need not (with a gate:
+    // what he may hear is decided later). A response: he is refused.
+    [[nodiscard]] std::optional<net::Response> CheckUpgrade(
+        const net::Request& request, std::optional<auth::Principal>& who) const;
+    // "https://host/fhir/r4", as this client knows it.
+    [[nodiscard]] std::string BaseUrl(const net::Request& request) const;
 
     struct State;
 

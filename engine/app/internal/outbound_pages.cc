@@ -16,6 +16,7 @@ using net::Response;
 using store::OutboundState;
 
 constexpr std::string_view kShow = "/outbound/";
+constexpr Micros kLateAfter = 60'000'000;  // a channel that cannot send for so long is worth a word
 constexpr OutboundState kStates[] = {OutboundState::kQueued,   OutboundState::kSending,
                                      OutboundState::kAccepted, OutboundState::kAcked,
                                      OutboundState::kNacked,   OutboundState::kAmbiguous,
@@ -43,9 +44,9 @@ Node RowNode(const store::OutboundRow& row) {
     node.Set("channel", Node::String(row.channel));
     node.Set("event", Node::String(row.event));
     node.Set("about", Node::String(row.type.empty() ? "" : row.type + "/" + row.id));
-    node.Set("cause",
-             Node::String((row.kind == store::OutboundCause::kEvent ? "event " : "message ") +
-                          std::to_string(row.cause)));
+    constexpr const char* kCauses[] = {"event ", "message ", "outcome of message "};
+    node.Set("cause", Node::String(kCauses[static_cast<std::size_t>(row.kind) - 1] +
+                                   std::to_string(row.cause)));
     node.Set("state", Node::String(std::string(ToString(row.state))));
     node.Set("held", Node::Boolean(row.held));
     node.Set("attempts", Number(row.attempts));
@@ -144,6 +145,58 @@ Response AnswerOutbound(outbound::Service& service, const Request& request,
         return Decide(service, request, actor);
     }
     return Failure(404, "no such request; engine/app/README.md lists them");
+}
+
+std::optional<Condition> OutboundCondition(const outbound::Service& service, Micros now) {
+    if (const std::string trouble = service.Trouble(); !trouble.empty()) {
+        return Condition{"degraded", "nothing new is queued for outbound channels", 0, trouble};
+    }
+    const auto channels = service.Channels();
+    for (const outbound::ChannelStatus& channel : channels) {
+        const std::string line = std::to_string(channel.depth.waiting) + " in line";
+        if (channel.state == "held") {
+            return Condition{
+                "degraded", "outbound channel " + channel.name + " waits for a decision",
+                channel.since,
+                "a message was sent and not answered: see `carestream outbound list`, then "
+                "resend, skip or acked; " +
+                    line};
+        }
+        if (channel.state == "retrying" && now - channel.since > kLateAfter) {
+            return Condition{"degraded", "outbound channel " + channel.name + " cannot send",
+                             channel.since,
+                             channel.why + "; " + line + ", sent in order once it can"};
+        }
+    }
+    return std::nullopt;
+}
+
+std::string RefusedByOthers(const outbound::Service& service) {
+    for (const outbound::ChannelStatus& channel : service.Channels()) {
+        const std::int64_t count = channel.depth.nacked + channel.depth.ambiguous;
+        if (count == 0) continue;
+        return channel.name + ": " + std::to_string(count) + " refused or not answered";
+    }
+    return {};
+}
+
+void PublishOutbound(const outbound::Service& service, telemetry::Metrics& metrics, Micros now) {
+    for (const outbound::ChannelStatus& channel : service.Channels()) {
+        const std::vector<telemetry::Label> labels = {{"channel", channel.name}};
+        const auto set = [&](const char* name, const char* help, double value) {
+            metrics.gauge(name, help, labels).Set(value);
+        };
+        set("carestream_outbound_waiting", "Messages in line.",
+            static_cast<double>(channel.depth.waiting));
+        set("carestream_outbound_oldest_seconds", "Age of the first in line.",
+            channel.depth.oldest == 0 ? 0 : static_cast<double>(now - channel.depth.oldest) / 1e6);
+        set("carestream_outbound_refused", "Dead letters that wait for a decision.",
+            static_cast<double>(channel.depth.nacked));
+        set("carestream_outbound_ambiguous", "Sent and not answered.",
+            static_cast<double>(channel.depth.ambiguous));
+        set("carestream_outbound_up", "0 while it cannot send or is held.",
+            channel.state == "idle" || channel.state == "sending" ? 1 : 0);
+    }
 }
 
 }  // namespace carestream::app

@@ -1,20 +1,24 @@
 #include "net/internal/http_connection.h"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/http/error.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
 #include <exception>
 #include <typeinfo>
 
+#include "base/text.h"
 #include "net/internal/http_head.h"
+#include "net/internal/http_responder.h"
+#include "net/internal/websocket_connection.h"
 #include "net/url.h"
 
 namespace carestream::net {
 namespace {
 
 namespace asio = boost::asio;
+namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
 constexpr int kLingerMs = 2'000;
@@ -23,55 +27,6 @@ constexpr std::size_t kReadBytes = 4u << 10;
 constexpr std::size_t kBodyReadBytes = 64u << 10;
 // Up to here one copy is cheaper than a longer scatter list.
 constexpr std::size_t kJoinBytesMax = 16u << 10;
-
-class ConnectionResponder final : public Responder {
-public:
-    ConnectionResponder(std::shared_ptr<HttpCore> core, HttpLane& lane,
-                        std::weak_ptr<HttpConnection> connection, std::uint64_t number,
-                        std::shared_ptr<std::atomic<bool>> cancelled)
-        : core_(std::move(core)),
-          lane_(lane),
-          connection_(std::move(connection)),
-          number_(number),
-          cancelled_(std::move(cancelled)) {
-        core_->requests.fetch_add(1, std::memory_order_relaxed);
-    }
-    ConnectionResponder(const ConnectionResponder&) = delete;
-    ConnectionResponder& operator=(const ConnectionResponder&) = delete;
-
-    ~ConnectionResponder() override {
-        if (!sent_) Post(core_->Error(500, "the request was dropped without an answer"));
-        core_->requests.fetch_sub(1, std::memory_order_relaxed);
-    }
-
-    void Send(Response response) override {
-        if (!sent_.exchange(true)) Post(std::move(response));
-    }
-
-    const std::shared_ptr<std::atomic<bool>>& cancelled() const override { return cancelled_; }
-
-private:
-    // The connection is touched, and let go of, on its own thread only.
-    void Post(Response response) {
-        if (lane_.io.get_executor().running_in_this_thread()) {
-            if (const auto connection = connection_.lock()) {
-                connection->Deliver(number_, std::move(response));
-            }
-            return;
-        }
-        asio::post(lane_.io, [connection = connection_, number = number_,
-                              answer = std::move(response)]() mutable {
-            if (const auto alive = connection.lock()) alive->Deliver(number, std::move(answer));
-        });
-    }
-
-    std::shared_ptr<HttpCore> core_;
-    HttpLane& lane_;  // owned by the core
-    std::weak_ptr<HttpConnection> connection_;
-    const std::uint64_t number_;
-    std::shared_ptr<std::atomic<bool>> cancelled_;
-    std::atomic<bool> sent_ = false;
-};
 
 }  // namespace
 
@@ -145,6 +100,12 @@ void HttpConnection::Deliver(std::uint64_t number, Response response) {
     answer_signal_.cancel();
 }
 
+void HttpConnection::DeliverAccept(std::uint64_t number, WebSocketHandler handler) {
+    if (number != number_ || answered_) return;
+    accepted_ = std::make_unique<WebSocketHandler>(std::move(handler));
+    Deliver(number, {});
+}
+
 void HttpConnection::Enter(Phase phase, int timeout_ms) {
     if (phase_ == Phase::kClosed) return;
     phase_ = phase;
@@ -163,6 +124,10 @@ asio::awaitable<void> HttpConnection::Drive(std::shared_ptr<HttpConnection> self
     }
     bool more = true;
     while (more) more = co_await self->ServeOne();
+    if (self->accepted_ && self->phase_ != Phase::kClosed) {
+        self->BecomeWebSocket();
+        co_return;
+    }
     if (self->phase_ != Phase::kClosed) co_await self->Linger();
     self->Close();
 }
@@ -185,11 +150,19 @@ asio::awaitable<bool> HttpConnection::ServeOne() {
     if (refusal.status == 0) {
         co_await Answer(parser, response);
     } else {  // what follows on the wire cannot be trusted to be a request
-        core_->Refused(refusal.reason);
-        response = core_->Error(refusal.status, refusal.text);
+        response = Refuse(refusal);
         response.close = true;
     }
     if (phase_ == Phase::kClosed) co_return false;
+    if (accepted_) {
+        refusal = EnterWebSocket();
+        if (refusal.status == 0) {
+            const std::chrono::duration<double> decided = std::chrono::steady_clock::now() - begin;
+            lane_.Count(facts_.method, "websocket", 101, decided.count());
+            co_return false;
+        }
+        response = Refuse(refusal);
+    }
     const bool keep = facts_.keep_alive && !response.close && !core_->stopping;
     PrepareOutput(response, keep);
     const bool written = co_await WriteAll();
@@ -294,16 +267,23 @@ HttpConnection::Refusal HttpConnection::RefusalOf(const ErrorCode& error) {
     return {400, "this is not a valid HTTP/1.1 request", "invalid"};
 }
 
+Response HttpConnection::Refuse(const Refusal& refusal) const {
+    core_->Refused(refusal.reason);
+    Response response = core_->Error(refusal.status, refusal.text);
+    if (refusal.status == 503) response.headers.emplace_back("Retry-After", "1");
+    if (refusal.status == 426) response.headers.emplace_back("Sec-WebSocket-Version", "13");
+    return response;
+}
+
 asio::awaitable<void> HttpConnection::Answer(Parser& parser, Response& response) {
     Request request;
     Refusal refusal = BuildRequest(parser, request);
     if (refusal.status == 0 && core_->requests >= core_->options.requests_max) {
         refusal = {503, "too many requests are being handled", "requests"};
     }
+    if (refusal.status == 0 && upgrade_) refusal = CheckUpgrade();
     if (refusal.status != 0) {
-        core_->Refused(refusal.reason);
-        response = core_->Error(refusal.status, refusal.text);
-        if (refusal.status == 503) response.headers.emplace_back("Retry-After", "1");
+        response = Refuse(refusal);
         co_return;
     }
     Ask(std::move(request));
@@ -315,7 +295,7 @@ asio::awaitable<void> HttpConnection::Answer(Parser& parser, Response& response)
     response = std::move(response_);
 }
 
-HttpConnection::Refusal HttpConnection::BuildRequest(Parser& parser, Request& request) const {
+HttpConnection::Refusal HttpConnection::BuildRequest(Parser& parser, Request& request) {
     auto message = std::make_shared<http::request<http::string_body>>(parser.release());
     const std::string_view encoding = (*message)[http::field::content_encoding];
     if (EqualsIgnoringCase(encoding, "gzip")) {
@@ -342,8 +322,43 @@ HttpConnection::Refusal HttpConnection::BuildRequest(Parser& parser, Request& re
     request.tls = transport_->encrypted();
     request.local_socket = peer_.local_socket;
     request.peer_user = peer_.user;
+    upgrade_.reset();
+    if (core_->options.websocket.upgrade && beast::websocket::is_upgrade(*message)) {
+        upgrade_ = message;
+    }
     request.storage = std::move(message);
     return {};
+}
+
+// Source: RFC 6455 4.2.1.
+HttpConnection::Refusal HttpConnection::CheckUpgrade() const {
+    constexpr std::size_t kKeyBytes = 16;
+    if (peer_.local_socket) return {400, "a Unix socket carries no WebSockets", "websocket"};
+    if ((*upgrade_)[http::field::sec_websocket_version] != "13") {
+        return {426, "the WebSocket version is 13", "websocket"};
+    }
+    std::string key;
+    const bool decoded = FromBase64((*upgrade_)[http::field::sec_websocket_key], key);
+    if (!decoded || key.size() != kKeyBytes) {
+        return {400, "Sec-WebSocket-Key is the base64 of 16 bytes", "websocket"};
+    }
+    if (buffer_.size() > 0) return {400, "frames came before the upgrade's answer", "websocket"};
+    return {};
+}
+
+HttpConnection::Refusal HttpConnection::EnterWebSocket() {
+    if (!core_->stopping && core_->EnterWebSocket()) return {};
+    accepted_.reset();
+    return {503, core_->stopping ? "the server stops" : "too many WebSockets are open",
+            "websockets"};
+}
+
+// The stream and its place in the world go over; this connection ends without closing it.
+void HttpConnection::BecomeWebSocket() {
+    phase_ = Phase::kClosed;
+    const auto socket = std::make_shared<WebSocketConnection>(
+        core_, lane_, transport_->IntoWebSocket(core_->options.websocket), std::move(*accepted_));
+    socket->Start(std::move(upgrade_));
 }
 
 void HttpConnection::Ask(Request request) {
@@ -354,7 +369,11 @@ void HttpConnection::Ask(Request request) {
     const auto responder =
         std::make_shared<ConnectionResponder>(core_, lane_, weak_from_this(), number_, cancelled_);
     try {
-        core_->handler(std::move(request), responder);
+        if (upgrade_) {
+            core_->options.websocket.upgrade(std::move(request), responder);
+        } else {
+            core_->handler(std::move(request), responder);
+        }
     } catch (const std::exception& thrown) {
         // Its text may hold what the client sent: only the type is named.
         core_->log.Error("http.handler_failed", "a handler threw; the request was answered 500",

@@ -37,6 +37,7 @@ public:
     void Close();
     // The answer to request `number`; stale ones are dropped. On the lane's thread.
     void Deliver(std::uint64_t number, Response response);
+    void DeliverAccept(std::uint64_t number, WebSocketHandler handler);
 
 private:
     using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
@@ -62,9 +63,13 @@ private:
     void Enter(Phase phase, int timeout_ms);
     void NoteHeader(const Parser& parser);
     [[nodiscard]] Refusal CheckHeader(const Parser& parser) const;
+    [[nodiscard]] Refusal CheckUpgrade() const;
     [[nodiscard]] static Refusal RefusalOf(const ErrorCode& error);
-    [[nodiscard]] Refusal BuildRequest(Parser& parser, Request& request) const;
+    [[nodiscard]] Refusal BuildRequest(Parser& parser, Request& request);
+    [[nodiscard]] Response Refuse(const Refusal& refusal) const;
     void Ask(Request request);
+    [[nodiscard]] Refusal EnterWebSocket();
+    void BecomeWebSocket();
     void PrepareOutput(Response& response, bool keep);
 
     std::shared_ptr<HttpCore> core_;
@@ -90,6 +95,8 @@ private:
     bool answered_ = false;
     Response response_;
     std::shared_ptr<std::atomic<bool>> cancelled_;
+    std::shared_ptr<const UpgradeRequest> upgrade_;  // set while it asks to upgrade
+    std::unique_ptr<WebSocketHandler> accepted_;
     boost::asio::steady_timer answer_signal_;
 
     std::string head_;

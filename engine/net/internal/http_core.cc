@@ -2,6 +2,7 @@
 
 #include "net/http_date.h"
 #include "net/internal/http_connection.h"
+#include "net/internal/websocket_connection.h"
 
 namespace carestream::net {
 namespace {
@@ -22,27 +23,43 @@ int MethodIndex(std::string_view method) {
 
 void HttpLane::Add(HttpConnection* connection) {
     connections_.insert(connection);
-    if (!sweep_) sweep_.emplace(io);
-    if (!sweeping_) Sweep();
+    StartSweeping();
 }
 
 void HttpLane::Remove(HttpConnection* connection) {
     connections_.erase(connection);
 }
 
+void HttpLane::Add(WebSocketConnection* connection) {
+    websockets_.insert(connection);
+    StartSweeping();
+}
+
+void HttpLane::Remove(WebSocketConnection* connection) {
+    websockets_.erase(connection);
+}
+
 void HttpLane::CloseIdle() {
     for (auto* connection : connections_) connection->CloseIfIdle();
+    for (auto* connection : websockets_) connection->GoAway();
 }
 
 void HttpLane::CloseAll() {
     for (auto* connection : connections_) connection->Close();
+    for (auto* connection : websockets_) connection->Drop();
+}
+
+void HttpLane::StartSweeping() {
+    if (!sweep_) sweep_.emplace(io);
+    if (!sweeping_) Sweep();
 }
 
 // Runs while there are connections: an idle server has no ticks.
 void HttpLane::Sweep() {
     now_ = std::chrono::steady_clock::now();
     for (auto* connection : connections_) connection->CheckDeadline(now_);
-    sweeping_ = !connections_.empty() && sweep_.has_value();
+    for (auto* connection : websockets_) connection->CheckDeadline(now_);
+    sweeping_ = !(connections_.empty() && websockets_.empty()) && sweep_.has_value();
     if (!sweeping_) return;
     sweep_->expires_at(now_ + kSweep);
     sweep_->async_wait([core = core_.shared_from_this(), this](boost::system::error_code error) {
@@ -98,6 +115,15 @@ HttpCore::HttpCore(Executor& the_executor, HttpOptions the_options, HttpHandler 
     for (std::size_t i = 0; i < executor.size(); ++i) {
         lanes.push_back(std::make_unique<HttpLane>(*this, executor.context(i)));
     }
+    if (!options.websocket.upgrade) return;
+    const auto messages = [&](std::string direction) -> telemetry::Counter& {
+        return metrics.counter("carestream_websocket_messages_total",
+                               "WebSocket messages received and sent",
+                               {{"listener", options.name}, {"direction", std::move(direction)}});
+    };
+    websocket_metrics.emplace(WebSocketMetrics{
+        metrics.gauge("carestream_websockets", "Open WebSockets", {{"listener", options.name}}),
+        messages("in"), messages("out")});
 }
 
 HttpLane& HttpCore::LightestLane() {
@@ -113,6 +139,21 @@ void HttpCore::Refused(std::string_view reason) {
         .counter("carestream_http_refused_total", "Connections and requests refused by a limit",
                  {{"listener", options.name}, {"reason", std::string(reason)}})
         .Add();
+}
+
+bool HttpCore::EnterWebSocket() {
+    const int open = websockets.fetch_add(1) + 1;
+    if (open > options.websocket.websockets_max) {
+        websockets.fetch_sub(1);
+        return false;
+    }
+    websocket_metrics->open.Add(1);
+    return true;
+}
+
+void HttpCore::LeaveWebSocket() {
+    websocket_metrics->open.Add(-1);
+    websockets.fetch_sub(1);
 }
 
 Response HttpCore::Error(int status, std::string_view text) const {

@@ -19,6 +19,7 @@
 namespace carestream::net {
 
 class HttpConnection;
+class WebSocketConnection;
 struct HttpCore;
 using SteadyTime = std::chrono::steady_clock::time_point;
 
@@ -29,7 +30,9 @@ public:
 
     void Add(HttpConnection* connection);
     void Remove(HttpConnection* connection);
-    void CloseIdle();
+    void Add(WebSocketConnection* connection);
+    void Remove(WebSocketConnection* connection);
+    void CloseIdle();  // WebSockets are told to go away
     void CloseAll();
     void StopSweeping() { sweep_.reset(); }
 
@@ -52,6 +55,7 @@ private:
                    static_cast<std::size_t>(key.status * 16 + key.method);
         }
     };
+    void StartSweeping();
     void Sweep();
 
     HttpCore& core_;
@@ -62,6 +66,7 @@ public:
 
 private:
     std::unordered_set<HttpConnection*> connections_;
+    std::unordered_set<WebSocketConnection*> websockets_;
     std::optional<boost::asio::steady_timer> sweep_;
     bool sweeping_ = false;
     SteadyTime now_ = std::chrono::steady_clock::now();
@@ -79,6 +84,9 @@ struct HttpCore : std::enable_shared_from_this<HttpCore> {
     [[nodiscard]] HttpLane& LightestLane();
     void Refused(std::string_view reason);
     [[nodiscard]] Response Error(int status, std::string_view text) const;
+    // A place among the websockets_max; false if there is none.
+    [[nodiscard]] bool EnterWebSocket();
+    void LeaveWebSocket();
 
     Executor& executor;
     const HttpOptions options;
@@ -86,7 +94,14 @@ struct HttpCore : std::enable_shared_from_this<HttpCore> {
     telemetry::Log& log;
     telemetry::Metrics& metrics;
     telemetry::Gauge& connections_gauge;
+    struct WebSocketMetrics {
+        telemetry::Gauge& open;
+        telemetry::Counter& received;
+        telemetry::Counter& sent;
+    };
+    std::optional<WebSocketMetrics> websocket_metrics;  // of a listener that upgrades
     std::atomic<int> connections = 0;
+    std::atomic<int> websockets = 0;
     std::atomic<int> requests = 0;  // handed to the handler and not let go of by it
     std::atomic<bool> stopping = false;
     std::vector<std::unique_ptr<HttpLane>> lanes;

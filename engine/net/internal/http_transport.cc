@@ -47,6 +47,9 @@ public:
     }
     bool encrypted() const override { return false; }
     bool PeerHasGone() override { return HasHungUp(socket_); }
+    std::unique_ptr<WebSocketTransport> IntoWebSocket(const WebSocketOptions& options) override {
+        return MakeWebSocketTransport(std::move(socket_), options);
+    }
 
 private:
     StreamSocket socket_;
@@ -81,6 +84,9 @@ public:
     }
     bool encrypted() const override { return true; }
     bool PeerHasGone() override { return HasHungUp(stream_.next_layer()); }
+    std::unique_ptr<WebSocketTransport> IntoWebSocket(const WebSocketOptions& options) override {
+        return MakeWebSocketTransport(std::move(stream_), std::move(tls_), options);
+    }
 
 private:
     TlsContext tls_;  // outlives the stream

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 
+#include "net/internal/websocket_transport.h"
 #include "net/tls.h"
 
 namespace carestream::net {
@@ -39,6 +40,9 @@ public:
     [[nodiscard]] virtual bool encrypted() const = 0;
     // True when the peer has closed or reset its end, whether or not bytes are left to read.
     [[nodiscard]] virtual bool PeerHasGone() = 0;
+    // The stream moves out: nothing else may be called afterwards.
+    [[nodiscard]] virtual std::unique_ptr<WebSocketTransport> IntoWebSocket(
+        const WebSocketOptions& options) = 0;
 };
 
 [[nodiscard]] std::unique_ptr<HttpTransport> MakeTransport(StreamSocket socket, TlsContext tls);

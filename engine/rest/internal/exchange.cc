@@ -45,20 +45,6 @@ void MakePretty(net::Response& response) {
     response.body.assign(1, fhir::ToPrettyJson(*parsed) + "\n");
 }
 
-std::string BaseOf(const ServiceOptions& options, const net::Request& request) {
-    if (!options.public_url.empty()) return options.public_url;
-    std::string_view scheme = request.tls ? "https" : "http";
-    std::string_view host = request.Header("Host");
-    if (options.trust_forwarded) {
-        const std::string_view proto = request.Header("X-Forwarded-Proto");
-        if (proto == "https" || proto == "http") scheme = proto;
-        const std::string_view forwarded = request.Header("X-Forwarded-Host");
-        if (IsHost(forwarded)) host = forwarded;
-    }
-    if (!IsHost(host)) host = "localhost";
-    return std::string(scheme) + "://" + std::string(host) + std::string(kBasePath);
-}
-
 // Splits off the parameters that steer the answer rather than the question.
 Result<std::string> TakeGeneral(Exchange& exchange) {
     CARESTREAM_ASSIGN(all, net::ParseForm(exchange.request.query));
@@ -119,11 +105,25 @@ bool Exchange::RefuseParameters() {
     return true;
 }
 
+std::string BaseUrlOf(const ServiceOptions& options, const net::Request& request) {
+    if (!options.public_url.empty()) return options.public_url;
+    std::string_view scheme = request.tls ? "https" : "http";
+    std::string_view host = request.Header("Host");
+    if (options.trust_forwarded) {
+        const std::string_view proto = request.Header("X-Forwarded-Proto");
+        if (proto == "https" || proto == "http") scheme = proto;
+        const std::string_view forwarded = request.Header("X-Forwarded-Host");
+        if (IsHost(forwarded)) host = forwarded;
+    }
+    if (!IsHost(host)) host = "localhost";
+    return std::string(scheme) + "://" + std::string(host) + std::string(kBasePath);
+}
+
 ExchangePtr BeginExchange(std::shared_ptr<const Service::State> state, net::Request request,
                           std::shared_ptr<net::Responder> responder) {
     auto exchange = std::make_shared<Exchange>();
     exchange->route = ParseRoute(*state->parts.definitions, request.method, request.path);
-    exchange->base = BaseOf(state->options, request);
+    exchange->base = BaseUrlOf(state->options, request);
     exchange->state = std::move(state);
     exchange->request = std::move(request);
     exchange->responder = std::move(responder);

@@ -53,6 +53,9 @@ struct Exchange {
 
 using ExchangePtr = std::shared_ptr<Exchange>;
 
+// "https://host/fhir/r4", as the client knows it.
+[[nodiscard]] std::string BaseUrlOf(const ServiceOptions& options, const net::Request& request);
+
 // Reads what all interactions have in common; answers itself and returns nullptr when it is
 // refused.
 [[nodiscard]] ExchangePtr BeginExchange(std::shared_ptr<const Service::State> state,

@@ -50,6 +50,7 @@ void HandleOperation(const ExchangePtr& exchange) {
     if (IsDenied(*exchange, *found)) return SendInsufficientScope(*exchange);
     OperationCall call;
     if (exchange->access->IsConfined()) call.patient = exchange->access->principal().patient;
+    call.access = exchange->access;
     call.type = exchange->route.type;
     call.id = exchange->route.id;
     call.parameters = exchange->parameters;

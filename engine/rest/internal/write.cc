@@ -162,6 +162,25 @@ bool ReadResource(Exchange& exchange, fhir::Node& resource) {
     return true;
 }
 
+// What other modules say about resources of the type; answers itself and gives false when one of
+// them refuses.
+bool FollowsRules(Exchange& exchange, fhir::Node& resource) {
+    for (const WriteRule& rule : exchange.state->parts.write_rules) {
+        if (rule.type != exchange.route.type) continue;
+        const Result<void> checked = rule.check(exchange.access->principal(), resource);
+        if (checked) continue;
+        const Error& error = checked.error();
+        const bool busy = error.code == Code::kLimit || error.code == Code::kUnavailable;
+        exchange.Refuse(busy ? 503 : 422,
+                        busy                               ? "throttled"
+                        : error.code == Code::kUnsupported ? "not-supported"
+                                                           : "invalid",
+                        error.message, error.path);
+        return false;
+    }
+    return true;
+}
+
 // The same mark at which messages are no longer acknowledged: PostgreSQL must not run full.
 void SendDiskLow(Exchange& exchange) {
     auto response =
@@ -330,6 +349,7 @@ void HandleWrite(const ExchangePtr& exchange) {
                            ? store::RestMethod::kCreate
                            : store::RestMethod::kUpdate;
         if (!ReadResource(*exchange, write.resource)) return;
+        if (!FollowsRules(*exchange, write.resource)) return;
     }
     Write(exchange, std::move(write));
 }

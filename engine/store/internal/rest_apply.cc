@@ -70,6 +70,8 @@ private:
             set_.Undo();  // not even stamps: a write without effect has none
             return Describe(entry, false, true);
         }
+        const auto& label = context_.parts().label;
+        if (label) label(current, applied.resource, context_.Now());
         RecordIdentifiers(entry, IdentifiersOf(current), IdentifiersOf(applied.resource));
         entry.node = std::move(applied.resource);
         entry.stamps = std::move(applied.stamps);

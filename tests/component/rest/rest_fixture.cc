@@ -42,15 +42,18 @@ void RestTest::StartService(rest::ServiceOptions options, std::vector<rest::Oper
             fhir::Definitions::Load(std::string(CARESTREAM_SOURCE_DIR) + "/schemas/fhir/r4")
                 .value();
         (void)keys();  // made before the store looks for them
-        auto opened = store::Store::Open(Options(), definitions_,
-                                         search::Indexer::Create(definitions_).value(), clock_, {});
+        store::StoreOptions store_options = Options();
+        store_options.label = label_;
+        auto opened =
+            store::Store::Open(store_options, definitions_,
+                               search::Indexer::Create(definitions_).value(), clock_, events_);
         ASSERT_TRUE(opened.has_value()) << opened.error().ToString();
         store_ = std::move(*opened);
     }
     service_ = std::make_unique<rest::Service>(
         std::move(options),
         rest::ServiceParts{definitions_, store_->reader(), store_->writer(), store_->keys(), clock_,
-                           log_, [this] { return disk_low_.load(); }, gate_.get()},
+                           log_, [this] { return disk_low_.load(); }, gate_.get(), write_rules_},
         std::move(operations));
     net::HttpOptions http;
     http.name = "fhir";

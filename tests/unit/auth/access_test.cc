@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "auth/owner.h"
 #include "fhir/json.h"
 
 namespace carestream::auth {
@@ -64,7 +65,8 @@ TEST(Decide, Table) {
         {"patient/*.cruds", "Practitioner", A::kUpdate, "denied"},
         {"patient/*.cruds", "Device", A::kCreate, "denied"},
         {"patient/*.cruds", "Binary", A::kRead, "denied"},
-        {"patient/*.cruds", "Subscription", A::kRead, "denied"},
+        {"patient/*.cruds", "Subscription", A::kRead, "confined"},  // to what he made
+        {"patient/*.rs", "Subscription", A::kCreate, "denied"},
         {"patient/*.cruds", "*", A::kRead, "denied"},
         {"user/*.rs", "Observation", A::kRead, "allowed"},
         {"user/*.rs", "Binary", A::kRead, "allowed"},
@@ -168,6 +170,36 @@ TEST(Access, SeesAndMayWrite) {
         EXPECT_EQ(access.MayWrite(row.type, Json(row.body), Action::kUpdate), row.writes)
             << row.body;
     }
+}
+
+TEST(Access, WhatIsInNobodysRecordBelongsToWhoMadeIt) {
+    const auto principal = [](const std::string& subject, const std::string& patient) {
+        Principal who;
+        who.issuer = "https://issuer.test";
+        who.subject = subject;
+        who.patient = patient;
+        who.scopes = ParseScopes("patient/*.cruds");
+        return who;
+    };
+    const auto made_by = [](const Principal& who) {
+        fhir::Node resource =
+            fhir::ParseJson(R"({"resourceType":"Subscription","id":"1"})").value();
+        SetOwner(resource, who);
+        return resource;
+    };
+    const Principal me = principal("me", "p1");
+    Access access(R4(), me);
+    access.SetLinked({"p1"});
+    EXPECT_TRUE(access.Sees("Subscription", made_by(me), Action::kRead));
+    EXPECT_TRUE(access.MayWrite("Subscription", made_by(me), Action::kUpdate));
+    // Another log-in, even for the same patient; the same log-in for another one; nobody's.
+    EXPECT_FALSE(access.Sees("Subscription", made_by(principal("you", "p1")), Action::kRead));
+    EXPECT_FALSE(access.Sees("Subscription", made_by(principal("me", "p2")), Action::kRead));
+    EXPECT_FALSE(access.Sees("Subscription",
+                             fhir::ParseJson(R"({"resourceType":"Subscription"})").value(),
+                             Action::kRead));
+    search::Query query = search::ParseQuery(R4(), "Subscription", {}).value();
+    EXPECT_EQ(access.Narrow(query).error().code, Code::kDenied);
 }
 
 TEST(Access, GranularScopesDecideOnBodies) {

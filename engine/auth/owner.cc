@@ -1,0 +1,76 @@
+#include "auth/owner.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace carestream::auth {
+namespace {
+
+constexpr std::string_view kOwner = "urn:carestream:owner";
+
+const fhir::Node* ExtensionOf(const fhir::Node& element, std::string_view url) {
+    const fhir::Node* list = element.Find("extension");
+    if (list == nullptr) return nullptr;
+    const auto found =
+        std::find_if(list->items().begin(), list->items().end(),
+                     [&](const fhir::Node& extension) { return extension.TextOf("url") == url; });
+    return found == list->items().end() ? nullptr : &*found;
+}
+
+fhir::Node TextExtension(std::string_view url, const std::string& value) {
+    fhir::Node extension = fhir::Node::Object();
+    extension.Set("url", fhir::Node::String(std::string(url)));
+    extension.Set("valueString", fhir::Node::String(value));
+    return extension;
+}
+
+}  // namespace
+
+bool IsOwnedType(std::string_view type) {
+    return type == "Subscription";
+}
+
+void SetOwner(fhir::Node& resource, const Principal& principal) {
+    fhir::Node& list = resource.At("extension");
+    std::erase_if(list.items(),
+                  [](const fhir::Node& extension) { return extension.TextOf("url") == kOwner; });
+    fhir::Node owner = fhir::Node::Object();
+    fhir::Node& parts = owner.At("extension");
+    if (principal.open) {
+        parts.Append(TextExtension("mode", "open"));
+    } else {
+        parts.Append(TextExtension("issuer", principal.issuer));
+        parts.Append(TextExtension("subject", principal.subject));
+        if (!principal.client.empty()) parts.Append(TextExtension("client", principal.client));
+        if (!principal.patient.empty()) parts.Append(TextExtension("patient", principal.patient));
+        parts.Append(TextExtension("scope", FormatScopes(principal.scopes)));
+    }
+    owner.Set("url", fhir::Node::String(std::string(kOwner)));
+    list.Append(std::move(owner));
+}
+
+std::optional<Principal> OwnerOf(const fhir::Node& resource) {
+    const fhir::Node* owner = ExtensionOf(resource, kOwner);
+    if (owner == nullptr) return std::nullopt;
+    const auto text = [&](std::string_view name) {
+        const fhir::Node* part = ExtensionOf(*owner, name);
+        return part == nullptr ? std::string() : std::string(part->TextOf("valueString"));
+    };
+    Principal principal;
+    principal.open = text("mode") == "open";
+    if (principal.open) return principal;
+    principal.issuer = text("issuer");
+    principal.subject = text("subject");
+    principal.client = text("client");
+    principal.patient = text("patient");
+    principal.scopes = ParseScopes(text("scope"));
+    return principal;
+}
+
+bool IsSameOwner(const Principal& a, const Principal& b) {
+    return a.open == b.open && a.issuer == b.issuer && a.subject == b.subject &&
+           a.patient == b.patient;
+}
+
+}  // namespace carestream::auth

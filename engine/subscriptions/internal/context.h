@@ -1,0 +1,75 @@
+#pragma once
+// What the parts of the engine share; all of it belongs to the engine's thread unless it says
+// otherwise.
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "subscriptions/engine.h"
+#include "subscriptions/registry.h"
+
+namespace carestream::subscriptions {
+
+// Commands for the engine's thread, from any thread.
+class Inbox {
+public:
+    using Command = std::function<void()>;
+    // False after Close: the command is dropped.
+    bool Post(Command command);
+    void Wake();
+    void Close();
+    // Waits until there is a command, a wake-up or `until` (steady microseconds from now); gives
+    // what there is.
+    [[nodiscard]] std::vector<Command> Wait(Micros wait_at_most);
+    [[nodiscard]] bool closed() const;
+
+private:
+    mutable std::mutex mutex_;  // guards all
+    std::condition_variable ready_;
+    std::vector<Command> commands_;
+    bool woken_ = false;
+    bool closed_ = false;
+};
+
+// What is due when: checked against the subscription when it comes up, so nothing is ever removed.
+struct Due {
+    store::Tenant tenant = 1;
+    std::string id;
+};
+using Timers = std::multimap<Micros, Due>;
+
+struct Context {
+    const EngineOptions options;
+    EngineParts parts;
+    // Shared with callbacks that may come after the engine is gone.
+    std::shared_ptr<Inbox> inbox = std::make_shared<Inbox>();
+    Registry registry;
+    Timers timers;
+
+    [[nodiscard]] Micros Now() const { return parts.clock.Now(); }
+    // Looks at it again at that time, or earlier. One timer each counts: the earliest.
+    void Later(Micros at, Active& active) {
+        if (active.timer_at != 0 && active.timer_at <= at) return;
+        active.timer_at = at;
+        timers.emplace(at, Due{active.definition.tenant, active.definition.id});
+    }
+    [[nodiscard]] bool IsInForce(const Active& active) const {
+        return active.definition.owner.has_value() &&
+               (!parts.in_force || parts.in_force(*active.definition.owner));
+    }
+    // Changes Subscription.status (and error) in memory and in the store. "" = without an error.
+    void SetStatus(const ActivePtr& active, const std::string& status, const std::string& error);
+};
+
+// Events of numbers as they may be told now: without those that the owner may not see any more.
+// `loaded` keeps what is pointed at.
+[[nodiscard]] Result<std::vector<NotifiedEvent>> LoadNotified(Context& context, Active& active,
+                                                              std::int64_t from, std::int64_t to,
+                                                              int limit,
+                                                              std::vector<store::Event>& loaded);
+
+}  // namespace carestream::subscriptions

@@ -1,0 +1,217 @@
+#include "subscriptions/internal/sockets.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "auth/owner.h"
+#include "base/text.h"
+#include "crypto/keys.h"
+
+namespace carestream::subscriptions {
+
+namespace {
+
+constexpr Micros kSecond = 1'000'000;
+constexpr std::size_t kTokensMax = 100'000;
+constexpr Micros kUnboundMax = 60 * kSecond;
+constexpr std::size_t kBoundMax = 256;  // subscriptions of one socket
+
+}  // namespace
+
+Sockets::Sockets(Context& context)
+    : context_(context),
+      told_(context.parts.metrics.counter("carestream_notifications_total",
+                                          "Notifications that receivers took.",
+                                          {{"channel", "websocket"}})) {}
+
+std::string Sockets::MakeToken(std::vector<ActivePtr> bound, const auth::Principal& who,
+                               Micros expires) {
+    if (tokens_.size() >= kTokensMax) return {};
+    std::string token = crypto::RandomUuid() + crypto::RandomUuid();
+    std::erase(token, '-');
+    Token& made = tokens_[token];
+    for (const ActivePtr& active : bound) made.bound.emplace_back(active);
+    made.who = who;
+    made.expires = expires;
+    return token;
+}
+
+void Sockets::Opened(const PeerPtr& peer) {
+    peers_[peer].expires = context_.Now() + kUnboundMax;
+}
+
+void Sockets::Heard(const PeerPtr& peer, store::Tenant tenant, std::string_view text) {
+    text = Trim(text);
+    const std::size_t blank = text.find(' ');
+    const std::string_view verb = text.substr(0, blank);
+    const std::string argument(blank == std::string_view::npos ? std::string_view()
+                                                               : Trim(text.substr(blank)));
+    if (verb == "bind-with-token" && !argument.empty()) {
+        BindWithToken(peer, argument);
+    } else if (verb == "bind" && !argument.empty()) {
+        BindById(peer, tenant, argument);
+    } else if (verb != "ping") {
+        peer->Send("error 'bind-with-token <token>' or 'bind <id>' is expected");
+    }
+}
+
+void Sockets::BindWithToken(const PeerPtr& peer, const std::string& token) {
+    const auto found = tokens_.find(token);
+    if (found == tokens_.end() || found->second.expires <= context_.Now()) {
+        peer->Send("error the token is unknown, used or has run out");
+        return;
+    }
+    const Token made = std::move(found->second);
+    tokens_.erase(found);
+    for (const auto& weak : made.bound) {
+        const ActivePtr named = weak.lock();
+        // It may have been written anew since.
+        const ActivePtr active =
+            named ? context_.registry.Find(named->definition.tenant, named->definition.id)
+                  : nullptr;
+        if (active != nullptr && !Bind(peer, active, made.who.expires)) return;
+    }
+}
+
+// R4: the log-in is that of the connection. What may not be seen and what is not there are one
+// answer.
+void Sockets::BindById(const PeerPtr& peer, store::Tenant tenant, const std::string& id) {
+    const ActivePtr active = context_.registry.Find(tenant, id);
+    const auth::Principal* who = peer->principal();
+    const auto may = [&] {
+        if (who == nullptr || active == nullptr) return false;
+        if (who->open) return true;
+        auth::Access access(*context_.parts.definitions, *who);
+        const auto verdict = access.Of("Subscription", auth::Action::kRead).verdict;
+        if (verdict == auth::Verdict::kAllowed) return true;
+        return verdict == auth::Verdict::kConfined && active->definition.owner &&
+               auth::IsSameOwner(*active->definition.owner, *who);
+    };
+    if (!may() || active->definition.channel != ChannelType::kWebSocket) {
+        peer->Send(
+            "error no websocket subscription of this id, or it needs a token: "
+            "bind-with-token");
+        return;
+    }
+    Bind(peer, active, who->expires);
+}
+
+bool Sockets::Bind(const PeerPtr& peer, const ActivePtr& active, Micros expires) {
+    if (active->definition.status == "off" || !context_.IsInForce(*active)) {
+        peer->Send("error the subscription is off");
+        return true;
+    }
+    Bound& bound = peers_[peer];
+    if (bound.to.size() >= kBoundMax) {
+        peer->Send("error too many subscriptions on one connection");
+        return false;
+    }
+    const bool first = bound.to.empty();
+    if (first || (expires != 0 && (bound.expires == 0 || expires < bound.expires))) {
+        bound.expires = expires;
+    }
+    if (std::find(bound.to.begin(), bound.to.end(), active) == bound.to.end()) {
+        bound.to.push_back(active);
+        active->peers.push_back(peer);
+    }
+    if (active->definition.topic.empty()) {
+        peer->Send("bound " + active->definition.id);
+    } else {
+        // Tells the last number, so that whoever was away knows what he missed.
+        peer->Send(NotificationBundle(active->definition, {"active", active->state.number},
+                                      NotificationType::kHandshake, {}, active->definition.content,
+                                      context_.options.base_url, context_.Now()));
+    }
+    active->last_sent = context_.Now();
+    KeepAlive(active);
+    return true;
+}
+
+void Sockets::Gone(const PeerPtr& peer) {
+    const auto found = peers_.find(peer);
+    if (found == peers_.end()) return;
+    for (const ActivePtr& active : found->second.to) std::erase(active->peers, peer);
+    peers_.erase(found);
+}
+
+void Sockets::Notify(const ActivePtr& active, const std::vector<NotifiedEvent>& events) {
+    if (active->peers.empty()) return;
+    if (!context_.IsInForce(*active)) {
+        context_.SetStatus(active, "off", "who asked for it may not do so any more");
+        return Drop(active);
+    }
+    const Definition& definition = active->definition;
+    const auto tell = [&](const std::string& text) {
+        for (const PeerPtr& peer : active->peers) peer->Send(text);
+        told_.Add(static_cast<double>(active->peers.size()));
+    };
+    active->last_sent = context_.Now();
+    if (definition.topic.empty()) return tell("ping " + definition.id);
+    const auto limit = static_cast<std::size_t>(
+        definition.count_max != 0 ? std::min(definition.count_max, context_.options.events_max)
+                                  : context_.options.events_max);
+    for (std::size_t first = 0; first < events.size(); first += limit) {
+        const std::vector<NotifiedEvent> part(
+            events.begin() + static_cast<std::ptrdiff_t>(first),
+            events.begin() + static_cast<std::ptrdiff_t>(std::min(first + limit, events.size())));
+        tell(NotificationBundle(definition, {"active", part.back().number},
+                                NotificationType::kEvent, part, definition.content,
+                                context_.options.base_url, context_.Now()));
+    }
+}
+
+void Sockets::KeepAlive(const ActivePtr& active) {
+    const Definition& definition = active->definition;
+    if (definition.heartbeat_s == 0 || definition.topic.empty() || active->peers.empty()) return;
+    const Micros due = active->last_sent + definition.heartbeat_s * kSecond;
+    if (due <= context_.Now()) {
+        active->last_sent = context_.Now();
+        const std::string text = NotificationBundle(
+            definition, {"active", active->state.number}, NotificationType::kHeartbeat, {},
+            definition.content, context_.options.base_url, context_.Now());
+        for (const PeerPtr& peer : active->peers) peer->Send(text);
+    }
+    context_.Later(active->last_sent + definition.heartbeat_s * kSecond, *active);
+}
+
+void Sockets::Replace(const ActivePtr& before, const ActivePtr& now) {
+    if (now->definition.channel != ChannelType::kWebSocket || now->definition.status == "off") {
+        return Drop(before);
+    }
+    now->peers = std::exchange(before->peers, {});
+    for (const PeerPtr& peer : now->peers) {
+        auto& to = peers_[peer].to;
+        std::replace(to.begin(), to.end(), before, now);
+    }
+}
+
+void Sockets::Drop(const ActivePtr& active) {
+    for (const PeerPtr& peer : std::exchange(active->peers, {})) {
+        peer->Send("error the subscription " + active->definition.id + " is off");
+        const auto found = peers_.find(peer);
+        if (found != peers_.end()) std::erase(found->second.to, active);
+    }
+}
+
+Micros Sockets::Expire() {
+    const Micros now = context_.Now();
+    std::erase_if(tokens_, [&](const auto& token) { return token.second.expires <= now; });
+    std::vector<PeerPtr> over;
+    Micros next = now + 30 * kSecond;
+    for (const auto& [peer, bound] : peers_) {
+        if (bound.expires == 0) continue;
+        if (bound.expires <= now) {
+            over.push_back(peer);
+        } else {
+            next = std::min(next, bound.expires);
+        }
+    }
+    for (const PeerPtr& peer : over) {
+        const bool unbound = peers_[peer].to.empty();
+        Gone(peer);
+        peer->Close(unbound ? "nothing was bound" : "the token has run out");
+    }
+    return next;
+}
+
+}  // namespace carestream::subscriptions
