@@ -37,8 +37,9 @@ Field OutboundSourceField() {
     return {.key = "source",
             .type = Type::kObject,
             .description =
-                "What is sent: messages about resources (`topic`), or the messages of "
-                "another channel (`channel`). One of the two.",
+                "What is sent: messages about resources (`topic`), the messages of another channel "
+                "(`channel`), or application acknowledgments to its senders "
+                "(`acknowledgments_of`). One of the three.",
             .required = true,
             .fields = {
                 {.key = "topic",
@@ -57,6 +58,12 @@ Field OutboundSourceField() {
                  .list = true,
                  .default_text = "[]",
                  .example = "ADT^A01, ADT^A08"},
+                {.key = "acknowledgments_of",
+                 .description =
+                     "A channel with `ack_after: commit` whose senders use enhanced mode: after CA "
+                     "each message that asks for it (MSH-16) gets its application acknowledgment "
+                     "here, as a message of its own, once it was processed.",
+                 .example = "adt-main"},
             }};
 }
 
@@ -275,9 +282,11 @@ void ReadMessages(const config::Values& values, OutboundSettings& settings,
 void CheckSource(const OutboundSettings& settings, std::vector<Error>& errors) {
     const config::Values& values = settings.values;
     const config::Values& source = values.Object("source");
-    if (settings.forwards() == !settings.topics.empty()) {
+    if (int{settings.forwards()} + int{settings.renders()} + int{!settings.acknowledges.empty()} !=
+        1) {
         Complain(errors, values.PositionOf("source"),
-                 "'source' names either topics ('topic') or one channel ('channel')");
+                 "'source' names topics ('topic'), a channel ('channel') or the channel whose "
+                 "messages are acknowledged ('acknowledgments_of'), one of them");
         return;
     }
     if (settings.forwards()) {
@@ -290,14 +299,14 @@ void CheckSource(const OutboundSettings& settings, std::vector<Error>& errors) {
     }
     if (!settings.events.empty()) {
         Complain(errors, source.PositionOf("events"),
-                 "'events' narrows a channel's messages; which message a topic makes is said by "
-                 "'render'");
+                 "'events' narrows the messages of 'channel'; which message a topic makes is said "
+                 "by 'render'");
     }
     if (!settings.filter.empty()) {
         Complain(errors, values.PositionOf("filter"),
                  "'filter' is about forwarded messages; topics filter by their own 'where'");
     }
-    if (settings.event.empty() && settings.event_choices.empty()) {
+    if (settings.renders() && settings.event.empty() && settings.event_choices.empty()) {
         Complain(errors, values.PositionOf("render"),
                  "'render' must say which message is made ('event')");
     }
@@ -387,6 +396,7 @@ OutboundSettings ReadOutbound(const config::Yaml& yaml,
     settings.topics = source.Strings("topic");
     settings.from_channel = source.String("channel");
     settings.events = source.Strings("events");
+    settings.acknowledges = source.String("acknowledgments_of");
     settings.not_from = values.Strings("not_from");
     for (const DestinationType& type : destinations) {
         if (!values.Object("destination").Has(type.field.key)) continue;

@@ -46,6 +46,7 @@ struct OutboundSettings {
     std::vector<std::string> topics;  // source: news of resources
     std::string from_channel;         // source: another channel's messages
     std::vector<std::string> events;  // of those; empty = all
+    std::string acknowledges;         // source: what becomes of another channel's messages
     std::vector<std::string> not_from;
     std::string destination_type;  // "mllp"
     config::Values destination;    // its settings
@@ -64,6 +65,7 @@ struct OutboundSettings {
     config::Values values;  // all of the above with places
 
     [[nodiscard]] bool forwards() const { return !from_channel.empty(); }
+    [[nodiscard]] bool renders() const { return !topics.empty(); }
     // True if `events` names this event or its message code, or nothing.
     [[nodiscard]] bool Takes(std::string_view code, std::string_view trigger) const;
 };

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/assert.h"
+#include "channel/decision.h"
 #include "crypto/keys.h"
 #include "fhir/json.h"
 #include "hl7/encoder.h"
@@ -229,6 +230,33 @@ std::optional<OutboundMessage> Composer::Forward(const OutboundChannel& channel,
     auto forwarded = Forwarded(channel, made, *message);
     if (!forwarded) return DeadLetter(std::move(made), forwarded.error());
     return std::move(*forwarded);
+}
+
+std::optional<OutboundMessage> Composer::Acknowledge(const OutboundChannel& channel,
+                                                     const store::Concluded& concluded,
+                                                     const Label& label) {
+    const store::ArrivedMessage& arrived = concluded.message;
+    if (arrived.channel != channel.settings.acknowledges ||
+        arrived.tenant != channel.settings.tenant_number) {
+        return std::nullopt;
+    }
+    const auto header = hl7::ScanHeader(arrived.raw, channel.charset);
+    if (!header) return std::nullopt;  // who sent it cannot be told
+    const store::SentAck ack = channel::AckOfOutcome(
+        *header, arrived.seq, arrived.received, concluded.status, concluded.path, concluded.reason);
+    if (ack.code.empty()) return std::nullopt;
+    OutboundMessage made = Labelled(channel, label);
+    made.kind = store::OutboundCause::kOutcome;
+    made.cause = arrived.seq;
+    made.event = "ACK";
+    auto message = hl7::Message::Parse(ack.bytes);
+    if (!message) return DeadLetter(std::move(made), message.error());
+    hl7::MessageEditor editor(*message);
+    auto edited = editor.Set(*hl7::ParsePath("MSH-10"), made.control_id);
+    if (edited) edited = channel::ApplyEdits(channel.settings.edits, editor);
+    if (!edited) return DeadLetter(std::move(made), edited.error());
+    made.bytes = editor.Encode();
+    return made;
 }
 
 std::string ControlId(std::string_view prefix, std::int64_t number) {

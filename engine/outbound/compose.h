@@ -53,6 +53,11 @@ public:
         const channel::OutboundChannel& channel, const store::ArrivedMessage& arrived,
         const Label& label);
 
+    // The application acknowledgment of a message; nullopt: its sender does not want it (MSH-16).
+    [[nodiscard]] static std::optional<store::OutboundMessage> Acknowledge(
+        const channel::OutboundChannel& channel, const store::Concluded& concluded,
+        const Label& label);
+
 private:
     const fhir::Definitions& definitions_;
     const Lookup lookup_;

@@ -120,9 +120,12 @@ Result<void> Feeder::Follow() {
     std::vector<OutboundCursor> wanted;
     for (const auto& channel : channels_) {
         const channel::OutboundSettings& settings = channel->settings;
-        if (!settings.forwards()) wanted.push_back({settings.name, OutboundCause::kEvent, 0});
+        if (settings.renders()) wanted.push_back({settings.name, OutboundCause::kEvent, 0});
         if (settings.forwards() || !settings.application_ack_from.empty()) {
             wanted.push_back({settings.name, OutboundCause::kMessage, 0});
+        }
+        if (!settings.acknowledges.empty()) {
+            wanted.push_back({settings.name, OutboundCause::kOutcome, 0});
         }
     }
     CARESTREAM_ASSIGN(cursors, parts_.queue.Follow(wanted));
@@ -140,27 +143,36 @@ Result<void> Feeder::Follow() {
 // True: there may be more.
 Result<bool> Feeder::Pass() {
     CARESTREAM_TRY(Follow());
-    CARESTREAM_ASSIGN(events, PassEvents(Group(OutboundCause::kEvent)));
-    CARESTREAM_ASSIGN(arrived, PassArrived(Group(OutboundCause::kMessage)));
-    return events || arrived;
+    bool more = false;
+    for (const Group& group : Groups(OutboundCause::kEvent)) {
+        CARESTREAM_ASSIGN(moved, PassEvents(group));
+        more = more || moved;
+    }
+    for (const Group& group : Groups(OutboundCause::kMessage)) {
+        CARESTREAM_ASSIGN(moved, PassArrived(group));
+        more = more || moved;
+    }
+    for (const Group& group : Groups(OutboundCause::kOutcome)) {
+        CARESTREAM_ASSIGN(moved, PassConcluded(group));
+        more = more || moved;
+    }
+    return more;
 }
 
-// Those that have room in their queue.
-std::vector<Feeder::Follower*> Feeder::Group(OutboundCause kind) {
-    std::vector<Follower*> group;
+// Those that have room in their queue, by how far they came: one that is behind holds up no other.
+std::vector<Feeder::Group> Feeder::Groups(OutboundCause kind) {
+    std::map<std::int64_t, Group> groups;
     for (Follower& follower : followers_) {
         const channel::OutboundSettings& settings = follower.channel->settings;
         if (follower.cursor.kind != kind || waiting_[settings.name] >= settings.queue_max) continue;
-        group.push_back(&follower);
+        groups[follower.cursor.seq].push_back(&follower);
     }
-    // The one that is behind reads first; who is ahead skips what it knows.
-    std::sort(group.begin(), group.end(),
-              [](const Follower* a, const Follower* b) { return a->cursor.seq < b->cursor.seq; });
-    return group;
+    std::vector<Group> all;
+    for (auto& [seq, group] : groups) all.push_back(std::move(group));
+    return all;
 }
 
-Result<bool> Feeder::PassEvents(const std::vector<Follower*>& group) {
-    if (group.empty()) return false;
+Result<bool> Feeder::PassEvents(const Group& group) {
     CARESTREAM_ASSIGN(events, parts_.events.Read(group.front()->cursor.seq, kBatch));
     if (events.empty()) return false;
     std::vector<OutboundMessage> messages;
@@ -171,7 +183,6 @@ Result<bool> Feeder::PassEvents(const std::vector<Follower*>& group) {
                                 });
         std::optional<ReadEvent> read;
         for (const Follower* follower : group) {
-            if (follower->cursor.seq >= event.seq) continue;
             if (!read) read.emplace(event);
             const std::string name = composer.EventOf(*follower->channel, *read);
             if (name.empty()) continue;
@@ -184,8 +195,7 @@ Result<bool> Feeder::PassEvents(const std::vector<Follower*>& group) {
     return true;
 }
 
-Result<bool> Feeder::PassArrived(const std::vector<Follower*>& group) {
-    if (group.empty()) return false;
+Result<bool> Feeder::PassArrived(const Group& group) {
     std::set<std::string> names;
     for (const Follower* follower : group) {
         const channel::OutboundSettings& settings = follower->channel->settings;
@@ -198,7 +208,6 @@ Result<bool> Feeder::PassArrived(const std::vector<Follower*>& group) {
     std::vector<OutboundMessage> messages;
     for (const store::ArrivedMessage& message : arrived.messages) {
         for (const Follower* follower : group) {
-            if (follower->cursor.seq >= message.seq) continue;
             const channel::OutboundChannel& channel = *follower->channel;
             if (Contains(channel.settings.application_ack_from, message.channel)) {
                 CARESTREAM_TRY(Settle(channel, message));
@@ -211,6 +220,25 @@ Result<bool> Feeder::PassArrived(const std::vector<Follower*>& group) {
     }
     CARESTREAM_TRY(Queue(messages, group, arrived.read_to));
     return !arrived.messages.empty();
+}
+
+Result<bool> Feeder::PassConcluded(const Group& group) {
+    std::set<std::string> names;
+    for (const Follower* follower : group) names.insert(follower->channel->settings.acknowledges);
+    const std::int64_t from = group.front()->cursor.seq;
+    CARESTREAM_ASSIGN(concluded,
+                      parts_.queue.Conclusions(from, {names.begin(), names.end()}, kBatch));
+    if (concluded.read_to <= from) return false;
+    std::vector<OutboundMessage> messages;
+    for (const store::Concluded& one : concluded.messages) {
+        for (const Follower* follower : group) {
+            CARESTREAM_ASSIGN(label, NextLabel());
+            auto made = Composer::Acknowledge(*follower->channel, one, label);
+            if (made) messages.push_back(std::move(*made));
+        }
+    }
+    CARESTREAM_TRY(Queue(messages, group, concluded.read_to));
+    return !concluded.messages.empty();
 }
 
 // An application acknowledgment that came as a message of its own. What else comes on that channel
@@ -231,11 +259,10 @@ Result<void> Feeder::Settle(const channel::OutboundChannel& channel,
     return {};
 }
 
-Result<void> Feeder::Queue(const std::vector<OutboundMessage>& messages,
-                           const std::vector<Follower*>& group, std::int64_t to) {
+Result<void> Feeder::Queue(const std::vector<OutboundMessage>& messages, const Group& group,
+                           std::int64_t to) {
     std::vector<OutboundCursor> cursors;
     for (const Follower* follower : group) {
-        if (follower->cursor.seq >= to) continue;
         cursors.push_back(follower->cursor);
         cursors.back().seq = to;
     }
@@ -245,7 +272,7 @@ Result<void> Feeder::Queue(const std::vector<OutboundMessage>& messages,
         if (queued.error().code == Code::kConflict) following_ = false;
         return queued;
     }
-    for (Follower* follower : group) follower->cursor.seq = std::max(follower->cursor.seq, to);
+    for (Follower* follower : group) follower->cursor.seq = to;
     std::set<std::string> names;
     for (const OutboundMessage& message : messages) {
         if (message.reason.empty()) {
@@ -269,6 +296,14 @@ Result<void> Feeder::Queue(const std::vector<OutboundMessage>& messages,
 Result<std::optional<OutboundMessage>> Feeder::ComposeAgain(const channel::OutboundChannel& channel,
                                                             const store::OutboundRow& row) {
     CARESTREAM_ASSIGN(label, NextLabel());
+    if (row.kind == OutboundCause::kOutcome) {
+        CARESTREAM_ASSIGN(
+            concluded, parts_.queue.Conclusions(row.cause - 1, {channel.settings.acknowledges}, 1));
+        if (concluded.messages.empty() || concluded.messages[0].message.seq != row.cause) {
+            return Fail(Code::kNotFound, "the message that it answers is gone");
+        }
+        return Composer::Acknowledge(channel, concluded.messages[0], label);
+    }
     if (row.kind == OutboundCause::kMessage) {
         CARESTREAM_ASSIGN(arrived,
                           parts_.queue.Arrived(row.cause - 1, {channel.settings.from_channel}, 1));

@@ -66,19 +66,21 @@ private:
         std::shared_ptr<const channel::OutboundChannel> channel;
         store::OutboundCursor cursor;
     };
+    using Group = std::vector<Follower*>;  // that came equally far; never empty
 
     void Run();
     [[nodiscard]] Result<void> Follow();
     [[nodiscard]] Result<bool> Pass();
-    [[nodiscard]] Result<bool> PassEvents(const std::vector<Follower*>& group);
-    [[nodiscard]] Result<bool> PassArrived(const std::vector<Follower*>& group);
+    [[nodiscard]] Result<bool> PassEvents(const Group& group);
+    [[nodiscard]] Result<bool> PassArrived(const Group& group);
+    [[nodiscard]] Result<bool> PassConcluded(const Group& group);
     [[nodiscard]] Result<void> Settle(const channel::OutboundChannel& channel,
                                       const store::ArrivedMessage& arrived);
     [[nodiscard]] Result<void> Queue(const std::vector<store::OutboundMessage>& messages,
-                                     const std::vector<Follower*>& group, std::int64_t to);
+                                     const Group& group, std::int64_t to);
     [[nodiscard]] Result<std::optional<store::OutboundMessage>> ComposeAgain(
         const channel::OutboundChannel& channel, const store::OutboundRow& row);
-    [[nodiscard]] std::vector<Follower*> Group(store::OutboundCause kind);
+    [[nodiscard]] std::vector<Group> Groups(store::OutboundCause kind);
     [[nodiscard]] Result<Label> NextLabel();
     [[nodiscard]] Result<std::string> Lookup(store::Tenant tenant, const std::string& type,
                                              const std::string& id);

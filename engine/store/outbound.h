@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "store/types.h"
+#include "store/writer.h"
 
 namespace carestream::store {
 
@@ -26,7 +27,8 @@ enum class OutboundState : std::int16_t {
 
 enum class OutboundCause : std::int16_t {
     kEvent = 1,    // Event::seq
-    kMessage = 2,  // seq of the journal
+    kMessage = 2,  // seq of the journal: the message is forwarded
+    kOutcome = 3,  // seq of the journal: its outcome is told to its sender
 };
 
 // To be queued. `reason` set: it could not be made and is a dead letter from the start.
@@ -116,6 +118,19 @@ struct ArrivedMessage {
     std::string raw;  // "" = it cannot be opened
 };
 
+// What became of a message that arrived.
+struct Concluded {
+    ArrivedMessage message;
+    OutcomeStatus status = OutcomeStatus::kProcessed;
+    std::string path;  // of a dead letter
+    std::string reason;
+};
+
+struct ConcludedMessages {
+    std::vector<Concluded> messages;
+    std::int64_t read_to = 0;  // no further ones up to this number
+};
+
 struct ArrivedMessages {
     std::vector<ArrivedMessage> messages;
     std::int64_t read_to = 0;  // no further ones up to this number
@@ -183,6 +198,10 @@ public:
     [[nodiscard]] virtual Result<ArrivedMessages> Arrived(std::int64_t after,
                                                           const std::vector<std::string>& channels,
                                                           int limit) = 0;
+
+    // Those that were answered CA, with their outcomes; up to the first that has none yet.
+    [[nodiscard]] virtual Result<ConcludedMessages> Conclusions(
+        std::int64_t after, const std::vector<std::string>& channels, int limit) = 0;
 
     // The beginning of a channel's line, by number.
     [[nodiscard]] virtual Result<std::vector<OutboundDetail>> Waiting(const std::string& channel,

@@ -15,7 +15,7 @@ create table outbound (
     settled timestamptz,
     attempts int4 not null default 0,
     tenant int2 not null,
-    kind int2 not null,            -- of the cause: 1 event, 2 message
+    kind int2 not null,            -- of the cause: 1 event, 2 message, 3 outcome
     part int2 not null,            -- of what one cause makes for one channel
     state int2 not null,           -- 1 queued, 2 sending, 3 accepted, 4 acked, 5 nacked, 6 ambiguous, 7 skipped
     waiting bool not null,         -- stands in its channel's line

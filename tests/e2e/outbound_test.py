@@ -321,22 +321,83 @@ class Bookings(unittest.TestCase):
             self.assertEqual(len(site.outbound("acked")), 2)
             link.close()
 
-    def test_what_cannot_be_made_is_a_dead_letter_that_holds_up_nobody(self):
+    def test_what_cannot_be_made_is_a_dead_letter_and_is_made_again(self):
+        with Ehr() as ehr, Site(booking=BOOKING.format(name="booking", port=ehr.port)) as site:
+            site.send(adt("P1"))
+            known = site.daemon.wait_for("Patient", identifier="100")["entry"][0]["resource"]["id"]
+            _, _, unknown = site.daemon.request("POST", "Patient", {
+                "resourceType": "Patient", "name": [{"family": "Doe"}]})
+            self.book(site, known, status="proposed")     # none is made of it
+            self.book(site, unknown["id"])                # PID-3 is required, and there is no identifier
+            self.book(site, known)
+            ehr.wait(1)
+            dead = site.wait(1)[0]
+            self.assertEqual((dead["state"], dead["path"]), ("nacked", "PID-3"))
+            self.assertIn("required", dead["reason"])
+            self.assertIn("booking: 1 refused", site.daemon.cli("status").stdout)
+            still = site.daemon.cli("outbound", "replay", dead["number"], check=False)
+            self.assertIn("can still not be made", still.stderr)
+            status, _, _ = site.daemon.request("PUT", f"Patient/{unknown['id']}", {
+                **unknown, "identifier": [{"system": "urn:carestream:authority:MAIN", "value": "900"}]})
+            self.assertEqual(status, 200)
+            site.daemon.cli("outbound", "replay", dead["number"])
+            ehr.wait(2)
+            self.assertEqual(field(ehr.received[1], "PID", 3).split("^")[0], "900")
+            site.wait(0)
+
+    def test_a_channel_that_is_gone_leaves_its_queue_and_comes_back_without_old_news(self):
         with Ehr() as ehr, Site(booking=BOOKING.format(name="booking", port=ehr.port)) as site:
             site.send(adt("P1"))
             patient = site.daemon.wait_for("Patient", identifier="100")["entry"][0]["resource"]["id"]
-            self.book(site, patient, status="proposed")
+            ehr.down()
             self.book(site, patient)
-            ehr.wait(1)
-            site.wait(0)
-            self.assertEqual(len(ehr.received), 1)
-            # News from the EHR itself are none for it; its queue is shown when its channel is gone.
+            site.wait(1)
+            text = (site.channels / "booking.yaml").read_text()
             (site.channels / "booking.yaml").unlink()
-            said = site.daemon.cli("reload").stdout
-            self.assertIn("booking: removed, its queue stays", said)
+            self.assertIn("booking: removed, its queue stays", site.daemon.cli("reload").stdout)
+            deadline = time.monotonic() + 10
+            while "orphaned, in line 1" not in site.daemon.cli("status").stdout and time.monotonic() < deadline:
+                time.sleep(0.2)
+            self.assertIn("orphaned, in line 1", site.daemon.cli("status").stdout)
             self.book(site, patient)
-            time.sleep(1)
-            self.assertEqual(len(ehr.received), 1)
+            ehr.up()
+            site.write("booking", text)
+            site.daemon.cli("reload")
+            self.book(site, patient)
+            ehr.wait(2)
+            site.wait(0)
+            time.sleep(0.5)
+            self.assertEqual(len(ehr.received), 2)
+
+
+class Acknowledgments(unittest.TestCase):
+    def test_senders_in_enhanced_mode_hear_of_the_outcome_by_a_message_of_its_own(self):
+        with Ehr() as ehr:
+            text = ("channel: acks\nsource: {acknowledgments_of: feed}\n"
+                    f"destination: {{mllp: {{connect_to: \"127.0.0.1:{ehr.port}\"}}}}\n")
+            with Site(acks=text) as site:
+                link = MllpLink(site.feed_port)
+
+                def enhanced(control_id, modes, patient="100^^^MAIN^MR"):
+                    fields = adt(control_id).split("\r")
+                    fields[0] += f"|||{modes}"
+                    fields[2] = f"PID|1||{patient}||Roe^Jane||19700101|F"
+                    return ack_code(link.send("\r".join(fields)))
+
+                self.assertEqual(enhanced("X1", "AL|AL"), "CA")
+                self.assertEqual(enhanced("X2", "AL|NE"), "CA")
+                self.assertEqual(enhanced("X3", "AL|ER", patient=""), "CA")
+                self.assertEqual(ack_code(link.send(adt("X4"))), "AA")
+                self.assertEqual(enhanced("X5", "AL|ER"), "CA")
+                self.assertEqual(enhanced("X6", "AL|AL"), "CA")
+                link.close()
+                messages = ehr.wait(3)
+                self.assertEqual([(field(m, "MSA", 1), field(m, "MSA", 2)) for m in messages],
+                                 [("AA", "X1"), ("AE", "X3"), ("AA", "X6")])
+                self.assertEqual({field(m, "MSH", 9).split("^")[0] for m in messages}, {"ACK"})
+                self.assertEqual(len(set(ehr.control_ids())), 3)
+                site.wait(0)
+                self.assertEqual(len(ehr.received), 3)
 
 
 class Mistakes(unittest.TestCase):

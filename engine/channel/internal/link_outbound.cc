@@ -42,6 +42,7 @@ public:
             const auto inbound = generation_.Find(settings_.from_channel);
             if (inbound != nullptr) channel_.charset = inbound->settings.charset;
         }
+        if (!settings_.acknowledges.empty()) LinkAcknowledged(source);
         CheckChannels("not_from", settings_.not_from);
         CheckChannels("application_ack_from", settings_.application_ack_from);
         LinkOrigins(source);
@@ -61,6 +62,18 @@ private:
         for (std::size_t i = 0; i < names.size(); ++i) {
             CheckChannel(names[i], settings_.values.ItemPosition(key, i));
         }
+    }
+
+    void LinkAcknowledged(const config::Values& source) {
+        const Position& position = source.PositionOf("acknowledgments_of");
+        CheckChannel(settings_.acknowledges, position);
+        const auto inbound = generation_.Find(settings_.acknowledges);
+        if (inbound == nullptr) return;
+        channel_.charset = inbound->settings.charset;
+        if (inbound->settings.ack_after == AckAfter::kCommit) return;
+        Complain(errors_, position,
+                 "channel '" + settings_.acknowledges +
+                     "' has 'ack_after: processing', so its senders hear of it on their own link");
     }
 
     void LinkOrigins(const config::Values& source) {
@@ -92,7 +105,7 @@ private:
     }
 
     void LinkEvents(const config::Values& render) {
-        if (settings_.forwards()) return;
+        if (!settings_.renders()) return;
         if (!settings_.event.empty()) CheckEvent(settings_.event, render.PositionOf("event"));
         if (!settings_.event_on_delete.empty()) {
             CheckEvent(settings_.event_on_delete, render.PositionOf("on_delete"));

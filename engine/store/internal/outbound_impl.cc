@@ -20,9 +20,11 @@ using pg::Rows;
 using pg::Type;
 
 constexpr std::size_t kSessions = 4;
+constexpr int kTimeoutMs = 15'000;  // who stops waits for no longer
 
 std::string ConsumerOf(const OutboundCursor& cursor) {
-    return (cursor.kind == OutboundCause::kEvent ? "outbound:event:" : "outbound:message:") +
+    constexpr const char* kKinds[] = {"event:", "message:", "outcome:"};
+    return std::string("outbound:") + kKinds[static_cast<std::size_t>(cursor.kind) - 1] +
            cursor.channel;
 }
 
@@ -155,20 +157,37 @@ public:
         std::size_t bytes = 0;
         int row = 0;
         for (; row < rows.size() && bytes <= kOutboundBytesMax; ++row) {
-            ArrivedMessage message;
-            message.seq = rows.Int8(row, 0);
-            message.tenant = rows.Int2(row, 1);
-            message.channel = rows.Text(row, 2);
-            message.received = rows.Timestamp(row, 3);
-            auto raw = OpenRaw(keys_, message.tenant, message.seq, rows.Bytes(row, 4));
-            if (raw) message.raw = std::move(*raw);
-            bytes += message.raw.size();
-            arrived.messages.push_back(std::move(message));
+            arrived.messages.push_back(ReadArrived(rows, row));
+            bytes += arrived.messages.back().raw.size();
         }
         const bool all = row == rows.size() && row < limit;
         const std::int64_t last = row == 0 ? after : arrived.messages.back().seq;
         arrived.read_to = all ? std::max(last, end.Int8(0, 0)) : last;
         return arrived;
+    }
+
+    Result<ConcludedMessages> Conclusions(std::int64_t after,
+                                          const std::vector<std::string>& channels,
+                                          int limit) override {
+        CARESTREAM_ASSIGN(end, sessions_.Run(outbound_sql::kJournalEnd));
+        Array names(Type::kText);
+        for (const std::string& channel : channels) names.AddText(channel);
+        CARESTREAM_ASSIGN(rows, sessions_.Run(outbound_sql::kConclusions,
+                                              Params().Int8(after).List(names).Int4(limit)));
+        ConcludedMessages concluded;
+        std::size_t bytes = 0;
+        int row = 0;
+        for (; row < rows.size() && bytes <= kOutboundBytesMax; ++row) {
+            if (rows.IsNull(row, 5)) break;  // what follows waits too
+            concluded.messages.push_back(
+                {ReadArrived(rows, row), static_cast<OutcomeStatus>(rows.Int2(row, 5)),
+                 std::string(rows.Text(row, 6)), std::string(rows.Text(row, 7))});
+            bytes += concluded.messages.back().message.raw.size();
+        }
+        const bool all = row == rows.size() && row < limit;
+        const std::int64_t last = row == 0 ? after : concluded.messages.back().message.seq;
+        concluded.read_to = all ? std::max(last, end.Int8(0, 0)) : last;
+        return concluded;
     }
 
     Result<std::vector<OutboundDetail>> Waiting(const std::string& channel, int limit) override {
@@ -285,6 +304,17 @@ private:
         CARESTREAM_TRY(
             sessions_.Run(outbound_sql::kAudit, Params().Text(actor).Text(action).Text(detail)));
         return {};
+    }
+
+    ArrivedMessage ReadArrived(const Rows& rows, int row) const {
+        ArrivedMessage message;
+        message.seq = rows.Int8(row, 0);
+        message.tenant = rows.Int2(row, 1);
+        message.channel = rows.Text(row, 2);
+        message.received = rows.Timestamp(row, 3);
+        auto raw = OpenRaw(keys_, message.tenant, message.seq, rows.Bytes(row, 4));
+        if (raw) message.raw = std::move(*raw);
+        return message;
     }
 
     Result<std::string> ReadAck(const Rows& rows, int row, const OutboundRow& read) const {
@@ -416,6 +446,7 @@ std::string_view ToString(OutboundState state) {
 std::unique_ptr<Outbound> MakeOutbound(pg::ConnectOptions options, const crypto::KeyRing& keys,
                                        const Clock& clock) {
     options.application = "carestream outbound";
+    options.wait_timeout_ms = kTimeoutMs;
     // Every question is a seek along a key, whatever the planner thinks of the sizes.
     options.settings = {"set enable_hashjoin = off", "set enable_mergejoin = off",
                         "set enable_seqscan = off", "set jit = off",

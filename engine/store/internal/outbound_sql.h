@@ -57,6 +57,11 @@ inline const pg::Statement kArrived{
     "o_arrived",
     "select j.seq, j.tenant, j.channel, j.received, j.raw from journal j where j.seq > $1::int8 "
     "and j.channel = any($2::text[]) and j.answer in ('AA', 'CA') order by j.seq limit $3::int4"};
+inline const pg::Statement kConclusions{
+    "o_conclusions",
+    "select j.seq, j.tenant, j.channel, j.received, j.raw, o.status, o.path, o.reason from journal "
+    "j left join outcome o on o.seq = j.seq and o.received = j.received where j.seq > $1::int8 and "
+    "j.channel = any($2::text[]) and j.answer = 'CA' order by j.seq limit $3::int4"};
 inline const pg::Statement kJournalEnd{"o_journal_end",
                                        "select coalesce(max(seq), 0) from journal"};
 

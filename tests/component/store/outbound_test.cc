@@ -241,6 +241,54 @@ TEST_F(OutboundTest, NothingIsInPlain) {
               "0");
 }
 
+// Rows of the journal as the journal writes them, with what is sealed left empty.
+TEST_F(OutboundTest, ArrivedMessagesAreReadUpToTheEndAndConclusionsUpToTheFirstThatIsOpen) {
+    auto connection = Connect();
+    const auto arrive = [&](int seq, const std::string& channel, const std::string& answer,
+                            int status) {
+        const std::string at = "'2026-01-01 00:00:00+00'";
+        ASSERT_TRUE(connection.Execute(
+            "insert into journal (seq, received, tenant, source, content, channel, answer, raw) "
+            "values (" +
+            std::to_string(seq) + ", " + at + ", 1, 1, gen_random_uuid(), '" + channel + "', '" +
+            answer + "', '')"));
+        if (status == 0) return;
+        ASSERT_TRUE(connection.Execute(
+            "insert into outcome (seq, received, tenant, status, event, stage, path, reason, "
+            "generation, map_name, map_version) values (" +
+            std::to_string(seq) + ", " + at + ", 1, " + std::to_string(status) +
+            ", '', '', 'PID-3', 'why', 1, '', '')"));
+    };
+    for (const char* table : {"journal", "outcome"}) {
+        ASSERT_TRUE(connection.Execute(std::string("create table ") + table +
+                                       "_test partition of " + table + " default"));
+    }
+    EXPECT_EQ(outbound_->Arrived(0, {"adt"}, 10).value().read_to, 0);
+    arrive(1, "adt", "AA", 1);
+    arrive(2, "adt", "CA", 3);
+    arrive(3, "lab", "CA", 1);
+    arrive(4, "adt", "AR", 3);
+    arrive(5, "adt", "CA", 0);
+    arrive(6, "adt", "CA", 1);
+    const auto all = outbound_->Arrived(0, {"adt"}, 10).value();
+    ASSERT_EQ(all.messages.size(), 4u);
+    EXPECT_EQ(all.messages[3].seq, 6);
+    EXPECT_EQ(all.read_to, 6);
+    const auto some = outbound_->Arrived(0, {"adt"}, 2).value();
+    EXPECT_EQ(some.messages.size(), 2u);
+    EXPECT_EQ(some.read_to, 2);
+    const auto none = outbound_->Arrived(2, {"other"}, 2).value();
+    EXPECT_EQ(none.messages.size(), 0u);
+    EXPECT_EQ(none.read_to, 6);
+    const auto concluded = outbound_->Conclusions(0, {"adt"}, 10).value();
+    ASSERT_EQ(concluded.messages.size(), 1u);
+    EXPECT_EQ(concluded.messages[0].message.seq, 2);
+    EXPECT_EQ(concluded.messages[0].status, store::OutcomeStatus::kDeadLetter);
+    EXPECT_EQ(concluded.messages[0].path, "PID-3");
+    EXPECT_EQ(concluded.read_to, 2);
+    EXPECT_EQ(outbound_->Conclusions(0, {"lab"}, 10).value().read_to, 6);
+}
+
 TEST_F(OutboundTest, NumbersAreReservedInBlocks) {
     const std::int64_t first = outbound_->Reserve().value();
     EXPECT_EQ(outbound_->Reserve().value(), first + store::kOutboundBlock);
