@@ -6,6 +6,8 @@
 
 #include "app/internal/access_admin.h"
 #include "app/internal/admin_answer.h"
+#include "app/internal/admin_json.h"
+#include "app/internal/outbound_pages.h"
 #include "base/text.h"
 #include "fhir/json.h"
 #include "net/url.h"
@@ -74,22 +76,6 @@ Node Listed(const char* name, const std::vector<store::MessageSummary>& summarie
     Node node = Node::Object();
     node.Set(name, std::move(list));
     return node;
-}
-
-// Bytes that are no UTF-8 cannot stand in JSON: shown as Latin-1 would, which keeps the structure.
-std::string AsUtf8(const std::string& raw) {
-    if (IsUtf8(raw)) return raw;
-    std::string text;
-    for (const char c : raw) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x80) {
-            text += c;
-        } else {
-            text += static_cast<char>(0xC0 | (byte >> 6));
-            text += static_cast<char>(0x80 | (byte & 0x3F));
-        }
-    }
-    return text;
 }
 
 Node DetailNode(const store::MessageDetail& detail, const channel::Generation& now) {
@@ -277,6 +263,9 @@ Response Admin::Answer(const Request& request) {
     if (get && path == "/audit") return ListAccesses(parts_, request);
     if (get && path == "/conflicts") return Conflicts(request);
     if (post && path == "/conflicts/resolve") return ResolveConflict(request);
+    if (path.starts_with("/outbound")) {
+        return AnswerOutbound(parts_.outbound, request, ActorOf(request));
+    }
     return Failure(404, "no such request; engine/app/README.md lists them");
 }
 
@@ -301,6 +290,7 @@ Response Admin::Status(bool answers) {
     node.Set("resources", Number(store.resources));
     node.Set("store_bytes", Number(store.bytes));
     node.Set("channels", ChannelNodes(parts_.supervisor));
+    node.Set("outbound", OutboundNodes(parts_.outbound));
     return Json(200, node);
 }
 
@@ -323,6 +313,7 @@ Response Admin::Reload() {
 Response Admin::Channels() const {
     Node node = Node::Object();
     node.Set("channels", ChannelNodes(parts_.supervisor));
+    node.Set("outbound", OutboundNodes(parts_.outbound));
     return Json(200, node);
 }
 

@@ -6,6 +6,7 @@
 
 #include "app/folders.h"
 #include "app/internal/hook_sender.h"
+#include "app/internal/outbound_pages.h"
 #include "app/internal/process_metrics.h"
 #include "auth/local_token.h"
 #include "base/file.h"
@@ -99,6 +100,10 @@ std::vector<Error> Check(const fs::path& config_file) {
     telemetry::Metrics metrics;
     std::vector<Error> errors =
         channel::CheckSources(*loaded.generation, inputs.source_types, executor, log, metrics);
+    for (Error& error : outbound::CheckDestinations(*loaded.generation, inputs.destination_types,
+                                                    executor, log, metrics)) {
+        errors.push_back(std::move(error));
+    }
     if (!settings.fhir_tls.certificate_file.empty()) {
         const auto tls = net::MakeTlsContext(settings.fhir_tls);
         if (!tls) errors.push_back(tls.error());
@@ -162,11 +167,12 @@ std::vector<Error> Daemon::Start(const std::function<bool()>& stop_wanted) {
     supervisor_ = std::make_unique<channel::Supervisor>(
         channel::SupervisorParts{store_->journal(), store_->writer(), *executor_, clock_, log_,
                                  metrics_, SourceTypes(), settings_.dispatcher});
+    StartOutbound();
     if (auto started = StartFhir(); !started) return One(started.error());
     if (auto started = StartAdminSocket(); !started) return One(started.error());
     const auto generation = channel::WithIdKeys(*first_, Inputs().id_key);
     first_.reset();
-    if (auto applied = supervisor_->Apply(generation); !applied) return One(applied.error());
+    if (auto applied = Apply(generation); !applied) return One(applied.error());
     subscriptions_->Start();
     releases_ = std::make_unique<results::Releases>(
         results::ReleasesOptions{settings_.tenants.at(settings_.fhir_tenant)},
@@ -177,6 +183,9 @@ std::vector<Error> Daemon::Start(const std::function<bool()>& stop_wanted) {
     metrics_.OnCollect([this] { PublishGauges(); });
     for (const auto& channel : supervisor_->Channels()) {
         log_.Info("channel.listening", channel.source, {{"channel", channel.name}});
+    }
+    for (const auto& channel : outbound_->Channels()) {
+        log_.Info("outbound.started", channel.destination, {{"channel", channel.name}});
     }
     WarnOfUnreadFiles();
     log_.Info("daemon.ready", "ready",
@@ -201,9 +210,10 @@ Result<void> Daemon::OpenStore(const std::function<bool()>& stop_wanted) {
     auto& messages = metrics_.counter("carestream_journal_messages_total",
                                       "Messages that the journal committed.");
     events.committed = [this](std::int64_t) { event_wakers_.Wake(); };
-    events.journal_commit = [&seconds, &messages](double took, std::size_t count) {
+    events.journal_commit = [this, &seconds, &messages](double took, std::size_t count) {
         seconds.Observe(took);
         messages.Add(static_cast<double>(count));
+        journal_wakers_.Wake();
     };
     holds_.Set(first_->holds);
     settings_.store.label = [this](const fhir::Node& before, fhir::Node& resource, Micros now) {
@@ -225,6 +235,22 @@ Result<void> Daemon::OpenStore(const std::function<bool()>& stop_wanted) {
         }
         said = true;
     }
+}
+
+void Daemon::StartOutbound() {
+    outbound_ = std::make_unique<outbound::Service>(outbound::ServiceParts{
+        *store_, *definitions_, *executor_, clock_, log_, metrics_, DestinationTypes()});
+    event_wakers_.Add([this] { outbound_->Wake(); });
+    journal_wakers_.Add([this] { outbound_->Wake(); });
+}
+
+Result<std::vector<std::string>> Daemon::Apply(
+    const std::shared_ptr<const channel::Generation>& generation) {
+    CARESTREAM_ASSIGN(plan, outbound_->Prepare(generation));
+    CARESTREAM_ASSIGN(changes, supervisor_->Apply(generation));
+    std::vector<std::string> more = outbound_->Apply(std::move(plan));
+    std::move(more.begin(), more.end(), std::back_inserter(changes));
+    return changes;
 }
 
 Result<void> Daemon::StartAdminPort() {
@@ -342,8 +368,8 @@ Result<void> Daemon::StartFhir() {
 
 Result<void> Daemon::StartAdminSocket() {
     admin_ = std::make_unique<Admin>(
-        AdminParts{*supervisor_, store_->messages(), store_->reader(), store_->access_audit(),
-                   settings_.tenants, [this] { return Reload(); },
+        AdminParts{*supervisor_, *outbound_, store_->messages(), store_->reader(),
+                   store_->access_audit(), settings_.tenants, [this] { return Reload(); },
                    [this](const store::StoreStatus& status, bool answers) {
                        return ConditionNow(status, answers);
                    },
@@ -373,7 +399,7 @@ Reloaded Daemon::Reload() {
     reloaded.errors = std::move(loaded.errors);
     LocateMappings(settings_.mappings, reloaded.errors);
     if (reloaded.errors.empty()) {
-        auto applied = supervisor_->Apply(loaded.generation);
+        auto applied = Apply(loaded.generation);
         if (applied) {
             holds_.Set(loaded.generation->holds);
             reloaded.generation = ++generations_;
@@ -454,7 +480,14 @@ Condition Daemon::ConditionNow(const store::StoreStatus& store, bool answers) {
                     last_reload_errors_.front().ToString()};
         }
     }
-    return WaitingForPeople(store);
+    if (auto condition = OutboundCondition(*outbound_, clock_.Now())) return *condition;
+    Condition condition = WaitingForPeople(store);
+    if (const std::string refused = RefusedByOthers(*outbound_); !refused.empty()) {
+        condition.headline += ", " + refused;
+        condition.remedy +=
+            condition.remedy.empty() ? "see `carestream outbound`" : " and `carestream outbound`";
+    }
+    return condition;
 }
 
 void Daemon::PublishGauges() {
@@ -486,6 +519,7 @@ void Daemon::PublishGauges() {
         audit.Available() ? 1 : 0);
     set("carestream_audit_waiting", "Rows of the audit of accesses that wait for their commit.",
         static_cast<double>(audit.waiting()));
+    PublishOutbound(*outbound_, metrics_, clock_.Now());
     const ProcessFigures process = ReadProcessFigures();
     set("process_resident_memory_bytes", "Resident memory.",
         static_cast<double>(process.resident_bytes));
@@ -497,16 +531,19 @@ void Daemon::Stop() {
     ready_ = false;
     if (socket_server_ != nullptr) socket_server_->Stop();
     if (admin_ != nullptr) admin_->Stop();
+    if (outbound_ != nullptr) outbound_->Stop();
     if (supervisor_ != nullptr) supervisor_->Stop();
     if (fhir_server_ != nullptr) fhir_server_->Stop();
     if (admin_server_ != nullptr) admin_server_->Stop();
     releases_.reset();
     event_wakers_.Clear();
+    journal_wakers_.Clear();
     if (subscriptions_ != nullptr) subscriptions_->Stop();
     fhir_server_.reset();
     service_.reset();
     hook_sender_.reset();
     subscriptions_.reset();
+    outbound_.reset();
     store_.reset();
     if (executor_ != nullptr) executor_->Stop();
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "adapters/file/destination.h"
+#include "adapters/mllp/destination.h"
 #include "adapters/mllp/source.h"
 #include "auth/local_token.h"
 #include "base/home.h"
@@ -491,6 +493,10 @@ std::vector<channel::SourceType> SourceTypes() {
     return {adapters::mllp::SourceType()};
 }
 
+std::vector<channel::DestinationType> DestinationTypes() {
+    return {adapters::mllp::DestinationType(), adapters::file::DestinationType()};
+}
+
 channel::GenerationInputs InputsOf(const ContentSettings& settings,
                                    std::shared_ptr<const fhir::Definitions> definitions,
                                    std::shared_ptr<const hl7::Dictionary> dictionary) {
@@ -503,7 +509,8 @@ channel::GenerationInputs InputsOf(const ContentSettings& settings,
             config::References::OfProcess(settings.channels),
             {},
             settings.journal_keep,
-            settings.schemas / "fhir"};
+            settings.schemas / "fhir",
+            DestinationTypes()};
 }
 
 config::Spec DaemonSpec() {

@@ -77,6 +77,7 @@ struct ReadContent {
 
 // Every kind of source that this build offers.
 [[nodiscard]] std::vector<channel::SourceType> SourceTypes();
+[[nodiscard]] std::vector<channel::DestinationType> DestinationTypes();
 
 // What a generation is loaded from, the same for daemon, --check and the CLI.
 [[nodiscard]] channel::GenerationInputs InputsOf(

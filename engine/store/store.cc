@@ -12,6 +12,7 @@
 #include "store/internal/lock.h"
 #include "store/internal/messages_impl.h"
 #include "store/internal/migrate.h"
+#include "store/internal/outbound_impl.h"
 #include "store/internal/pg.h"
 #include "store/internal/reader_impl.h"
 #include "store/internal/subscriptions_impl.h"
@@ -41,6 +42,9 @@ public:
         return store::MakeSubscriptions(connect_, parts_->clock);
     }
     [[nodiscard]] AccessAudit& access_audit() override { return *access_audit_; }
+    [[nodiscard]] std::unique_ptr<Outbound> MakeOutbound() override {
+        return store::MakeOutbound(connect_, *keys_, parts_->clock);
+    }
     [[nodiscard]] const crypto::KeyRing& keys() const override { return *keys_; }
     [[nodiscard]] std::string connection_url() const override { return connect_.url; }
     [[nodiscard]] bool Ready() const override {

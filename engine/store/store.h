@@ -16,6 +16,7 @@
 #include "store/events.h"
 #include "store/journal.h"
 #include "store/messages.h"
+#include "store/outbound.h"
 #include "store/reader.h"
 #include "store/subscriptions.h"
 #include "store/writer.h"
@@ -67,6 +68,7 @@ public:
     [[nodiscard]] virtual std::unique_ptr<Events> MakeEvents() = 0;
     [[nodiscard]] virtual std::unique_ptr<Subscriptions> MakeSubscriptions() = 0;
     [[nodiscard]] virtual AccessAudit& access_audit() = 0;
+    [[nodiscard]] virtual std::unique_ptr<Outbound> MakeOutbound() = 0;
     [[nodiscard]] virtual const crypto::KeyRing& keys() const = 0;
     [[nodiscard]] virtual std::string connection_url() const = 0;  // for tools and tests
     // True once the server answers and migrations are in.

@@ -13,6 +13,7 @@
 #include "command_diff.h"
 #include "command_lint.h"
 #include "command_map.h"
+#include "command_outbound.h"
 #include "command_render.h"
 #include "command_send.h"
 #include "command_test.h"
@@ -38,6 +39,7 @@ struct Arguments {
     DeadLetterOptions dead;
     ConflictOptions conflict;
     AuditOptions audit;
+    OutboundOptions outbound;
     TokenOptions token;
     std::filesystem::path folder;
     Places places;
@@ -464,6 +466,59 @@ Examples:
     audit->callback([&a] { a.exit_code = ShowAudit(a.admin, a.audit); });
 }
 
+void AddOutbound(CLI::App& app, Arguments& a) {
+    CLI::App* outbound =
+        app.add_subcommand("outbound", "Messages on their way out: what waits, what was refused")
+            ->group(kDaemon);
+    outbound->footer(R"(Examples:
+  carestream outbound                             what waits, is in doubt or was refused
+  carestream outbound list --status acked         what was taken
+  carestream outbound show 4711                   the message, its answer and its state (audited)
+  carestream outbound resend 4711                 in doubt: the same bytes again; its MSH-10 is the same
+  carestream outbound acked 4711                  in doubt: the receiver has it
+  carestream outbound skip 4711                   not sent any more
+  carestream outbound replay 4711                 refused or taken: again; if it could not be made: make it
+A channel whose message was sent and not answered waits for one of them (`on_ambiguous: hold`).)");
+    const auto add_filter = [&a](CLI::App& command) {
+        command.add_option("--channel", a.outbound.channel, "Of this channel");
+        command.add_option("--status", a.outbound.state,
+                           "queued, sending, accepted, acked, nacked, ambiguous, skipped; with "
+                           "commas between");
+        command.add_option("--after", a.outbound.after, "Only those after this one");
+        command.add_option("--limit", a.outbound.limit, "At most so many")
+            ->check(CLI::Range(1, 10'000));
+        AddAdminFlags(command, a);
+    };
+    add_filter(*outbound);
+    add_filter(*outbound->add_subcommand("list", "The same as without"));
+    CLI::App* show = outbound->add_subcommand("show", "One with its answer (audited)");
+    show->add_option("number", a.outbound.number, "Its number, as the list prints it")->required();
+    show->add_flag("--raw", a.outbound.raw, "Only the message");
+    AddAdminFlags(*show, a);
+    const std::pair<const char*, const char*> decisions[] = {
+        {"resend", "In doubt: send the same bytes again (audited)"},
+        {"skip", "Do not send it any more (audited)"},
+        {"acked", "In doubt or refused: it was taken, go on (audited)"},
+        {"replay", "Settled: send it again (audited)"}};
+    std::vector<CLI::App*> commands;
+    for (const auto& [name, text] : decisions) {
+        commands.push_back(outbound->add_subcommand(name, text));
+        commands.back()
+            ->add_option("number", a.outbound.number, "Its number, as the list prints it")
+            ->required();
+        AddAdminFlags(*commands.back(), a);
+    }
+    outbound->callback([&a, show, commands] {
+        for (const CLI::App* command : commands) {
+            if (!command->parsed()) continue;
+            a.exit_code = DecideOutbound(a.admin, command->get_name(), a.outbound);
+            return;
+        }
+        a.exit_code =
+            show->parsed() ? ShowOutbound(a.admin, a.outbound) : ListOutbound(a.admin, a.outbound);
+    });
+}
+
 void AddBackup(CLI::App& app, Arguments& a) {
     CLI::App* backup =
         app.add_subcommand("backup", "Copy the running store; keys stay where they are")
@@ -564,6 +619,7 @@ int main(int argc, char** argv) {
     AddDeadLetters(app, arguments);
     AddConflicts(app, arguments);
     AddAudit(app, arguments);
+    AddOutbound(app, arguments);
     AddBackup(app, arguments);
     AddToken(app, arguments);
     GroupNested(app);

@@ -122,4 +122,33 @@ Result<OutcomeDetail> OpenDetail(const crypto::KeyRing& keys, Tenant tenant, std
     return detail;
 }
 
+std::string SealOutbound(const crypto::KeyRing& keys, Tenant tenant, std::int64_t number,
+                         Micros created, std::string_view control_id, std::string_view bytes) {
+    std::string plain;
+    PutPart(plain, control_id);
+    PutPart(plain, bytes);
+    return SealAs(keys, tenant, "outbound.message", number, created, plain);
+}
+
+Result<OutboundText> OpenOutbound(const crypto::KeyRing& keys, Tenant tenant, std::int64_t number,
+                                  std::string_view sealed) {
+    CARESTREAM_ASSIGN(plain, OpenAs(keys, tenant, "outbound.message", number, sealed));
+    OutboundText text;
+    std::string_view rest = plain;
+    if (!TakePart(rest, text.control_id) || !TakePart(rest, text.bytes)) {
+        return Fail(Code::kInvalid, "a message on its way out is cut off");
+    }
+    return text;
+}
+
+std::string SealOutboundAck(const crypto::KeyRing& keys, Tenant tenant, std::int64_t number,
+                            Micros at, std::string_view ack) {
+    return SealAs(keys, tenant, "outbound.ack", number, at, ack);
+}
+
+Result<std::string> OpenOutboundAck(const crypto::KeyRing& keys, Tenant tenant, std::int64_t number,
+                                    std::string_view sealed) {
+    return OpenAs(keys, tenant, "outbound.ack", number, sealed);
+}
+
 }  // namespace carestream::store
