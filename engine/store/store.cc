@@ -8,6 +8,7 @@
 #include "store/internal/journal_impl.h"
 #include "store/internal/key_check.h"
 #include "store/internal/lock.h"
+#include "store/internal/login_link_impl.h"
 #include "store/internal/messages_impl.h"
 #include "store/internal/migrate.h"
 #include "store/internal/pg.h"
@@ -22,6 +23,14 @@ constexpr int kKeyWaitMs = 10'000;
 
 class StoreImpl final : public Store {
 public:
+    StoreImpl() = default;
+    ~StoreImpl() override {
+        // What it finishes goes on to the reader, and the other way round.
+        if (login_links_ != nullptr) login_links_->Stop();
+    }
+    StoreImpl(const StoreImpl&) = delete;
+    StoreImpl& operator=(const StoreImpl&) = delete;
+
     Result<void> Open(const StoreOptions& options,
                       std::shared_ptr<const fhir::Definitions> definitions,
                       std::shared_ptr<const search::Indexer> indexer, const Clock& clock,
@@ -32,6 +41,7 @@ public:
     [[nodiscard]] Reader& reader() override { return *reader_; }
     [[nodiscard]] Messages& messages() override { return *messages_; }
     [[nodiscard]] AccessAudit& access_audit() override { return *access_audit_; }
+    [[nodiscard]] LoginLinks& login_links() override { return *login_links_; }
     [[nodiscard]] const crypto::KeyRing& keys() const override { return *keys_; }
     [[nodiscard]] std::string connection_url() const override { return connect_.url; }
     [[nodiscard]] bool Ready() const override {
@@ -49,6 +59,7 @@ private:
     std::unique_ptr<crypto::KeyRing> keys_;
     std::unique_ptr<Messages> messages_;
     std::unique_ptr<AccessAudit> access_audit_;  // what readers and writers finish is noted
+    std::unique_ptr<LoginLinks> login_links_;    // asked from threads of the reader
     std::unique_ptr<Reader> reader_;
     std::unique_ptr<Writer> writer_;
     std::unique_ptr<Journal> journal_;
@@ -109,7 +120,11 @@ Result<void> StoreImpl::Open(const StoreOptions& options,
     CARESTREAM_ASSIGN(made_journal, MakeJournal(std::move(journal)));
     journal_ = std::move(made_journal);
 
-    access_audit_ = MakeAccessAudit({.connect = connect_, .keys = *keys_, .log = events.log});
+    access_audit_ = MakeAccessAudit({.connect = connect_,
+                                     .keys = *keys_,
+                                     .log = events.log,
+                                     .queue_bytes_max = options.access_audit_queue_bytes_max});
+    login_links_ = MakeLoginLinks(connect_, *keys_, clock);
     const ResourceParts parts{connect_,
                               *keys_,
                               std::move(definitions),

@@ -14,6 +14,7 @@
 #include "search/index.h"
 #include "store/access_audit.h"
 #include "store/journal.h"
+#include "store/login_link.h"
 #include "store/messages.h"
 #include "store/reader.h"
 #include "store/writer.h"
@@ -29,6 +30,7 @@ struct StoreOptions {
     int feed_batch_max = 128;
     std::size_t queue_max = 4096;  // messages waiting for the feed writer
     std::size_t journal_queue_bytes_max = 256u << 20;
+    std::size_t access_audit_queue_bytes_max = 16u << 20;
     // Weeks of messages that are wholly older are dropped once nobody waits for them; 0 = never.
     Micros journal_keep = 0;
     int shared_buffers_mb = 0;  // 0 = a quarter of memory, at most 4096
@@ -59,6 +61,7 @@ public:
     [[nodiscard]] virtual Reader& reader() = 0;
     [[nodiscard]] virtual Messages& messages() = 0;
     [[nodiscard]] virtual AccessAudit& access_audit() = 0;
+    [[nodiscard]] virtual LoginLinks& login_links() = 0;
     [[nodiscard]] virtual const crypto::KeyRing& keys() const = 0;
     [[nodiscard]] virtual std::string connection_url() const = 0;  // for tools and tests
     // True once the server answers and migrations are in.
