@@ -6,6 +6,7 @@
 
 #include "app/internal/access_admin.h"
 #include "app/internal/admin_answer.h"
+#include "app/internal/link_admin.h"
 #include "base/text.h"
 #include "fhir/json.h"
 #include "net/url.h"
@@ -274,6 +275,9 @@ Response Admin::Answer(const Request& request) {
     if (post && path == "/messages/outcomes") return Outcomes(request);
     if (post && path == "/deadletters/replay") return Replay(request);
     if (post && path == "/deadletters/discard") return Discard(request);
+    if (get && path == "/links") return ListLinks(parts_, request);
+    if (post && path == "/links/code") return MakeLinkCode(parts_, request);
+    if (post && path == "/links/revoke") return RevokeLinks(parts_, request);
     if (get && path == "/audit") return ListAccesses(parts_, request);
     if (get && path == "/conflicts") return Conflicts(request);
     if (post && path == "/conflicts/resolve") return ResolveConflict(request);

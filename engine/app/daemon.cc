@@ -230,6 +230,10 @@ Result<void> Daemon::StartAdminPort() {
     return {};
 }
 
+rest::LinkParts Daemon::LinkPartsOf(store::Tenant tenant) const {
+    return {store_->login_links(), store_->reader(), clock_, tenant};
+}
+
 Result<void> Daemon::StartFhir() {
     rest::ServiceOptions options;
     options.public_url = settings_.fhir_public_url;
@@ -246,9 +250,11 @@ Result<void> Daemon::StartFhir() {
         gate_ = std::move(gate);
     }
     service_ = std::make_unique<rest::Service>(
-        options, rest::ServiceParts{definitions_, store_->reader(), store_->writer(),
-                                    store_->access_audit(), store_->keys(), clock_, log_,
-                                    [this] { return store_->journal().DiskLow(); }, gate_.get()});
+        options,
+        rest::ServiceParts{definitions_, store_->reader(), store_->writer(), store_->access_audit(),
+                           store_->login_links(), store_->keys(), clock_, log_,
+                           [this] { return store_->journal().DiskLow(); }, gate_.get()},
+        rest::LinkOperations(LinkPartsOf(options.tenant)));
     net::HttpOptions http;
     http.name = "fhir";
     http.error_response = rest::ServerErrorOutcome;
@@ -274,7 +280,7 @@ Result<void> Daemon::StartFhir() {
 Result<void> Daemon::StartAdminSocket() {
     admin_ = std::make_unique<Admin>(
         AdminParts{*supervisor_, store_->messages(), store_->reader(), store_->access_audit(),
-                   settings_.tenants, [this] { return Reload(); },
+                   store_->login_links(), settings_.tenants, [this] { return Reload(); },
                    [this](const store::StoreStatus& status, bool answers) {
                        return ConditionNow(status, answers);
                    },

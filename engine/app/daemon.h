@@ -14,6 +14,7 @@
 #include "channel/supervisor.h"
 #include "net/executor.h"
 #include "net/http.h"
+#include "rest/link_operations.h"
 #include "rest/service.h"
 #include "store/store.h"
 
@@ -48,6 +49,7 @@ private:
     [[nodiscard]] std::vector<Error> LoadContent();
     [[nodiscard]] Result<void> OpenStore(const std::function<bool()>& stop_wanted);
     [[nodiscard]] Result<void> StartAdminPort();
+    [[nodiscard]] rest::LinkParts LinkPartsOf(store::Tenant tenant) const;
     [[nodiscard]] Result<void> StartFhir();
     [[nodiscard]] Result<void> StartAdminSocket();
     [[nodiscard]] channel::GenerationInputs Inputs() const;

@@ -42,7 +42,9 @@ void RestTest::StartService(rest::ServiceOptions options, std::vector<rest::Oper
             fhir::Definitions::Load(std::string(CARESTREAM_SOURCE_DIR) + "/schemas/fhir/r4")
                 .value();
         (void)keys();  // made before the store looks for them
-        auto opened = store::Store::Open(Options(), definitions_,
+        store::StoreOptions store_options = Options();
+        store_options.access_audit_queue_bytes_max = audit_queue_bytes_max_;
+        auto opened = store::Store::Open(store_options, definitions_,
                                          search::Indexer::Create(definitions_).value(), clock_, {});
         ASSERT_TRUE(opened.has_value()) << opened.error().ToString();
         store_ = std::move(*opened);
@@ -50,8 +52,8 @@ void RestTest::StartService(rest::ServiceOptions options, std::vector<rest::Oper
     service_ = std::make_unique<rest::Service>(
         std::move(options),
         rest::ServiceParts{definitions_, store_->reader(), store_->writer(), store_->access_audit(),
-                           store_->keys(), clock_, log_, [this] { return disk_low_.load(); },
-                           gate_.get()},
+                           store_->login_links(), store_->keys(), clock_, log_,
+                           [this] { return disk_low_.load(); }, gate_.get()},
         std::move(operations));
     net::HttpOptions http;
     http.name = "fhir";
