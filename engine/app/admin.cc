@@ -7,6 +7,7 @@
 #include "app/internal/access_admin.h"
 #include "app/internal/admin_answer.h"
 #include "app/internal/admin_json.h"
+#include "app/internal/link_admin.h"
 #include "app/internal/outbound_pages.h"
 #include "base/text.h"
 #include "fhir/json.h"
@@ -260,6 +261,9 @@ Response Admin::Answer(const Request& request) {
     if (post && path == "/messages/outcomes") return Outcomes(request);
     if (post && path == "/deadletters/replay") return Replay(request);
     if (post && path == "/deadletters/discard") return Discard(request);
+    if (get && path == "/links") return ListLinks(parts_, request);
+    if (post && path == "/links/code") return MakeLinkCode(parts_, request);
+    if (post && path == "/links/revoke") return RevokeLinks(parts_, request);
     if (get && path == "/audit") return ListAccesses(parts_, request);
     if (get && path == "/conflicts") return Conflicts(request);
     if (post && path == "/conflicts/resolve") return ResolveConflict(request);

@@ -18,6 +18,7 @@
 #include "net/http.h"
 #include "outbound/service.h"
 #include "store/access_audit.h"
+#include "store/login_link.h"
 #include "store/messages.h"
 #include "store/reader.h"
 
@@ -43,6 +44,7 @@ struct AdminParts {
     store::Messages& messages;
     store::Reader& reader;
     store::AccessAudit& access_audit;
+    store::LoginLinks& login_links;
     std::map<std::string, store::Tenant> tenants;
     std::function<Reloaded()> reload;
     // Of what the store said last, and whether it answered just now.

@@ -270,6 +270,10 @@ Result<void> Daemon::StartAdminPort() {
     return {};
 }
 
+rest::LinkParts Daemon::LinkPartsOf(store::Tenant tenant) const {
+    return {store_->login_links(), store_->reader(), clock_, tenant};
+}
+
 std::string Daemon::PublicBase() const {
     if (!settings_.fhir_public_url.empty()) return settings_.fhir_public_url;
     const bool tls = !settings_.fhir_tls.certificate_file.empty();
@@ -308,6 +312,8 @@ std::vector<rest::Operation> Daemon::Operations(store::Tenant tenant) {
     auto operations =
         subscriptions::Operations(*subscriptions_, tenant, subscriptions::kWebSocketPath);
     operations.push_back(results::ReleaseOperation(store_->reader(), store_->writer(), tenant));
+    auto links = rest::LinkOperations(LinkPartsOf(tenant));
+    std::move(links.begin(), links.end(), std::back_inserter(operations));
     return operations;
 }
 
@@ -336,6 +342,7 @@ Result<void> Daemon::StartFhir() {
                            store_->reader(),
                            store_->writer(),
                            store_->access_audit(),
+                           store_->login_links(),
                            store_->keys(),
                            clock_,
                            log_,
@@ -367,13 +374,13 @@ Result<void> Daemon::StartFhir() {
 }
 
 Result<void> Daemon::StartAdminSocket() {
-    admin_ = std::make_unique<Admin>(
-        AdminParts{*supervisor_, *outbound_, store_->messages(), store_->reader(),
-                   store_->access_audit(), settings_.tenants, [this] { return Reload(); },
-                   [this](const store::StoreStatus& status, bool answers) {
-                       return ConditionNow(status, answers);
-                   },
-                   Version(), started_at_, clock_});
+    admin_ = std::make_unique<Admin>(AdminParts{
+        *supervisor_, *outbound_, store_->messages(), store_->reader(), store_->access_audit(),
+        store_->login_links(), settings_.tenants, [this] { return Reload(); },
+        [this](const store::StoreStatus& status, bool answers) {
+            return ConditionNow(status, answers);
+        },
+        Version(), started_at_, clock_});
     net::HttpOptions options;
     options.name = "admin.sock";
     options.handler_timeout_ms = 120'000;

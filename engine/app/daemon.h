@@ -18,6 +18,7 @@
 #include "net/http.h"
 #include "net/http_sender.h"
 #include "outbound/service.h"
+#include "rest/link_operations.h"
 #include "rest/service.h"
 #include "results/releases.h"
 #include "store/store.h"
@@ -60,6 +61,7 @@ private:
     [[nodiscard]] Result<void> MakeSubscriptions();
     [[nodiscard]] std::vector<rest::Operation> Operations(store::Tenant tenant);
     [[nodiscard]] std::string PublicBase() const;  // "https://host/fhir/r4"
+    [[nodiscard]] rest::LinkParts LinkPartsOf(store::Tenant tenant) const;
     [[nodiscard]] Result<void> StartFhir();
     [[nodiscard]] Result<void> StartAdminSocket();
     [[nodiscard]] channel::GenerationInputs Inputs() const;

@@ -141,6 +141,14 @@ Field IssuerField() {
                      "Where its public keys are: https (http of a loopback address only). Fetched "
                      "every ten minutes, and for a key that is not known at most once a minute.",
                  .example = "https://auth.example.org/realms/care/certs"},
+                {.key = "patient_claim",
+                 .type = Type::kChoice,
+                 .description =
+                     "How its tokens with patient/ scopes come to their patient. `trusted`: by the "
+                     "claim `patient`. `link`: the issuer knows no patients, so the log-in was "
+                     "linked to one by a code (`carestream link`).",
+                 .default_text = "trusted",
+                 .choices = {"trusted", "link"}},
                 {.key = "authorization_endpoint",
                  .description = "Told to apps by .well-known/smart-configuration."},
                 {.key = "token_endpoint", .description = "Likewise."},
@@ -396,6 +404,7 @@ void ReadIssuer(const config::Values& values, const fs::path& folder, const Posi
     issuer.audience = values.String("audience");
     issuer.jwks_file = FileOf(values.String("jwks_file"), folder);
     issuer.jwks_url = values.String("jwks_url");
+    if (values.String("patient_claim") == "link") issuer.patient_claim = auth::PatientClaim::kLink;
     issuer.authorization_endpoint = values.String("authorization_endpoint");
     issuer.token_endpoint = values.String("token_endpoint");
     if (issuer.issuer.empty() || issuer.audience.empty()) {

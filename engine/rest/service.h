@@ -17,6 +17,7 @@
 #include "rest/operation.h"
 #include "search/query.h"
 #include "store/access_audit.h"
+#include "store/login_link.h"
 #include "store/reader.h"
 #include "store/writer.h"
 #include "telemetry/log.h"
@@ -52,6 +53,7 @@ struct ServiceParts {
     store::Reader& reader;
     store::Writer& writer;
     store::AccessAudit& audit;
+    store::LoginLinks& links;
     const crypto::KeyRing& keys;  // seals paging links
     const Clock& clock;
     telemetry::Log& log;

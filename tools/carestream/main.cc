@@ -40,6 +40,7 @@ struct Arguments {
     ConflictOptions conflict;
     AuditOptions audit;
     OutboundOptions outbound;
+    LinkOptions link;
     TokenOptions token;
     std::filesystem::path folder;
     Places places;
@@ -519,6 +520,41 @@ A channel whose message was sent and not answered waits for one of them (`on_amb
     });
 }
 
+void AddLink(CLI::App& app, Arguments& a) {
+    CLI::App* link =
+        app.add_subcommand("link", "Which log-ins act for a patient: himself and those who care")
+            ->group(kDaemon);
+    link->require_subcommand(1);
+    link->footer(
+        R"(For issuers with `patient_claim: link`. Whoever has a code logs in and redeems it: POST Patient/$link.
+Examples:
+  carestream link code 7f3c...                    for the patient's own log-in
+  carestream link code 7f3c... --carer 91ab... --scopes 'patient/Appointment.rs' --until 2027-06-30
+  carestream link list 7f3c...
+  carestream link revoke 7f3c... --link 4)");
+    CLI::App* code = link->add_subcommand("code", "A one-time code (audited)");
+    code->add_option("patient", a.link.patient, "Id of the Patient")->required();
+    code->add_option("--carer", a.link.carer, "Id of the RelatedPerson whose log-in it is for");
+    code->add_option("--scopes", a.link.scopes, "What a carer may use: 'patient/*.rs' if left out")
+        ->needs("--carer");
+    code->add_option("--until", a.link.until, "A date or an instant: when the link ends");
+    code->add_option("--hours", a.link.hours, "How long the code is good")
+        ->check(CLI::Range(1, 720))
+        ->capture_default_str();
+    CLI::App* list =
+        link->add_subcommand("list", "All links to the patient, ended ones too (audited)");
+    list->add_option("patient", a.link.patient, "Id of the Patient")->required();
+    CLI::App* revoke =
+        link->add_subcommand("revoke", "End links, and void open codes; at once (audited)");
+    revoke->add_option("patient", a.link.patient, "Id of the Patient")->required();
+    revoke->add_option("--link", a.link.link, "This one alone, and no codes; as the list prints it")
+        ->check(CLI::PositiveNumber);
+    for (CLI::App* command : {code, list, revoke}) AddAdminFlags(*command, a);
+    code->callback([&a] { a.exit_code = MakeLinkCode(a.admin, a.link); });
+    list->callback([&a] { a.exit_code = ListLinks(a.admin, a.link); });
+    revoke->callback([&a] { a.exit_code = RevokeLinks(a.admin, a.link); });
+}
+
 void AddBackup(CLI::App& app, Arguments& a) {
     CLI::App* backup =
         app.add_subcommand("backup", "Copy the running store; keys stay where they are")
@@ -620,6 +656,7 @@ int main(int argc, char** argv) {
     AddConflicts(app, arguments);
     AddAudit(app, arguments);
     AddOutbound(app, arguments);
+    AddLink(app, arguments);
     AddBackup(app, arguments);
     AddToken(app, arguments);
     GroupNested(app);

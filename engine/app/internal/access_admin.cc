@@ -1,9 +1,9 @@
 #include "app/internal/access_admin.h"
 
-#include <chrono>
-#include <future>
+#include <algorithm>
 
 #include "app/internal/admin_answer.h"
+#include "app/internal/await.h"
 #include "config/units.h"
 #include "fhir/temporal.h"
 
@@ -14,19 +14,6 @@ namespace {
 using fhir::Node;
 using net::Request;
 using net::Response;
-
-constexpr auto kAnswerWait = std::chrono::seconds(60);
-
-// The store's answer, waited for: admin.sock has a thread of its own for that. A callback that
-// comes later finds nobody.
-template <typename T, typename Start>
-Result<T> Await(Start start) {
-    auto promise = std::make_shared<std::promise<Result<T>>>();
-    auto future = promise->get_future();
-    start([promise](Result<T> result) { promise->set_value(std::move(result)); });
-    if (future.wait_for(kAnswerWait) == std::future_status::ready) return future.get();
-    return FailRetryable("the store did not answer in time");
-}
 
 // A date, an instant, or how long ago: "24h", "7d".
 Result<Micros> SinceOf(const std::string& text, Micros now) {
@@ -86,7 +73,7 @@ Result<void> NoteOperator(const AdminParts& parts, const Request& request, store
     row.at = parts.clock.Now();
     row.issuer = "admin.sock";
     row.subject = ActorOf(request);
-    row.status = 200;
+    if (row.status == 0) row.status = 200;
     return Await<void>([&](store::Callback<void> done) {
         parts.access_audit.AppendDurably(std::move(row), std::move(done));
     });

@@ -8,7 +8,8 @@ namespace carestream::app {
 [[nodiscard]] net::Response ListAccesses(const AdminParts& parts, const net::Request& request);
 
 // Notes that the operator at the other end of the socket did `row.interaction`; returns when the
-// row is on disk. Fills in who and when. Errors: kUnavailable, kLimit.
+// row is on disk. Fills in who and when, and a status of 200 where none is. Errors: kUnavailable,
+// kLimit.
 [[nodiscard]] Result<void> NoteOperator(const AdminParts& parts, const net::Request& request,
                                         store::AccessRow row);
 

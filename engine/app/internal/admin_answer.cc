@@ -33,6 +33,8 @@ Response Failure(const Error& error) {
             return Failure(410, error.ToString());
         case Code::kConflict:
             return Failure(409, error.ToString());
+        case Code::kLimit:
+            return Failure(429, error.ToString());
         case Code::kUnavailable:
             return Failure(503, error.ToString());
         default:

@@ -52,12 +52,13 @@ store::AccessRow RowOf(const Exchange& exchange, int status) {
     row.status = status;
     row.returned = exchange.returned;
     row.patients.assign(exchange.patients.begin(), exchange.patients.end());
+    row.patient_ids.assign(exchange.patient_ids.begin(), exchange.patient_ids.end());
     const auto add = [&](const std::string& id) {
         auto& ids = row.patient_ids;
         if (!id.empty() && std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
     };
     // What was shown says whose it is; else it is whom the request was about.
-    if (row.patients.empty()) {
+    if (row.patients.empty() && row.patient_ids.empty()) {
         add(row.claimed_patient);
         add(route.compartment_id);
         add(exchange.asked_patient);

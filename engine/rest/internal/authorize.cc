@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "fhir/json.h"
+#include "rest/internal/act_for.h"
 #include "rest/internal/client_address.h"
 
 namespace carestream::rest {
@@ -164,6 +165,41 @@ bool IsLoopbackName(const std::string& name) {
                        [](std::string_view part) { return IsDigits(part) && part.size() <= 3; });
 }
 
+// A log-in without a link may only make one.
+void SendUnlinked(Exchange& exchange) {
+    exchange.Refuse(
+        403, "forbidden",
+        "this log-in is not linked to a patient; a code of the hospital does that: POST "
+        "Patient/$link");
+}
+
+void EnterAsPrincipal(const ExchangePtr& exchange,
+                      const std::function<void(const ExchangePtr&)>& next) {
+    const auth::Principal& principal = exchange->access->principal();
+    const std::string named(exchange->request.Header(kPatientHeader));
+    if (!principal.IsPatient()) {
+        if (!named.empty()) {
+            return exchange->Refuse(400, "invalid", "goes with tokens of patients only",
+                                    std::string(kPatientHeader));
+        }
+        return IsDeniedByScope(*exchange) ? SendInsufficientScope(*exchange) : next(exchange);
+    }
+    if (principal.by_link && principal.patient.empty()) return SendUnlinked(*exchange);
+    if (IsDeniedByScope(*exchange)) return SendInsufficientScope(*exchange);
+    exchange->state->parts.reader.LinkedIds(
+        exchange->state->options.tenant, principal.patient,
+        [exchange, next, named](Result<std::vector<std::string>> ids) {
+            if (!ids) return exchange->Refuse(ids.error(), ErrorOrigin::kStore);
+            auth::Access& access = *exchange->access;
+            access.SetLinked(std::move(*ids));
+            const auto& own = access.linked();
+            const bool other =
+                !named.empty() && std::find(own.begin(), own.end(), named) == own.end();
+            if (other) return SendNotLinked(*exchange);
+            next(exchange);
+        });
+}
+
 }  // namespace
 
 bool IsForeign(const ServiceOptions& options, const net::Request& request) {
@@ -195,15 +231,14 @@ void Authorize(const ExchangePtr& exchange, std::function<void(const ExchangePtr
     }
     if (IsPublic(exchange->route.interaction)) return next(exchange);
     if (!Admit(*exchange)) return;
-    if (IsDeniedByScope(*exchange)) return SendInsufficientScope(*exchange);
-    if (!exchange->access->IsConfined()) return next(exchange);
-    state.parts.reader.LinkedIds(
-        state.options.tenant, exchange->access->principal().patient,
-        [exchange, next = std::move(next)](Result<std::vector<std::string>> ids) {
-            if (!ids) return exchange->Refuse(ids.error(), ErrorOrigin::kStore);
-            exchange->access->SetLinked(std::move(*ids));
-            next(exchange);
+    if (IsForAnyLogin(*exchange)) return next(exchange);
+    const auth::Principal& principal = exchange->access->principal();
+    if (principal.by_link && principal.IsPatient()) {
+        return ActFor(exchange, [next = std::move(next)](const ExchangePtr& acting) {
+            EnterAsPrincipal(acting, next);
         });
+    }
+    EnterAsPrincipal(exchange, next);
 }
 
 void SendInsufficientScope(Exchange& exchange) {

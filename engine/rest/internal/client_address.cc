@@ -20,6 +20,11 @@ std::string ClientAddress(const ServiceOptions& options, const net::Request& req
                              std::all_of(forwarded.begin(), forwarded.end(), [](char c) {
                                  return HexValue(c) >= 0 || c == '.' || c == ':';
                              });
+        // Some proxies add the port, which would make each connection a client of its own.
+        const std::size_t port = forwarded.rfind(':');
+        if (forwarded.find('.') < port && forwarded.find(':') == port) {
+            forwarded = forwarded.substr(0, port);
+        }
         if (address) return std::string(forwarded);
     }
     const std::size_t port = request.client.rfind(':');

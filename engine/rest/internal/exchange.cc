@@ -14,7 +14,7 @@ constexpr std::string_view kExposedHeaders =
     "ETag, Last-Modified, Location, Retry-After, WWW-Authenticate";
 constexpr std::string_view kRequestHeaders =
     "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Exist, "
-    "If-None-Match, Prefer";
+    "If-None-Match, Prefer, X-CareStream-Patient";
 
 bool OriginAllowed(const ServiceOptions& options, std::string_view origin) {
     const auto& list = options.cors_origins;
@@ -68,11 +68,31 @@ Result<std::string> TakeGeneral(Exchange& exchange) {
     return format;
 }
 
+// Ids of all patients whom references in it name.
+void AddPatients(const fhir::Node& node, std::set<std::string>& ids) {
+    constexpr std::string_view kPatient = "Patient/";
+    for (const fhir::Node& item : node.items()) AddPatients(item, ids);
+    for (const fhir::Member& member : node.members()) {
+        const std::string& text = member.value.text();
+        if (member.name == "reference" && text.starts_with(kPatient)) {
+            const std::size_t end = text.find('/', kPatient.size());
+            ids.insert(text.substr(kPatient.size(), end - kPatient.size()));
+        } else {
+            AddPatients(member.value, ids);
+        }
+    }
+}
+
 }  // namespace
 
 void Exchange::Show(const store::StoredVersion& version) {
     ++returned;
-    if (version.patient != 0) patients.insert(version.patient);
+    if (version.patient != 0) {
+        patients.insert(version.patient);
+        return;
+    }
+    if (definitions().CompartmentParameters("Patient", version.type).empty()) return;
+    if (const auto body = fhir::ParseJson(version.body)) AddPatients(*body, patient_ids);
 }
 
 void Exchange::Send(net::Response response) {

@@ -57,10 +57,11 @@ struct Exchange : std::enable_shared_from_this<Exchange> {
     std::shared_ptr<auth::Access> access;
     // Set by Authorize: the answer leaves with a row of the audit (access_note.h).
     bool audited = false;
-    bool changes_state = false;       // then not before that row is on disk
-    int returned = 0;                 // resources in the answer, for that row
-    std::set<std::int64_t> patients;  // whose they are: StoredVersion::patient
-    std::string asked_patient;        // id of one whom the request is about
+    bool changes_state = false;         // then not before that row is on disk
+    int returned = 0;                   // resources in the answer, for that row
+    std::set<std::int64_t> patients;    // whose they are: StoredVersion::patient
+    std::set<std::string> patient_ids;  // of what is about several: whom it names
+    std::string asked_patient;          // id of one whom the request is about
 
     [[nodiscard]] const fhir::Definitions& definitions() const { return *state->parts.definitions; }
     // Those of the service, with the base by which this client knows it: its own absolute
@@ -96,6 +97,8 @@ void HandleHistory(const ExchangePtr& exchange);
 void HandleWrite(const ExchangePtr& exchange);  // create, update, delete
 void HandleSearch(const ExchangePtr& exchange);
 void HandleOperation(const ExchangePtr& exchange);
+// Is it an operation with `any_login`? Then it does not matter for whom the token acts.
+[[nodiscard]] bool IsForAnyLogin(const Exchange& exchange);
 void HandleAuditEvent(const ExchangePtr& exchange);  // read and search of AuditEvent
 
 // ETag, Last-Modified and, for `with_location`, Location of a version.

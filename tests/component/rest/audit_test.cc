@@ -26,6 +26,11 @@ protected:
                      "\"}");
         }
         Make("Practitioner/doc", R"("name":[{"family":"Doc"}])");
+        const auto who = [](const std::string& patient) {
+            return R"({"actor":{"reference":"Patient/)" + patient + R"("},"status":"accepted"})";
+        };
+        Make("Appointment/both",
+             R"("status":"booked","participant":[)" + who("ada") + "," + who("bob") + "]");
         UseTokens();
     }
 
@@ -65,7 +70,7 @@ protected:
 
 TEST_F(RestAuditTest, AWriteIsNotedBeforeItIsAnswered) {
     const int before = std::stoi(Rows());
-    EXPECT_EQ(before, 5) << "open mode is audited, too, and each write before its answer";
+    EXPECT_EQ(before, 6) << "open mode is audited, too, and each write before its answer";
     ASSERT_EQ(
         Put("Observation/ada-lab",
             R"({"resourceType":"Observation","id":"ada-lab","status":"amended","code":{"text":"x"},"subject":{"reference":"Patient/ada"}})",
@@ -77,10 +82,10 @@ TEST_F(RestAuditTest, AWriteIsNotedBeforeItIsAnswered) {
     EXPECT_EQ(std::stoi(Rows()), before + 2);
     EXPECT_THAT(Events("patient=Patient/ada"),
                 ElementsAre("- U update Patient/ada 0", "- U update Observation/ada-lab 0",
-                            "ann U update Observation/ada-lab 0"));
+                            "- U update Appointment/both 0", "ann U update Observation/ada-lab 0"));
     EXPECT_THAT(Events("patient=Patient/bob"),
                 ElementsAre("- U update Patient/bob 0", "- U update Observation/bob-lab 0",
-                            "ann D delete Observation/bob-lab 0"));
+                            "- U update Appointment/both 0", "ann D delete Observation/bob-lab 0"));
 }
 
 TEST_F(RestAuditTest, EveryReadIsNotedWithWhoseDataWasShown) {
@@ -92,6 +97,7 @@ TEST_F(RestAuditTest, EveryReadIsNotedWithWhoseDataWasShown) {
     EXPECT_EQ(Get("Observation", ann).status, 200);  // both patients'
     EXPECT_EQ(Get("Patient?_revinclude=Observation:subject&_id=bob", ann).status, 200);
     EXPECT_EQ(Get("Practitioner/doc", ann).status, 200);  // nobody's
+    EXPECT_EQ(Get("Appointment/both", ann).status, 200);
     EXPECT_EQ(Get("Patient/none", ann).status, 404);
     EXPECT_EQ(Get("metadata").status, 200);
     const auto since = [](std::vector<std::string> events) {
@@ -101,11 +107,13 @@ TEST_F(RestAuditTest, EveryReadIsNotedWithWhoseDataWasShown) {
     EXPECT_THAT(since(Events("patient=Patient/ada")),
                 ElementsAre("ann R read Patient/ada 0", "ann R vread Observation/ada-lab 0",
                             "ann R history-instance Observation/ada-lab 0",
-                            "ann E search-type Observation 0", "ann E search-type Observation 0"));
+                            "ann E search-type Observation 0", "ann E search-type Observation 0",
+                            "ann R read Appointment/both 0"));
     EXPECT_THAT(since(Events("patient=Patient/bob")),
-                ElementsAre("ann E search-type Observation 0", "ann E search-type Patient 0"));
+                ElementsAre("ann E search-type Observation 0", "ann E search-type Patient 0",
+                            "ann R read Appointment/both 0"));
     EXPECT_THAT(since(Events("patient=Patient/none")), ElementsAre("ann R read Patient/none 4"));
-    EXPECT_THAT(since(Events("")), testing::SizeIs(8));
+    EXPECT_THAT(since(Events("")), testing::SizeIs(9));
 }
 
 TEST_F(RestAuditTest, DeniedRequestsAreNotedAndStrangersAtMostOnceAMinute) {
@@ -229,6 +237,27 @@ TEST_F(RestAuditTest, WithoutAnAuditNothingIsChanged) {
     EXPECT_EQ(Post("Patient", R"({"resourceType":"Patient"})", ann).status, 201);
     EXPECT_THAT(Events("patient=Patient/ada"), testing::Contains("ann R read Patient/ada 0"))
         << "the read of the outage was written afterwards";
+}
+
+TEST_F(RestTest, WithoutRoomForARowNothingIsShown) {
+    server_.reset();
+    service_.reset();
+    store_.reset();
+    audit_queue_bytes_max_ = 4'000;
+    StartService({});
+    ASSERT_EQ(
+        Put("Patient/ada", R"({"resourceType":"Patient","id":"ada","gender":"female"})").status,
+        201);
+    auto other = Connect();
+    ASSERT_TRUE(other.Execute("alter table access rename to access_away").has_value());
+    Reply reply;
+    for (int i = 0; i < 50 && reply.status != 503; ++i) reply = Get("Patient/ada");
+    EXPECT_EQ(reply.status, 503);
+    EXPECT_THAT(reply.http.body, Not(HasSubstr("female")));
+    EXPECT_EQ(reply.Header("ETag"), "");
+    EXPECT_EQ(reply.Header("Cache-Control"), "no-store");
+    ASSERT_TRUE(other.Execute("alter table access_away rename to access").has_value());
+    EXPECT_TRUE(Eventually([&] { return Get("Patient/ada").status == 200; }));
 }
 
 TEST_F(RestAuditTest, RowsHoldNothingInPlainText) {

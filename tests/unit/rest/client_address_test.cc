@@ -28,6 +28,8 @@ TEST(ClientAddressTest, TheProxysOwnWordCountsNotTheClients) {
                  {{"X-Forwarded-For", "1.1.1.1"}, {"X-Forwarded-For", "2001:db8::2"}}),
               "2001:db8::2");
     EXPECT_EQ(Of(true, "10.1.2.3:1", {{"X-Forwarded-For", "nonsense <b>"}}), "10.1.2.3");
+    EXPECT_EQ(Of(true, "10.1.2.3:1", {{"X-Forwarded-For", "9.9.9.9:5123"}}), "9.9.9.9");
+    EXPECT_EQ(Of(true, "10.1.2.3:1", {{"X-Forwarded-For", "::ffff:9.9.9.9"}}), "::ffff:9.9.9.9");
     const std::string endless(99, '1');
     EXPECT_EQ(Of(true, "10.1.2.3:1", {{"X-Forwarded-For", endless}}), "10.1.2.3");
     EXPECT_EQ(Of(true, "10.1.2.3:1"), "10.1.2.3");
