@@ -6,7 +6,6 @@
 
 #include "app/internal/access_admin.h"
 #include "app/internal/admin_answer.h"
-#include "app/internal/admin_json.h"
 #include "app/internal/link_admin.h"
 #include "app/internal/outbound_pages.h"
 #include "base/text.h"

@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <future>
 #include <iterator>
 
 #include "app/folders.h"
@@ -280,6 +282,20 @@ std::string Daemon::PublicBase() const {
     return (tls ? "https://" : "http://") + settings_.fhir_listen.ToString() + "/fhir/r4";
 }
 
+// A link may have been revoked since; the claim of a trusted issuer holds until his next word.
+Result<bool> Daemon::IsInForce(const auth::Principal& owner) {
+    if (!owner.by_link) return true;
+    std::promise<Result<std::vector<store::LoginLink>>> promise;
+    store_->login_links().Find(settings_.tenants.at(settings_.fhir_tenant),
+                               {owner.issuer, owner.subject},
+                               [&promise](Result<std::vector<store::LoginLink>> links) {
+                                   promise.set_value(std::move(links));
+                               });
+    CARESTREAM_ASSIGN(links, promise.get_future().get());
+    return std::any_of(links.begin(), links.end(),
+                       [&](const store::LoginLink& link) { return link.patient == owner.patient; });
+}
+
 Result<void> Daemon::MakeSubscriptions() {
     net::SenderOptions sender;
     sender.policy.networks = settings_.hook_networks;
@@ -289,21 +305,16 @@ Result<void> Daemon::MakeSubscriptions() {
     options.base_url = PublicBase();
     const auto first = first_->topics;
     subscriptions_ = std::make_unique<subscriptions::Engine>(
-        options, subscriptions::EngineParts{definitions_,
-                                            [this, first] {
-                                                const auto generation = supervisor_->generation();
-                                                return generation == nullptr ? first
-                                                                             : generation->topics;
-                                            },
-                                            store_->MakeEvents(),
-                                            store_->MakeSubscriptions(),
-                                            store_->reader(),
-                                            store_->writer(),
-                                            SendThrough(*hook_sender_),
-                                            {},
-                                            clock_,
-                                            log_,
-                                            metrics_});
+        options, subscriptions::EngineParts{
+                     definitions_,
+                     [this, first] {
+                         const auto generation = supervisor_->generation();
+                         return generation == nullptr ? first : generation->topics;
+                     },
+                     store_->MakeEvents(), store_->MakeSubscriptions(), store_->reader(),
+                     store_->writer(), SendThrough(*hook_sender_),
+                     [this](const auth::Principal& owner) { return IsInForce(owner); }, clock_,
+                     log_, metrics_});
     event_wakers_.Add([this] { subscriptions_->Wake(); });
     return {};
 }

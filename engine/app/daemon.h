@@ -58,6 +58,7 @@ private:
     [[nodiscard]] Result<std::vector<std::string>> Apply(
         const std::shared_ptr<const channel::Generation>& generation);
     [[nodiscard]] Result<void> StartAdminPort();
+    [[nodiscard]] Result<bool> IsInForce(const auth::Principal& owner);
     [[nodiscard]] Result<void> MakeSubscriptions();
     [[nodiscard]] std::vector<rest::Operation> Operations(store::Tenant tenant);
     [[nodiscard]] std::string PublicBase() const;  // "https://host/fhir/r4"
