@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "store/internal/bookings_impl.h"
 #include "store/internal/crowd.h"
 #include "store/internal/embedded.h"
 #include "store/internal/events_impl.h"
@@ -38,6 +39,9 @@ public:
     }
     [[nodiscard]] std::unique_ptr<Subscriptions> MakeSubscriptions() override {
         return store::MakeSubscriptions(connect_, parts_->clock);
+    }
+    [[nodiscard]] std::unique_ptr<Bookings> MakeBookings() override {
+        return store::MakeBookings(connect_, *keys_);
     }
     [[nodiscard]] const crypto::KeyRing& keys() const override { return *keys_; }
     [[nodiscard]] std::string connection_url() const override { return connect_.url; }

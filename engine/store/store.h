@@ -12,6 +12,7 @@
 #include "crypto/keys.h"
 #include "fhir/definitions.h"
 #include "search/index.h"
+#include "store/bookings.h"
 #include "store/events.h"
 #include "store/journal.h"
 #include "store/messages.h"
@@ -62,6 +63,7 @@ public:
     // A consumer of events, on a session of its own; the store outlives it.
     [[nodiscard]] virtual std::unique_ptr<Events> MakeEvents() = 0;
     [[nodiscard]] virtual std::unique_ptr<Subscriptions> MakeSubscriptions() = 0;
+    [[nodiscard]] virtual std::unique_ptr<Bookings> MakeBookings() = 0;
     [[nodiscard]] virtual const crypto::KeyRing& keys() const = 0;
     [[nodiscard]] virtual std::string connection_url() const = 0;  // for tools and tests
     // True once the server answers and migrations are in.
