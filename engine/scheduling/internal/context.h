@@ -1,0 +1,55 @@
+#pragma once
+// What the parts of the scheduler share. All of it belongs to the scheduler's thread unless it says
+// otherwise.
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "scheduling/internal/inbox.h"
+#include "scheduling/scheduler.h"
+
+namespace carestream::scheduling {
+
+// A resource as it is stored now.
+struct Stored {
+    fhir::Node node;  // null when it is not there
+    std::int32_t version = 0;
+    std::string body;
+    [[nodiscard]] bool exists() const { return !node.IsNull(); }
+};
+
+struct Context {
+    Context(SchedulerOptions scheduler_options, SchedulerParts scheduler_parts);
+
+    const SchedulerOptions options;
+    SchedulerParts parts;
+    const crypto::IdKey ids;
+    const crypto::TokenKey tokens;
+    // Shared with callbacks that may come after the scheduler is gone.
+    std::shared_ptr<Inbox> inbox;
+
+    [[nodiscard]] Micros Now() const { return parts.clock.Now(); }  // from any thread
+    // Blocks until the reader answers. What is absent or deleted does not exist; it is no error.
+    [[nodiscard]] Result<Stored> Read(const std::string& type, const std::string& id);
+    // Blocks until it is committed.
+    [[nodiscard]] Result<std::vector<store::RestResult>> Write(store::RestTransaction transaction);
+    // Tells log and metrics. From any thread.
+    void Changed(State before, State after, std::string_view input);
+    // From any thread; nullptr: it is a schedule of no template in force. "Schedule/<id>".
+    [[nodiscard]] std::shared_ptr<const Template> TemplateOf(const std::string& schedule) const;
+    // May a slot of this schedule that starts then be booked now? From any thread. Error:
+    // kConflict.
+    [[nodiscard]] Result<void> CheckBookable(const std::string& schedule, Micros start) const;
+
+private:
+    // Schedule ids of the templates that were asked for last.
+    mutable std::mutex mutex_;  // guards what follows
+    mutable std::shared_ptr<const Templates> indexed_;
+    mutable std::map<std::string, const Template*> by_id_;
+};
+
+// Somebody was faster: read and decide again.
+[[nodiscard]] bool WasOvertaken(const Error& error);
+
+}  // namespace carestream::scheduling
