@@ -5,12 +5,15 @@
 #include <iterator>
 
 #include "app/folders.h"
+#include "app/internal/hook_sender.h"
 #include "app/internal/process_metrics.h"
 #include "auth/local_token.h"
 #include "base/file.h"
 #include "base/home.h"
 #include "rest/admin_pages.h"
 #include "rest/outcome.h"
+#include "subscriptions/endpoint.h"
+#include "subscriptions/operations.h"
 
 namespace carestream::app {
 
@@ -164,6 +167,12 @@ std::vector<Error> Daemon::Start(const std::function<bool()>& stop_wanted) {
     const auto generation = channel::WithIdKeys(*first_, Inputs().id_key);
     first_.reset();
     if (auto applied = supervisor_->Apply(generation); !applied) return One(applied.error());
+    subscriptions_->Start();
+    releases_ = std::make_unique<results::Releases>(
+        results::ReleasesOptions{settings_.tenants.at(settings_.fhir_tenant)},
+        results::ReleasesParts{*definitions_, store_->reader(), store_->writer(), clock_, log_,
+                               metrics_});
+    releases_->Start();
     ready_ = true;
     metrics_.OnCollect([this] { PublishGauges(); });
     for (const auto& channel : supervisor_->Channels()) {
@@ -191,9 +200,14 @@ Result<void> Daemon::OpenStore(const std::function<bool()>& stop_wanted) {
         metrics_.histogram("carestream_journal_commit_seconds", "Group commits of the journal.");
     auto& messages = metrics_.counter("carestream_journal_messages_total",
                                       "Messages that the journal committed.");
+    events.committed = [this](std::int64_t) { event_wakers_.Wake(); };
     events.journal_commit = [&seconds, &messages](double took, std::size_t count) {
         seconds.Observe(took);
         messages.Add(static_cast<double>(count));
+    };
+    holds_.Set(first_->holds);
+    settings_.store.label = [this](const fhir::Node& before, fhir::Node& resource, Micros now) {
+        holds_.Get()->Label(before, resource, now);
     };
     bool said = false;
     for (;;) {
@@ -230,8 +244,52 @@ Result<void> Daemon::StartAdminPort() {
     return {};
 }
 
+std::string Daemon::PublicBase() const {
+    if (!settings_.fhir_public_url.empty()) return settings_.fhir_public_url;
+    const bool tls = !settings_.fhir_tls.certificate_file.empty();
+    return (tls ? "https://" : "http://") + settings_.fhir_listen.ToString() + "/fhir/r4";
+}
+
+Result<void> Daemon::MakeSubscriptions() {
+    net::SenderOptions sender;
+    sender.policy.networks = settings_.hook_networks;
+    CARESTREAM_ASSIGN(made, net::HttpSender::Create(*executor_, std::move(sender)));
+    hook_sender_ = std::move(made);
+    subscriptions::EngineOptions options = settings_.subscriptions;
+    options.base_url = PublicBase();
+    const auto first = first_->topics;
+    subscriptions_ = std::make_unique<subscriptions::Engine>(
+        options, subscriptions::EngineParts{definitions_,
+                                            [this, first] {
+                                                const auto generation = supervisor_->generation();
+                                                return generation == nullptr ? first
+                                                                             : generation->topics;
+                                            },
+                                            store_->MakeEvents(),
+                                            store_->MakeSubscriptions(),
+                                            store_->reader(),
+                                            store_->writer(),
+                                            SendThrough(*hook_sender_),
+                                            {},
+                                            clock_,
+                                            log_,
+                                            metrics_});
+    event_wakers_.Add([this] { subscriptions_->Wake(); });
+    return {};
+}
+
+std::vector<rest::Operation> Daemon::Operations(store::Tenant tenant) {
+    auto operations =
+        subscriptions::Operations(*subscriptions_, tenant, subscriptions::kWebSocketPath);
+    operations.push_back(results::ReleaseOperation(store_->reader(), store_->writer(), tenant));
+    return operations;
+}
+
 Result<void> Daemon::StartFhir() {
     rest::ServiceOptions options;
+    options.supported_profiles = {
+        {"Subscription", std::string(subscriptions::kSubscriptionProfile)}};
+    options.websocket_path = subscriptions::kWebSocketPath;
     options.public_url = settings_.fhir_public_url;
     options.trust_forwarded = settings_.fhir_trust_forwarded;
     options.version = Version();
@@ -243,12 +301,22 @@ Result<void> Daemon::StartFhir() {
         CARESTREAM_ASSIGN(gate, auth::Gate::Create(settings_.auth, clock_, log_));
         gate_ = std::move(gate);
     }
+    CARESTREAM_TRY(MakeSubscriptions());
     service_ = std::make_unique<rest::Service>(
         options,
-        rest::ServiceParts{definitions_, store_->reader(), store_->writer(), store_->keys(), clock_,
-                           log_, [this] { return store_->journal().DiskLow(); }, gate_.get()});
+        rest::ServiceParts{definitions_,
+                           store_->reader(),
+                           store_->writer(),
+                           store_->keys(),
+                           clock_,
+                           log_,
+                           [this] { return store_->journal().DiskLow(); },
+                           gate_.get(),
+                           {subscriptions::SubscriptionRule(*subscriptions_)}},
+        Operations(options.tenant));
     net::HttpOptions http;
     http.name = "fhir";
+    http.websocket.upgrade = subscriptions::Endpoint(*subscriptions_, *service_, options.tenant);
     http.error_response = rest::ServerErrorOutcome;
     net::TlsContext tls;
     if (!settings_.fhir_tls.certificate_file.empty()) {
@@ -303,6 +371,7 @@ Reloaded Daemon::Reload() {
     if (reloaded.errors.empty()) {
         auto applied = supervisor_->Apply(loaded.generation);
         if (applied) {
+            holds_.Set(loaded.generation->holds);
             reloaded.generation = ++generations_;
             reloaded.changes = std::move(*applied);
             if (reloaded.changes.empty()) reloaded.changes.emplace_back("channels unchanged");
@@ -422,6 +491,13 @@ void Daemon::Stop() {
     if (supervisor_ != nullptr) supervisor_->Stop();
     if (fhir_server_ != nullptr) fhir_server_->Stop();
     if (admin_server_ != nullptr) admin_server_->Stop();
+    releases_.reset();
+    event_wakers_.Clear();
+    if (subscriptions_ != nullptr) subscriptions_->Stop();
+    fhir_server_.reset();
+    service_.reset();
+    hook_sender_.reset();
+    subscriptions_.reset();
     store_.reset();
     if (executor_ != nullptr) executor_->Stop();
 }

@@ -9,12 +9,16 @@
 
 #include "app/admin.h"
 #include "app/folders.h"
+#include "app/internal/current.h"
+#include "app/internal/wakers.h"
 #include "app/settings.h"
 #include "auth/gate.h"
 #include "channel/supervisor.h"
 #include "net/executor.h"
 #include "net/http.h"
+#include "net/http_sender.h"
 #include "rest/service.h"
+#include "results/releases.h"
 #include "store/store.h"
 
 namespace carestream::app {
@@ -48,6 +52,9 @@ private:
     [[nodiscard]] std::vector<Error> LoadContent();
     [[nodiscard]] Result<void> OpenStore(const std::function<bool()>& stop_wanted);
     [[nodiscard]] Result<void> StartAdminPort();
+    [[nodiscard]] Result<void> MakeSubscriptions();
+    [[nodiscard]] std::vector<rest::Operation> Operations(store::Tenant tenant);
+    [[nodiscard]] std::string PublicBase() const;  // "https://host/fhir/r4"
     [[nodiscard]] Result<void> StartFhir();
     [[nodiscard]] Result<void> StartAdminSocket();
     [[nodiscard]] channel::GenerationInputs Inputs() const;
@@ -84,10 +91,13 @@ private:
     std::unique_ptr<net::Executor> executor_;
     std::unique_ptr<net::HttpServer> admin_server_;
     std::unique_ptr<channel::Supervisor>
-        supervisor_;  // outlives the store: callbacks come until its end
+        supervisor_;               // outlives the store: callbacks come until its end
+    Current<holds::Holds> holds_;  // of the generation in force; the store asks it
+    Wakers event_wakers_;          // the consumers of events; cleared before they go
     std::unique_ptr<store::Store> store_;
-    Wakers event_wakers_;  // outlived by nothing that wakes: cleared before its consumers go
+    std::unique_ptr<net::HttpSender> hook_sender_;
     std::unique_ptr<subscriptions::Engine> subscriptions_;
+    std::unique_ptr<results::Releases> releases_;
     std::unique_ptr<rest::Service> service_;
     std::unique_ptr<net::HttpServer> fhir_server_;
     std::unique_ptr<Admin> admin_;

@@ -11,6 +11,7 @@
 #include "channel/generation.h"
 #include "channel/spi.h"
 #include "config/spec.h"
+#include "config/units.h"
 #include "net/address.h"
 #include "net/tls.h"
 #include "store/store.h"
@@ -36,10 +37,10 @@ struct Settings : ContentSettings {
     std::string fhir_public_url;
     bool fhir_trust_forwarded = false;
     std::vector<std::string> fhir_cors_origins;
-    bool auth_tokens = false;        // auth.mode: tokens
-    bool auth_local = false;   // auth.local_tokens
-    auth::GateOptions auth;          // used with tokens
-    net::TlsServerOptions fhir_tls;  // certificate_file empty: plain
+    bool auth_tokens = false;                    // auth.mode: tokens
+    bool auth_local = false;                     // auth.local_tokens
+    auth::GateOptions auth;                      // used with tokens
+    net::TlsServerOptions fhir_tls;              // certificate_file empty: plain
     subscriptions::EngineOptions subscriptions;  // base_url is set at the start
     std::vector<config::Network> hook_networks;  // private ones that rest-hooks may lead to
     net::Address admin_listen;

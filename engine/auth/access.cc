@@ -6,6 +6,7 @@
 
 #include "auth/owner.h"
 #include "base/text.h"
+#include "holds/holds.h"
 
 namespace carestream::auth {
 namespace {
@@ -141,8 +142,8 @@ Result<Principal> PrincipalOf(const fhir::Node& claims) {
     }
     principal.scopes = ParseScopes(scopes);
     if (const fhir::Node* expires = claims.Find("exp")) {
-        principal.expires = static_cast<Micros>(std::strtod(expires->text().c_str(), nullptr)) *
-                            1'000'000;
+        principal.expires =
+            static_cast<Micros>(std::strtod(expires->text().c_str(), nullptr)) * 1'000'000;
     }
     return principal;
 }
@@ -231,7 +232,9 @@ bool Access::Sees(std::string_view type, const fhir::Node& resource, Action acti
     if (resource.TextOf("resourceType") != type || !FulfilsRule(type, decision, resource)) {
         return false;
     }
-    if (decision.verdict == Verdict::kAllowed || InCompartment(type, resource)) return true;
+    if (decision.verdict == Verdict::kAllowed) return true;
+    if (holds::IsHeld(resource)) return false;
+    if (InCompartment(type, resource)) return true;
     return IsShared(type) && ReadsOnly(action) && !NamesOthers(resource, linked_, true);
 }
 
@@ -242,7 +245,8 @@ bool Access::MayWrite(std::string_view type, const fhir::Node& resource, Action 
         return false;
     }
     if (decision.verdict == Verdict::kAllowed) return true;
-    return InCompartment(type, resource) && !NamesOthers(resource, linked_, true);
+    return !holds::IsHeld(resource) && InCompartment(type, resource) &&
+           !NamesOthers(resource, linked_, true);
 }
 
 Result<void> Access::CheckParameters(std::string_view type, const net::Parameters& parameters) {
@@ -290,9 +294,19 @@ Result<void> Access::Confine(search::Query& query) {
     }
     if (auto own = search::PatientCompartment(definitions_, query.type, principal_.patient)) {
         query.criteria.insert(query.criteria.begin(), std::move(*own));
-        return {};
+        return LeaveOutHeld(query);
     }
     return ConfineShared(query);
+}
+
+// Of results that are held not even the number is told.
+Result<void> Access::LeaveOutHeld(search::Query& query) const {
+    static const std::string label = std::string(holds::kSystem) + "|" + std::string(holds::kHeld);
+    if (!holds::MayBeHeld(query.type)) return {};
+    CARESTREAM_ASSIGN(not_held,
+                      search::ParseQuery(definitions_, query.type, {{"_security:not", label}}));
+    query.criteria.push_back(std::move(not_held.criteria.at(0)));
+    return {};
 }
 
 // Nothing of a shared type is confined by a compartment: what names a patient is left out by the

@@ -90,6 +90,7 @@ private:
                                    const fhir::Node& resource) const;
     [[nodiscard]] Result<void> AddRules(const Decision& decision, search::Query& query) const;
     [[nodiscard]] Result<void> Confine(search::Query& query);
+    [[nodiscard]] Result<void> LeaveOutHeld(search::Query& query) const;
     [[nodiscard]] Result<void> ConfineShared(search::Query& query) const;
 
     const fhir::Definitions& definitions_;

@@ -140,6 +140,10 @@ Loaded LoadGeneration(const GenerationInputs& inputs, std::int64_t number) {
         topics::Topics::Load(inputs.mappings / "topics", "topics/", inputs.definitions);
     std::move(topics.errors.begin(), topics.errors.end(), std::back_inserter(loaded.errors));
     generation->topics = std::move(topics.topics);
+    holds::Holds::Loaded holds =
+        holds::Holds::Load(inputs.mappings / "holds", "holds/", inputs.definitions);
+    std::move(holds.errors.begin(), holds.errors.end(), std::back_inserter(loaded.errors));
+    generation->holds = std::move(holds.holds);
     if (loaded.errors.empty()) loaded.generation = std::move(generation);
     return loaded;
 }
@@ -150,6 +154,7 @@ std::shared_ptr<const Generation> WithIdKeys(
     auto keyed = std::make_shared<Generation>();
     keyed->number = generation.number;
     keyed->topics = generation.topics;
+    keyed->holds = generation.holds;
     for (const auto& channel : generation.channels) {
         Channel copy = *channel;
         copy.context.ids = id_key(copy.settings.tenant);

@@ -13,6 +13,7 @@
 
 #include "channel/settings.h"
 #include "channel/spi.h"
+#include "holds/holds.h"
 #include "mapping/program.h"
 #include "topics/topics.h"
 
@@ -34,6 +35,7 @@ struct Generation {
     std::int64_t number = 0;
     std::vector<std::shared_ptr<const Channel>> channels;
     std::shared_ptr<const topics::Topics> topics;  // of mappings/topics; never null
+    std::shared_ptr<const holds::Holds> holds;     // of mappings/holds; never null
     [[nodiscard]] std::shared_ptr<const Channel> Find(std::string_view name) const;
 };
 

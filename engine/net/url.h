@@ -2,6 +2,7 @@
 // Request targets, percent-encoding and form parameters. Source: RFC 3986 2.1, RFC 9112 3.2,
 // WHATWG URL 5.1 (application/x-www-form-urlencoded). Pure.
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,6 +22,21 @@ struct Target {
 
 // Origin form ("/a?b") or absolute form ("http://host/a?b"). Error: kInvalid.
 [[nodiscard]] Result<Target> SplitTarget(std::string_view target);
+
+// Where an outbound request goes.
+struct Url {
+    bool tls = false;        // https
+    std::string host;        // lower case; an IPv6 address without its brackets
+    std::uint16_t port = 0;  // the scheme's if none was written
+    std::string target;      // path and query as written; starts with '/'
+
+    // "https://host:port": for errors, logs and pools. Paths and queries may hold secrets.
+    [[nodiscard]] std::string Origin() const;
+};
+
+// http or https, ASCII only (names of other scripts come as Punycode); neither user information nor
+// a fragment. Errors: kInvalid says which part is wrong and repeats none, kLimit above 8 KiB.
+[[nodiscard]] Result<Url> ParseUrl(std::string_view text);
 
 // %XX -> byte; '+' -> space only if asked (forms). Errors: kInvalid for a broken escape, a NUL and
 // bytes that are no UTF-8.

@@ -19,7 +19,8 @@ public:
     virtual ~WebSocket() = default;
     // Queues a text message (UTF-8); the order is kept. A peer behind whom more than send_bytes_max
     // would wait is too slow: what waits is dropped, and the connection closed with 1008. A single
-    // message of any size is taken when nothing waits. Does nothing unless open.
+    // message of any size is taken when nothing waits. A message that is not taken within
+    // write_timeout_ms ends the connection. Does nothing unless open.
     virtual void Send(std::string text) = 0;
     // Ends the connection after what was sent before; the peer has 5 s to take it and to answer.
     // `code`: 1000, 1001, 1003, 1007-1014 or 3000-4999; `reason`: UTF-8, cut after 123 bytes. The

@@ -33,6 +33,9 @@ struct StoreOptions {
     std::size_t journal_queue_bytes_max = 256u << 20;
     // Weeks of messages that are wholly older are dropped once nobody waits for them; 0 = never.
     Micros journal_keep = 0;
+    // Looks at each resource that a write changed, before it is written, and may label it (results
+    // that are held). `before` is null for a new one. Pure, from any thread. Empty: none is.
+    std::function<void(const fhir::Node& before, fhir::Node& resource, Micros now)> label = {};
     int shared_buffers_mb = 0;  // 0 = a quarter of memory, at most 4096
 };
 

@@ -26,18 +26,6 @@ bool IsName(std::string_view name) {
     });
 }
 
-// "a=1&b=2" as people write it in YAML: nothing is encoded.
-Parameters SplitPlain(std::string_view text) {
-    Parameters parameters;
-    for (const std::string_view part : Split(text, '&')) {
-        const std::size_t equals = part.find('=');
-        parameters.emplace_back(part.substr(0, equals), equals == std::string_view::npos
-                                                            ? std::string_view()
-                                                            : part.substr(equals + 1));
-    }
-    return parameters;
-}
-
 // One file's topic. The position of a mistake is that of the value that holds it.
 class Reader {
 public:
@@ -135,36 +123,17 @@ private:
     Topic topic_;
 };
 
-std::vector<fs::path> FilesOf(const fs::path& folder, std::vector<Error>& errors) {
-    std::vector<fs::path> files;
-    std::error_code error;
-    if (!fs::exists(folder, error)) return files;
-    for (const auto& entry : fs::directory_iterator(folder, error)) {
-        const std::string name = entry.path().filename().string();
-        if (name.ends_with(".yaml") && name.front() != '.') files.push_back(entry.path());
-    }
-    if (error) {
-        errors.push_back(Error{
-            Code::kNotFound, "the folder of topics cannot be read", folder.string(), {}, 0, false});
-    }
-    std::sort(files.begin(), files.end());
-    if (files.size() > kTopicsMax) {
-        errors.push_back(Error{Code::kLimit,
-                               "more than " + std::to_string(kTopicsMax) + " topics",
-                               folder.string(),
-                               {},
-                               0,
-                               false});
-        files.clear();
-    }
-    return files;
-}
-
-// The members of one element: for a choice any of its types.
+// The members of one element: for a choice any of its types, of meta the security labels.
 std::vector<const fhir::Node*> ValuesOf(const fhir::Definitions& definitions,
                                         const fhir::TypeDefinition& type, const fhir::Node& node,
                                         std::string_view element) {
     std::vector<const fhir::Node*> values;
+    if (element == "meta") {
+        // Version and time always differ; who may see it is news.
+        const fhir::Node* meta = node.Find("meta");
+        const fhir::Node* labels = meta == nullptr ? nullptr : meta->Find("security");
+        return labels == nullptr ? values : std::vector<const fhir::Node*>{labels};
+    }
     for (const fhir::Member& member : node.members()) {
         const fhir::ResolvedElement resolved = definitions.Resolve(type, member.name);
         if (resolved.element != nullptr && resolved.element->name == element) {
@@ -217,8 +186,10 @@ config::Spec TopicSpec() {
              .default_text = "[]",
              .example = "status=final,amended,corrected"},
             {.key = "changed",
-             .description = "Elements of the type. An update that changes none of them is no news, "
-                            "unless the resource did not meet `where` before.",
+             .description =
+                 "Elements of the type; `meta` means its security labels. An update that "
+                 "changes none of them is no news, unless the resource did not meet "
+                 "`where` before.",
              .list = true,
              .default_text = "[]",
              .example = "status, start"},
@@ -235,7 +206,7 @@ Topics::Loaded Topics::Load(const fs::path& folder, const std::string& display,
     Loaded loaded;
     auto topics = std::make_shared<Topics>();
     std::map<std::string, std::string> taken;  // name or url -> file
-    for (const fs::path& file : FilesOf(folder, loaded.errors)) {
+    for (const fs::path& file : YamlFilesOf(folder, kTopicsMax, loaded.errors)) {
         const std::string name = display + file.filename().string();
         auto yaml = config::Yaml::ParseFile(file, name);
         if (!yaml) {
@@ -302,6 +273,43 @@ bool Topics::Fires(const Topic& topic, const ResourceChange& change) const {
         return Differs(ValuesOf(*definitions_, *type, *change.current, element),
                        ValuesOf(*definitions_, *type, *change.before, element));
     });
+}
+
+Parameters SplitPlain(std::string_view text) {
+    Parameters parameters;
+    for (const std::string_view part : Split(text, '&')) {
+        const std::size_t equals = part.find('=');
+        parameters.emplace_back(part.substr(0, equals), equals == std::string_view::npos
+                                                            ? std::string_view()
+                                                            : part.substr(equals + 1));
+    }
+    return parameters;
+}
+
+std::vector<fs::path> YamlFilesOf(const fs::path& folder, std::size_t files_max,
+                                  std::vector<Error>& errors) {
+    std::vector<fs::path> files;
+    std::error_code error;
+    if (!fs::exists(folder, error)) return files;
+    for (const auto& entry : fs::directory_iterator(folder, error)) {
+        const std::string name = entry.path().filename().string();
+        if (name.ends_with(".yaml") && name.front() != '.') files.push_back(entry.path());
+    }
+    if (error) {
+        errors.push_back(
+            Error{Code::kNotFound, "the folder cannot be read", folder.string(), {}, 0, false});
+    }
+    std::sort(files.begin(), files.end());
+    if (files.size() > files_max) {
+        errors.push_back(Error{Code::kLimit,
+                               "more than " + std::to_string(files_max) + " files",
+                               folder.string(),
+                               {},
+                               0,
+                               false});
+        files.clear();
+    }
+    return files;
 }
 
 Result<std::vector<search::Criterion>> ParseCriteria(const fhir::Definitions& definitions,

@@ -82,6 +82,15 @@ using Parameters = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] Result<std::vector<search::Criterion>> ParseCriteria(
     const fhir::Definitions& definitions, std::string_view type, const Parameters& parameters);
 
+// "a=1&b=2" as people write it in YAML: nothing is encoded.
+[[nodiscard]] Parameters SplitPlain(std::string_view text);
+
+// The *.yaml files of a folder, by name; an absent folder has none. More than `files_max` are a
+// mistake.
+[[nodiscard]] std::vector<std::filesystem::path> YamlFilesOf(const std::filesystem::path& folder,
+                                                             std::size_t files_max,
+                                                             std::vector<Error>& errors);
+
 // All of them hold.
 [[nodiscard]] bool Meets(const fhir::Definitions& definitions, std::string_view type,
                          const fhir::Node& resource,

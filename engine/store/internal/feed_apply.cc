@@ -301,6 +301,9 @@ private:
         entry.stamps_changed |= applied.stamps_changed;
         entry.gone = false;
         if (applied.changed || !was_there) {
+            const auto& label = context_.parts().label;
+            // What messages bring leaves the labels of what was there as they are.
+            if (label) label(fhir::Node(), *entry.node, context_.Now());
             entry.dirty = true;
             changed_ = true;
         }

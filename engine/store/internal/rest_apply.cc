@@ -90,6 +90,8 @@ private:
             return Staged{&entry, false, true};
         }
         set_.Touch(entry);
+        const auto& label = context_.parts().label;
+        if (label) label(current, applied.resource, context_.Now());
         RecordIdentifiers(entry, IdentifiersOf(current), IdentifiersOf(applied.resource));
         entry.node = std::move(applied.resource);
         entry.stamps = std::move(applied.stamps);

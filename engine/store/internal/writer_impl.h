@@ -26,6 +26,8 @@ struct ResourceParts {
     StoreEvents events;
     // Folder of zstd dictionaries (schemas/fhir/dictionaries); empty or absent: compress without.
     std::filesystem::path dictionaries;
+    // StoreOptions::label
+    std::function<void(const fhir::Node& before, fhir::Node& resource, Micros now)> label = {};
 };
 
 struct WriterOptions {

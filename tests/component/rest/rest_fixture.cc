@@ -42,8 +42,10 @@ void RestTest::StartService(rest::ServiceOptions options, std::vector<rest::Oper
             fhir::Definitions::Load(std::string(CARESTREAM_SOURCE_DIR) + "/schemas/fhir/r4")
                 .value();
         (void)keys();  // made before the store looks for them
+        store::StoreOptions store_options = Options();
+        store_options.label = label_;
         auto opened =
-            store::Store::Open(Options(), definitions_,
+            store::Store::Open(store_options, definitions_,
                                search::Indexer::Create(definitions_).value(), clock_, events_);
         ASSERT_TRUE(opened.has_value()) << opened.error().ToString();
         store_ = std::move(*opened);

@@ -69,6 +69,7 @@ protected:
     net::Executor executor_{2};
     // Set before StartService.
     store::StoreEvents events_;
+    std::function<void(const fhir::Node& before, fhir::Node& resource, Micros now)> label_;
     std::vector<rest::WriteRule> write_rules_;
     std::unique_ptr<auth::Gate> gate_;  // set before StartService: tokens are asked for
     std::unique_ptr<rest::Service> service_;

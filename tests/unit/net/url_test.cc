@@ -77,5 +77,65 @@ TEST(Url, ParseFormKeepsOrderAndRepeats) {
     EXPECT_EQ(ParseForm("a&b&c", 2).error().code, Code::kLimit);
 }
 
+TEST(Url, ParseUrlTable) {
+    struct Row {
+        std::string text;
+        std::string_view origin;  // "!" = refused
+        std::string_view target;
+    };
+    const Row rows[] = {
+        {"https://fhir.example.org", "https://fhir.example.org:443", "/"},
+        {"http://Fhir.Example.org/a/b?c=d&e", "http://fhir.example.org:80", "/a/b?c=d&e"},
+        {"HTTPS://x:8443/", "https://x:8443", "/"},
+        {"http://x?q=1", "http://x:80", "/?q=1"},
+        {"http://x/a@b", "http://x:80", "/a@b"},
+        {"http://[::1]:8080/p", "http://[::1]:8080", "/p"},
+        {"https://[2001:DB8::1]", "https://[2001:db8::1]:443", "/"},
+        {"http://10.0.0.1:1/", "http://10.0.0.1:1", "/"},
+        {"", "!", ""},
+        {"x", "!", ""},
+        {"//x/", "!", ""},
+        {"ftp://x/", "!", ""},
+        {"javascript://x/", "!", ""},
+        {"http:/x/", "!", ""},
+        {"http://", "!", ""},
+        {"http:///a", "!", ""},
+        {"http://:80/", "!", ""},
+        {"http://user@x/", "!", ""},
+        {"http://user:secret@x/", "!", ""},
+        {"http://x/a#b", "!", ""},
+        {"http://x#b", "!", ""},
+        {"http://x\\@y/", "!", ""},
+        {"http://x/a b", "!", ""},
+        {"http://x/a\r\nHost: y", "!", ""},
+        {"http://x/\xc3\xa9", "!", ""},
+        {"http://\xc3\xa9.example/", "!", ""},
+        {"http://x%2ey/", "!", ""},
+        {"http://a..b/", "!", ""},
+        {"http://.a/", "!", ""},
+        {"http://x:/", "!", ""},
+        {"http://x:0/", "!", ""},
+        {"http://x:65536/", "!", ""},
+        {"http://x:8 0/", "!", ""},
+        {"http://x:80:80/", "!", ""},
+        {"http://::1/", "!", ""},
+        {"http://[::1/", "!", ""},
+        {"http://[::1]x/", "!", ""},
+        {"http://[x]/", "!", ""},
+        {"http://[fe80::1%25lo]/", "!", ""},
+        {"http://" + std::string(254, 'a') + "/", "!", ""},
+        {"http://x/" + std::string(9000, 'a'), "!", ""},
+    };
+    for (const auto& row : rows) {
+        const auto url = ParseUrl(row.text);
+        EXPECT_EQ(url.has_value() ? url->Origin() : "!", row.origin) << row.text.substr(0, 80);
+        if (url) {
+            EXPECT_EQ(url->target, row.target) << row.text;
+        } else {
+            EXPECT_EQ(url.error().message.find("secret"), std::string::npos);
+        }
+    }
+}
+
 }  // namespace
 }  // namespace carestream::net
