@@ -350,6 +350,9 @@ Response Admin::Answer(const Request& request) {
     if (post && path == "/deadletters/discard") return Discard(request);
     if (get && path == "/conflicts") return Conflicts(request);
     if (post && path == "/conflicts/resolve") return ResolveConflict(request);
+    if (path == "/bookings" || path.starts_with("/bookings/")) {
+        return parts_.bookings(request, ActorOf(request));
+    }
     return Failure(404, "no such request; engine/app/README.md lists them");
 }
 

@@ -19,6 +19,7 @@
 #include "net/http_sender.h"
 #include "rest/service.h"
 #include "results/releases.h"
+#include "scheduling/scheduler.h"
 #include "store/store.h"
 
 namespace carestream::app {
@@ -53,6 +54,8 @@ private:
     [[nodiscard]] Result<void> OpenStore(const std::function<bool()>& stop_wanted);
     [[nodiscard]] Result<void> StartAdminPort();
     [[nodiscard]] Result<void> MakeSubscriptions();
+    void MakeScheduler();
+    [[nodiscard]] std::vector<rest::WriteRule> WriteRules() const;
     [[nodiscard]] std::vector<rest::Operation> Operations(store::Tenant tenant);
     [[nodiscard]] std::string PublicBase() const;  // "https://host/fhir/r4"
     [[nodiscard]] Result<void> StartFhir();
@@ -98,6 +101,8 @@ private:
     std::unique_ptr<net::HttpSender> hook_sender_;
     std::unique_ptr<subscriptions::Engine> subscriptions_;
     std::unique_ptr<results::Releases> releases_;
+    Current<scheduling::Templates> schedules_;  // of mappings/schedules, in force
+    std::unique_ptr<scheduling::Scheduler> scheduler_;
     std::unique_ptr<rest::Service> service_;
     std::unique_ptr<net::HttpServer> fhir_server_;
     std::unique_ptr<Admin> admin_;

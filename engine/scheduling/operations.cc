@@ -255,8 +255,8 @@ void AddActor(const std::string& type, const std::string& value, net::Parameters
     }
 }
 
-Result<FindQuery> ReadFind(const rest::OperationCall& call, const Scheduler& scheduler,
-                           Micros now) {
+Result<FindQuery> ReadFind(const rest::OperationCall& call, const Rules& rules) {
+    const Micros now = rules.Now();
     FindQuery find;
     const std::string start = ValueOf(call, "start");
     const std::string end = ValueOf(call, "end");
@@ -272,7 +272,7 @@ Result<FindQuery> ReadFind(const rest::OperationCall& call, const Scheduler& sch
                    {"start", "ge" + FormatInstant(std::max(from, now))},
                    {"start", "lt" + FormatInstant(to)}};
     if (const std::string schedule = ValueOf(call, "schedule"); !schedule.empty()) {
-        const std::string named = scheduler.ScheduleIdOf(schedule);
+        const std::string named = rules.ScheduleIdOf(schedule);
         find.search.emplace_back(
             "schedule", "Schedule/" + (named.empty() ? IdOf(schedule, "Schedule") : named));
     }
@@ -300,7 +300,7 @@ Result<FindQuery> ReadFind(const rest::OperationCall& call, const Scheduler& sch
     return find;
 }
 
-Result<std::string> FindBundle(const store::SearchPage& page, const Scheduler& scheduler) {
+Result<std::string> FindBundle(const store::SearchPage& page, const Rules& rules) {
     std::map<std::string, fhir::Node> schedules;
     for (const store::StoredVersion& one : page.included) {
         CARESTREAM_ASSIGN(node, fhir::ParseJson(one.body));
@@ -311,7 +311,7 @@ Result<std::string> FindBundle(const store::SearchPage& page, const Scheduler& s
     for (const store::StoredVersion& one : page.matches) {
         CARESTREAM_ASSIGN(slot, fhir::ParseJson(one.body));
         const SlotRef ref = RefOf(slot);
-        if (!scheduler.CheckBookable(ref.schedule, InstantOf(ref.start))) continue;
+        if (!rules.CheckBookable(ref.schedule, InstantOf(ref.start))) continue;
         const auto schedule = schedules.find(ref.schedule);
         fhir::Node proposal =
             Proposal(slot, schedule == schedules.end() ? nullptr : &schedule->second);
@@ -332,16 +332,17 @@ Result<std::string> FindBundle(const store::SearchPage& page, const Scheduler& s
 rest::Operation FindOperation(Scheduler& scheduler) {
     rest::Operation operation = Named("find", false);
     operation.changes_state = false;
-    operation.run = [&scheduler](const rest::OperationCall& call, ResponderPtr responder) {
+    operation.run = [&scheduler, rules = scheduler.rules()](const rest::OperationCall& call,
+                                                            ResponderPtr responder) {
         if (const auto wrong = CheckParameters(call, {"start", "end", "schedule", "practitioner",
                                                       "location", "service-type", "_count"})) {
             return Refuse(responder, 400, "invalid", wrong->text, wrong->name);
         }
-        const auto find = ReadFind(call, scheduler, scheduler.Now());
+        const auto find = ReadFind(call, *rules);
         if (!find) {
             return Refuse(responder, 400, "value", find.error().message, find.error().path);
         }
-        auto query = search::ParseQuery(scheduler.definitions(), "Slot", find->search);
+        auto query = search::ParseQuery(*scheduler.definitions(), "Slot", find->search);
         if (!query) {
             return responder->Send(rest::OutcomeOf(query.error(), rest::ErrorOrigin::kSearch));
         }
@@ -350,9 +351,9 @@ rest::Operation FindOperation(Scheduler& scheduler) {
         request.query = std::move(*query);
         request.cancel = responder->cancelled();
         scheduler.reader().Search(
-            std::move(request), [&scheduler, responder](const Result<store::SearchPage>& page) {
+            std::move(request), [rules, responder](const Result<store::SearchPage>& page) {
                 const Result<std::string> bundle =
-                    page ? FindBundle(*page, scheduler) : Result<std::string>(Fail(page.error()));
+                    page ? FindBundle(*page, *rules) : Result<std::string>(Fail(page.error()));
                 if (bundle) {
                     responder->Send(net::Response::Text(200, rest::kFhirJson, *bundle));
                 } else {

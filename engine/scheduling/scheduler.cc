@@ -207,30 +207,20 @@ std::int64_t Scheduler::ambiguous() const {
     return core_->ambiguous;
 }
 
-std::string Scheduler::ScheduleIdOf(const std::string& name) const {
-    const auto templates = core_->context.parts.templates();
-    const Template* found = templates->Find(name);
-    return found == nullptr ? std::string() : ScheduleId(core_->context.ids, *found);
-}
-
 const SchedulerOptions& Scheduler::options() const {
     return core_->context.options;
+}
+
+std::shared_ptr<const Rules> Scheduler::rules() const {
+    return core_->context.rules;
 }
 
 store::Reader& Scheduler::reader() const {
     return core_->context.parts.reader;
 }
 
-const fhir::Definitions& Scheduler::definitions() const {
-    return *core_->context.parts.definitions;
-}
-
-Micros Scheduler::Now() const {
-    return core_->context.Now();
-}
-
-Result<void> Scheduler::CheckBookable(const std::string& schedule, Micros start) const {
-    return core_->context.CheckBookable(schedule, start);
+std::shared_ptr<const fhir::Definitions> Scheduler::definitions() const {
+    return core_->context.parts.definitions;
 }
 
 }  // namespace carestream::scheduling

@@ -21,6 +21,7 @@
 #include "fhir/definitions.h"
 #include "fhir/node.h"
 #include "scheduling/record.h"
+#include "scheduling/rules.h"
 #include "scheduling/saga.h"
 #include "scheduling/template.h"
 #include "store/bookings.h"
@@ -130,14 +131,11 @@ public:
 
     // As of a few seconds ago.
     [[nodiscard]] std::int64_t ambiguous() const;
-    // A schedule's id, by the template's name; "" = there is no such template.
-    [[nodiscard]] std::string ScheduleIdOf(const std::string& name) const;
     [[nodiscard]] const SchedulerOptions& options() const;
+    // For $find: reader and definitions outlive every answer, the rules are shared.
+    [[nodiscard]] std::shared_ptr<const Rules> rules() const;
     [[nodiscard]] store::Reader& reader() const;
-    [[nodiscard]] const fhir::Definitions& definitions() const;
-    [[nodiscard]] Micros Now() const;
-    // May a slot that starts then be booked now? By the template of its schedule ("Schedule/<id>").
-    [[nodiscard]] Result<void> CheckBookable(const std::string& schedule, Micros start) const;
+    [[nodiscard]] std::shared_ptr<const fhir::Definitions> definitions() const;
 
 private:
     struct Core;

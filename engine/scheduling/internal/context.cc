@@ -4,14 +4,14 @@
 #include <utility>
 
 #include "fhir/json.h"
-#include "scheduling/internal/resources.h"
 
 namespace carestream::scheduling {
 
 Context::Context(SchedulerOptions scheduler_options, SchedulerParts scheduler_parts)
     : options(std::move(scheduler_options)),
       parts(std::move(scheduler_parts)),
-      ids(parts.keys.id_key(std::to_string(options.tenant))),
+      rules(std::make_shared<Rules>(parts.keys.id_key(std::to_string(options.tenant)),
+                                    parts.templates, parts.clock)),
       tokens(parts.keys.token_key(std::to_string(options.tenant))),
       inbox(std::make_shared<Inbox>(options.waiting_max)) {}
 
@@ -50,38 +50,6 @@ void Context::Changed(State before, State after, std::string_view input) {
     parts.log.Write(unclear ? telemetry::Level::kWarn : telemetry::Level::kInfo, "scheduling.state",
                     std::string(ToString(before)) + " -> " + std::string(ToString(after)),
                     {{"input", std::string(input)}});
-}
-
-std::shared_ptr<const Template> Context::TemplateOf(const std::string& schedule) const {
-    const std::string id = IdOf(schedule, "Schedule");
-    if (!id.starts_with(kSchedulePrefix)) return nullptr;
-    const auto templates = parts.templates();
-    const std::lock_guard lock(mutex_);
-    if (indexed_ != templates) {
-        indexed_ = templates;
-        by_id_.clear();
-        for (const Template& one : templates->all()) by_id_[ScheduleId(ids, one)] = &one;
-    }
-    const auto found = by_id_.find(id);
-    if (found == by_id_.end()) return nullptr;
-    return {templates, found->second};
-}
-
-Result<void> Context::CheckBookable(const std::string& schedule, Micros start) const {
-    const Micros ahead = start - Now();
-    if (ahead <= 0) {
-        return Fail(Code::kConflict, "the slot has begun: choose a later one", "slot");
-    }
-    const auto known = TemplateOf(schedule);
-    if (known != nullptr && ahead < known->min_notice) {
-        return Fail(Code::kConflict, "it is too late to book the slot here: choose a later one",
-                    "slot");
-    }
-    if (known != nullptr && known->release_lead > 0 && ahead > known->release_lead) {
-        return Fail(Code::kConflict, "the slot cannot be booked yet: choose an earlier one",
-                    "slot");
-    }
-    return {};
 }
 
 bool WasOvertaken(const Error& error) {

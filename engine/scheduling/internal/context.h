@@ -1,9 +1,7 @@
 #pragma once
 // What the parts of the scheduler share. All of it belongs to the scheduler's thread unless it says
 // otherwise.
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "scheduling/internal/inbox.h"
@@ -24,7 +22,7 @@ struct Context {
 
     const SchedulerOptions options;
     SchedulerParts parts;
-    const crypto::IdKey ids;
+    const std::shared_ptr<const Rules> rules;
     const crypto::TokenKey tokens;
     // Shared with callbacks that may come after the scheduler is gone.
     std::shared_ptr<Inbox> inbox;
@@ -36,17 +34,6 @@ struct Context {
     [[nodiscard]] Result<std::vector<store::RestResult>> Write(store::RestTransaction transaction);
     // Tells log and metrics. From any thread.
     void Changed(State before, State after, std::string_view input);
-    // From any thread; nullptr: it is a schedule of no template in force. "Schedule/<id>".
-    [[nodiscard]] std::shared_ptr<const Template> TemplateOf(const std::string& schedule) const;
-    // May a slot of this schedule that starts then be booked now? From any thread. Error:
-    // kConflict.
-    [[nodiscard]] Result<void> CheckBookable(const std::string& schedule, Micros start) const;
-
-private:
-    // Schedule ids of the templates that were asked for last.
-    mutable std::mutex mutex_;  // guards what follows
-    mutable std::shared_ptr<const Templates> indexed_;
-    mutable std::map<std::string, const Template*> by_id_;
 };
 
 // Somebody was faster: read and decide again.

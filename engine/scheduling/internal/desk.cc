@@ -103,7 +103,7 @@ Result<Stored> Desk::FreeSlot(const std::string& id) {
                     "slot");
     }
     const SlotRef ref = RefOf(slot.node);
-    CARESTREAM_TRY(context_.CheckBookable(ref.schedule, InstantOf(ref.start)));
+    CARESTREAM_TRY(context_.rules->CheckBookable(ref.schedule, InstantOf(ref.start)));
     return slot;
 }
 

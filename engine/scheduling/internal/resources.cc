@@ -64,6 +64,19 @@ void SetExtension(Node& resource, std::string_view url, std::string_view kind, s
     list.Append(std::move(extension));
 }
 
+// By which a topic and an outbound channel tell requests apart.
+void SetTag(Node& resource, std::string_view code) {
+    Node& tags = resource.At("meta").At("tag");
+    Node tag = Coding(std::string(kRequestExtension), std::string(code));
+    for (Node& one : tags.items()) {
+        if (one.TextOf("system") == kRequestExtension) {
+            one = std::move(tag);
+            return;
+        }
+    }
+    tags.Append(std::move(tag));
+}
+
 bool OneOf(std::string_view text, std::initializer_list<std::string_view> words) {
     for (const std::string_view word : words) {
         if (text == word) return true;
@@ -228,8 +241,10 @@ void Show(Node& appointment, const Record& record, bool ask) {
     SetExtension(appointment, kStateExtension, "valueCode",
                  unclear ? "being-clarified" : std::string(ToString(record.saga.state)));
     if (!ask) return;
+    const std::string step(ToString(record.saga.step));
+    SetTag(appointment, step);
     SetExtension(appointment, kRequestExtension, "valueString",
-                 std::string(ToString(record.saga.step)) + "-" + std::to_string(record.saga.asked));
+                 step + "-" + std::to_string(record.saga.asked));
 }
 
 Request RequestOf(const Node& appointment) {

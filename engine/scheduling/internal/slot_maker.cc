@@ -14,6 +14,15 @@ namespace {
 constexpr std::size_t kWritesAPiece = 64;
 constexpr int kPage = 500;
 constexpr Micros kDayMicros = 86'400LL * 1'000'000;
+constexpr Micros kSlotMicrosMax = 720LL * 60 * 1'000'000;  // as ScheduleSpec has it
+
+bool IsFree(const Stored& slot) {
+    return slot.node.TextOf("status") == "free";
+}
+
+SlotTime TimeOf(const Stored& slot) {
+    return {InstantOf(slot.node.TextOf("start")), InstantOf(slot.node.TextOf("end"))};
+}
 
 }  // namespace
 
@@ -83,9 +92,9 @@ Result<std::vector<store::StoredVersion>> SlotMaker::Search(
 
 Result<void> SlotMaker::FindTasks() {
     std::set<std::string> wanted;
-    const auto templates = context_.parts.templates();
+    const auto templates = context_.rules->templates();
     for (const Template& one : templates->all()) {
-        tasks_.push_back({{templates, &one}, ScheduleId(context_.ids, one)});
+        tasks_.push_back({{templates, &one}, ScheduleId(context_.rules->ids(), one)});
         wanted.insert(tasks_.back().id);
     }
     CARESTREAM_ASSIGN(known, Search("Schedule", {{"identifier", std::string(kScheduleSystem) + "|"},
@@ -111,32 +120,52 @@ Result<std::map<std::string, Stored>> SlotMaker::SlotsOf(const std::string& sche
     return slots;
 }
 
+// What is to go goes first, and then everything is looked at again: a new slot is made only when
+// nothing is left that it would overlap, however many were booked meanwhile.
 Result<void> SlotMaker::Compare(const Task& task) {
     const Micros now = context_.Now();
     CARESTREAM_ASSIGN(schedule, context_.Read("Schedule", task.id));
-    CARESTREAM_ASSIGN(slots, SlotsOf(task.id, now));
-    PutSchedule(task, schedule);
-    if (task.schedule != nullptr) {
-        const Micros until = now + task.schedule->horizon_days * kDayMicros;
-        for (const SlotTime& time : Expand(*task.schedule, now, until)) {
-            const std::string id = SlotId(context_.ids, *task.schedule, time.start);
-            fhir::Node wanted = FreeSlot(*task.schedule, id, task.id, time);
-            const auto known = slots.find(id);
-            if (known == slots.end()) {
-                Put("Slot", id, std::move(wanted), store::kAbsent);
-                continue;
-            }
-            if (known->second.node.TextOf("status") == "free") {
-                Put("Slot", id, std::move(wanted), known->second.version);
-            }
-            slots.erase(known);
-        }
-    }
+    CARESTREAM_ASSIGN(slots, SlotsOf(task.id, now - kSlotMicrosMax));
+    const auto wanted = WantedOf(task, slots, now);
     for (const auto& [id, slot] : slots) {
-        const bool removable = id.starts_with(kSlotPrefix) && slot.node.TextOf("status") == "free";
+        const bool removable = id.starts_with(kSlotPrefix) && IsFree(slot) &&
+                               wanted.count(id) == 0 && TimeOf(slot).start >= now;
         if (removable) Remove(id, slot.version);
     }
+    if (!writes_.empty()) {
+        tasks_.push_back(task);
+        return {};
+    }
+    PutSchedule(task, schedule);
+    for (const auto& [id, time] : wanted) {
+        const auto known = slots.find(id);
+        if (known != slots.end() && !IsFree(known->second)) continue;
+        Put("Slot", id, FreeSlot(*task.schedule, id, task.id, time),
+            known == slots.end() ? store::kAbsent : known->second.version);
+    }
     return {};
+}
+
+// By id, without what would overlap a slot that is taken or blocked.
+std::map<std::string, SlotTime> SlotMaker::WantedOf(const Task& task,
+                                                    const std::map<std::string, Stored>& slots,
+                                                    Micros now) const {
+    std::map<std::string, SlotTime> wanted;
+    if (task.schedule == nullptr) return wanted;
+    std::vector<std::pair<std::string, SlotTime>> taken;
+    for (const auto& [id, slot] : slots) {
+        if (!IsFree(slot)) taken.emplace_back(id, TimeOf(slot));
+    }
+    const Micros until = now + task.schedule->horizon_days * kDayMicros;
+    for (const SlotTime& time : Expand(*task.schedule, now, until)) {
+        std::string id = SlotId(context_.rules->ids(), *task.schedule, time.start);
+        const bool overlaps = std::any_of(taken.begin(), taken.end(), [&](const auto& other) {
+            return other.first != id && other.second.start < time.end &&
+                   time.start < other.second.end;
+        });
+        if (!overlaps) wanted.emplace(std::move(id), time);
+    }
+    return wanted;
 }
 
 void SlotMaker::PutSchedule(const Task& task, const Stored& stored) {

@@ -36,6 +36,8 @@ private:
     [[nodiscard]] Result<std::vector<store::StoredVersion>> Search(
         const std::string& type,
         const std::vector<std::pair<std::string, std::string>>& parameters);
+    [[nodiscard]] std::map<std::string, SlotTime> WantedOf(
+        const Task& task, const std::map<std::string, Stored>& slots, Micros now) const;
     void PutSchedule(const Task& task, const Stored& stored);
     void Put(const std::string& type, const std::string& id, fhir::Node resource,
              std::int32_t if_match);

@@ -156,8 +156,8 @@ Result<Plan> Watch::PlanMove(Case one, const SlotRef& told) {
     Record& record = one.record;
     SlotRef now = told;
     std::optional<Stored> taken;
-    if (const auto schedule = context_.TemplateOf(record.slot.schedule)) {
-        const std::string id = SlotId(context_.ids, *schedule, InstantOf(told.start));
+    if (const auto schedule = context_.rules->TemplateOf(record.slot.schedule)) {
+        const std::string id = SlotId(context_.rules->ids(), *schedule, InstantOf(told.start));
         CARESTREAM_ASSIGN(slot, context_.Read("Slot", id));
         if (slot.exists() && slot.node.TextOf("status") == "free") {
             now = RefOf(slot.node);
