@@ -14,11 +14,12 @@
 namespace carestream::rest {
 
 struct OperationCall {
-    std::string type;            // "" at system level
-    std::string id;              // "" at type level
-    net::Parameters parameters;  // of the query string
-    fhir::Node body;             // of a POST: parsed, not validated; null without a body
-    std::string base_url;        // "https://host/fhir/r4"
+    std::string type;             // "" at system level
+    std::string id;               // "" at type level
+    net::Parameters parameters;   // of the query string
+    fhir::Node body;              // of a POST: parsed, not validated; null without a body
+    std::string base_url;         // "https://host/fhir/r4"
+    std::string idempotency_key;  // header Idempotency-Key, "" = none
     // Set when a patient's token asks: the answer is to be confined to that patient's compartment.
     std::string patient;
     std::shared_ptr<auth::Access> access;  // who asks, for operations that confine by more
