@@ -1,8 +1,4 @@
 // The listener: accepts, refuses, spreads connections over the executor's threads.
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -10,6 +6,7 @@
 
 #include "adapters/mllp/internal/connection.h"
 #include "adapters/mllp/internal/listener_core.h"
+#include "adapters/mllp/internal/transport.h"
 #include "adapters/mllp/source.h"
 
 namespace carestream::adapters::mllp {
@@ -23,22 +20,6 @@ using std::chrono::milliseconds;
 constexpr auto kTick = milliseconds(100);
 constexpr auto kAcceptPause = milliseconds(100);
 constexpr auto kBrake = std::chrono::seconds(10);
-
-void SetOption(int socket, int level, int name, int value) {
-    // An option that the kernel does not know is no reason to refuse a peer.
-    (void)::setsockopt(socket, level, name, &value, sizeof value);
-}
-
-void TuneSocket(tcp::socket& socket, const ListenerOptions& options) {
-    const int handle = socket.native_handle();
-    const int probe_s = std::max(1, options.user_timeout_ms / 2000);
-    SetOption(handle, IPPROTO_TCP, TCP_NODELAY, 1);
-    SetOption(handle, SOL_SOCKET, SO_KEEPALIVE, 1);
-    SetOption(handle, IPPROTO_TCP, TCP_KEEPIDLE, probe_s);
-    SetOption(handle, IPPROTO_TCP, TCP_KEEPINTVL, std::max(1, probe_s / 3));
-    SetOption(handle, IPPROTO_TCP, TCP_KEEPCNT, 3);
-    SetOption(handle, IPPROTO_TCP, TCP_USER_TIMEOUT, options.user_timeout_ms);
-}
 
 class Listener final : public channel::Source {
 public:
@@ -175,7 +156,7 @@ void Listener::OnAccepted(ErrorCode error, tcp::socket socket, Lane& lane) {
     } else if (core_->connections >= core_->options.connections_max) {
         Refuse("limit", host);
     } else {
-        TuneSocket(socket, core_->options);
+        TuneSocket(socket, core_->options.user_timeout_ms);
         ++core_->connections;
         core_->meters.connections.Add(1);
         core_->meters.accepted.Add();

@@ -1,13 +1,14 @@
 #include "app/admin.h"
 
-#include <pwd.h>
-
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <chrono>
 #include <iterator>
 
+#include "app/internal/access_admin.h"
+#include "app/internal/admin_answer.h"
+#include "app/internal/admin_json.h"
+#include "app/internal/link_admin.h"
+#include "app/internal/outbound_pages.h"
 #include "base/text.h"
 #include "fhir/json.h"
 #include "net/url.h"
@@ -22,41 +23,6 @@ using net::Response;
 
 constexpr std::size_t kJobsMax = 64;
 constexpr auto kRefresh = std::chrono::seconds(3);
-constexpr int kListMax = 10'000;
-
-Response Json(int status, const Node& node) {
-    return Response::Text(status, "application/json", fhir::ToJson(node) + "\n");
-}
-
-Response Failure(int status, const std::string& text) {
-    Node node = Node::Object();
-    node.Set("error", Node::String(text));
-    return Json(status, node);
-}
-
-Response Failure(const Error& error) {
-    switch (error.code) {
-        case Code::kInvalid:
-            return Failure(400, error.ToString());
-        case Code::kNotFound:
-            return Failure(404, error.ToString());
-        case Code::kGone:
-            return Failure(410, error.ToString());
-        case Code::kConflict:
-            return Failure(409, error.ToString());
-        case Code::kUnavailable:
-            return Failure(503, error.ToString());
-        default:
-            return Failure(500, error.ToString());
-    }
-}
-
-Node Number(std::int64_t value) {
-    return Node::Number(std::to_string(value));
-}
-Node Instant(Micros time) {
-    return time == 0 ? Node::String("") : Node::String(FormatInstant(time));
-}
 
 Node ChannelNode(const channel::ChannelStatus& status) {
     Node node = Node::Object();
@@ -113,22 +79,6 @@ Node Listed(const char* name, const std::vector<store::MessageSummary>& summarie
     return node;
 }
 
-// Bytes that are no UTF-8 cannot stand in JSON: shown as Latin-1 would, which keeps the structure.
-std::string AsUtf8(const std::string& raw) {
-    if (IsUtf8(raw)) return raw;
-    std::string text;
-    for (const char c : raw) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x80) {
-            text += c;
-        } else {
-            text += static_cast<char>(0xC0 | (byte >> 6));
-            text += static_cast<char>(0x80 | (byte & 0x3F));
-        }
-    }
-    return text;
-}
-
 Node DetailNode(const store::MessageDetail& detail, const channel::Generation& now) {
     Node node = SummaryNode(detail.summary, now);
     node.Set("raw", Node::String(AsUtf8(detail.raw)));
@@ -167,46 +117,9 @@ Node ConflictNode(const store::IdentityConflict& conflict,
     return node;
 }
 
-// The user at the other end of the socket, as the kernel knows him: for the audit.
-std::string ActorOf(const Request& request) {
-    if (!request.peer_user) return "admin.sock";
-    const uid_t user = *request.peer_user;
-    std::array<char, 4096> buffer{};
-    passwd entry{};
-    passwd* found = nullptr;
-    const int failed = ::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found);
-    const std::string number = "uid " + std::to_string(user);
-    return failed != 0 || found == nullptr ? number
-                                           : std::string(found->pw_name) + " (" + number + ")";
-}
-
 void Send(net::Responder& responder, Response response) {
     response.headers.emplace_back("Cache-Control", "no-store");
     responder.Send(std::move(response));
-}
-
-Result<std::int64_t> ParseNumber(std::string_view text, std::int64_t max) {
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end != text.data() + text.size() || number < 0 || number > max) {
-        return Fail(Code::kInvalid,
-                    "'" + std::string(text) + "' is no number up to " + std::to_string(max));
-    }
-    return number;
-}
-
-// The first parameter of that name, or "".
-std::string Parameter(const net::Parameters& parameters, std::string_view name) {
-    for (const auto& [key, value] : parameters) {
-        if (key == name) return value;
-    }
-    return {};
-}
-
-Result<int> LimitOf(const std::string& text) {
-    if (text.empty()) return 100;
-    CARESTREAM_ASSIGN(limit, ParseNumber(text, kListMax));
-    return static_cast<int>(limit);
 }
 
 Result<store::DeadLetterFilter> FilterOfBody(const std::string& body) {
@@ -348,8 +261,15 @@ Response Admin::Answer(const Request& request) {
     if (post && path == "/messages/outcomes") return Outcomes(request);
     if (post && path == "/deadletters/replay") return Replay(request);
     if (post && path == "/deadletters/discard") return Discard(request);
+    if (get && path == "/links") return ListLinks(parts_, request);
+    if (post && path == "/links/code") return MakeLinkCode(parts_, request);
+    if (post && path == "/links/revoke") return RevokeLinks(parts_, request);
+    if (get && path == "/audit") return ListAccesses(parts_, request);
     if (get && path == "/conflicts") return Conflicts(request);
     if (post && path == "/conflicts/resolve") return ResolveConflict(request);
+    if (path.starts_with("/outbound")) {
+        return AnswerOutbound(parts_.outbound, request, ActorOf(request));
+    }
     return Failure(404, "no such request; engine/app/README.md lists them");
 }
 
@@ -374,6 +294,7 @@ Response Admin::Status(bool answers) {
     node.Set("resources", Number(store.resources));
     node.Set("store_bytes", Number(store.bytes));
     node.Set("channels", ChannelNodes(parts_.supervisor));
+    node.Set("outbound", OutboundNodes(parts_.outbound));
     return Json(200, node);
 }
 
@@ -396,6 +317,7 @@ Response Admin::Reload() {
 Response Admin::Channels() const {
     Node node = Node::Object();
     node.Set("channels", ChannelNodes(parts_.supervisor));
+    node.Set("outbound", OutboundNodes(parts_.outbound));
     return Json(200, node);
 }
 
@@ -408,13 +330,11 @@ Response Admin::Find(const Request& request) {
         return Failure(400, "'kind' is control, patient, visit or order");
     }
     if (value.empty()) return Failure(400, "'value' is missing");
-    std::string name = Parameter(*parameters, "tenant");
-    if (name.empty()) name = "main";
-    const auto tenant = parts_.tenants.find(name);
-    if (tenant == parts_.tenants.end()) return Failure(404, "unknown tenant '" + name + "'");
+    const auto tenant = TenantOf(parts_.tenants, Parameter(*parameters, "tenant"));
+    if (!tenant) return Failure(tenant.error());
     const auto limit = LimitOf(Parameter(*parameters, "limit"));
     if (!limit) return Failure(limit.error());
-    const auto found = parts_.messages.Find(tenant->second, {kind, value}, *limit);
+    const auto found = parts_.messages.Find(*tenant, {kind, value}, *limit);
     if (!found) return Failure(found.error());
     return Json(200, Listed("messages", *found, *parts_.supervisor.generation()));
 }

@@ -1,5 +1,5 @@
 #pragma once
-// What admin.sock serves (README.md): status, reload, messages, dead letters, conflicts. Requests
+// What admin.sock serves (README.md): status, reload, messages, what goes out. Requests
 // run one after the other on a thread of their own, because the store's answers may take a while;
 // the status has another one, so that it is told while a question hangs.
 #include <chrono>
@@ -16,7 +16,11 @@
 #include "channel/supervisor.h"
 #include "fhir/node.h"
 #include "net/http.h"
+#include "outbound/service.h"
+#include "store/access_audit.h"
+#include "store/login_link.h"
 #include "store/messages.h"
+#include "store/reader.h"
 
 namespace carestream::app {
 
@@ -36,7 +40,11 @@ struct Condition {
 
 struct AdminParts {
     channel::Supervisor& supervisor;
+    outbound::Service& outbound;
     store::Messages& messages;
+    store::Reader& reader;
+    store::AccessAudit& access_audit;
+    store::LoginLinks& login_links;
     std::map<std::string, store::Tenant> tenants;
     std::function<Reloaded()> reload;
     // Of what the store said last, and whether it answered just now.

@@ -6,6 +6,7 @@
 
 #include "app/folders.h"
 #include "app/internal/hook_sender.h"
+#include "app/internal/outbound_pages.h"
 #include "app/internal/process_metrics.h"
 #include "auth/local_token.h"
 #include "base/file.h"
@@ -99,6 +100,10 @@ std::vector<Error> Check(const fs::path& config_file) {
     telemetry::Metrics metrics;
     std::vector<Error> errors =
         channel::CheckSources(*loaded.generation, inputs.source_types, executor, log, metrics);
+    for (Error& error : outbound::CheckDestinations(*loaded.generation, inputs.destination_types,
+                                                    executor, log, metrics)) {
+        errors.push_back(std::move(error));
+    }
     if (!settings.fhir_tls.certificate_file.empty()) {
         const auto tls = net::MakeTlsContext(settings.fhir_tls);
         if (!tls) errors.push_back(tls.error());
@@ -162,11 +167,12 @@ std::vector<Error> Daemon::Start(const std::function<bool()>& stop_wanted) {
     supervisor_ = std::make_unique<channel::Supervisor>(
         channel::SupervisorParts{store_->journal(), store_->writer(), *executor_, clock_, log_,
                                  metrics_, SourceTypes(), settings_.dispatcher});
+    StartOutbound();
     if (auto started = StartFhir(); !started) return One(started.error());
     if (auto started = StartAdminSocket(); !started) return One(started.error());
     const auto generation = channel::WithIdKeys(*first_, Inputs().id_key);
     first_.reset();
-    if (auto applied = supervisor_->Apply(generation); !applied) return One(applied.error());
+    if (auto applied = Apply(generation); !applied) return One(applied.error());
     subscriptions_->Start();
     releases_ = std::make_unique<results::Releases>(
         results::ReleasesOptions{settings_.tenants.at(settings_.fhir_tenant)},
@@ -177,6 +183,9 @@ std::vector<Error> Daemon::Start(const std::function<bool()>& stop_wanted) {
     metrics_.OnCollect([this] { PublishGauges(); });
     for (const auto& channel : supervisor_->Channels()) {
         log_.Info("channel.listening", channel.source, {{"channel", channel.name}});
+    }
+    for (const auto& channel : outbound_->Channels()) {
+        log_.Info("outbound.started", channel.destination, {{"channel", channel.name}});
     }
     WarnOfUnreadFiles();
     log_.Info("daemon.ready", "ready",
@@ -201,9 +210,10 @@ Result<void> Daemon::OpenStore(const std::function<bool()>& stop_wanted) {
     auto& messages = metrics_.counter("carestream_journal_messages_total",
                                       "Messages that the journal committed.");
     events.committed = [this](std::int64_t) { event_wakers_.Wake(); };
-    events.journal_commit = [&seconds, &messages](double took, std::size_t count) {
+    events.journal_commit = [this, &seconds, &messages](double took, std::size_t count) {
         seconds.Observe(took);
         messages.Add(static_cast<double>(count));
+        journal_wakers_.Wake();
     };
     holds_.Set(first_->holds);
     settings_.store.label = [this](const fhir::Node& before, fhir::Node& resource, Micros now) {
@@ -227,6 +237,22 @@ Result<void> Daemon::OpenStore(const std::function<bool()>& stop_wanted) {
     }
 }
 
+void Daemon::StartOutbound() {
+    outbound_ = std::make_unique<outbound::Service>(outbound::ServiceParts{
+        *store_, *definitions_, *executor_, clock_, log_, metrics_, DestinationTypes()});
+    event_wakers_.Add([this] { outbound_->Wake(); });
+    journal_wakers_.Add([this] { outbound_->Wake(); });
+}
+
+Result<std::vector<std::string>> Daemon::Apply(
+    const std::shared_ptr<const channel::Generation>& generation) {
+    CARESTREAM_ASSIGN(plan, outbound_->Prepare(generation));
+    CARESTREAM_ASSIGN(changes, supervisor_->Apply(generation));
+    std::vector<std::string> more = outbound_->Apply(std::move(plan));
+    std::move(more.begin(), more.end(), std::back_inserter(changes));
+    return changes;
+}
+
 Result<void> Daemon::StartAdminPort() {
     rest::AdminPages pages;
     pages.not_ready = [this]() -> std::string {
@@ -242,6 +268,10 @@ Result<void> Daemon::StartAdminPort() {
     const auto bound = admin_server_->Listen(settings_.admin_listen);
     if (!bound) return Fail(WithRemedy(bound.error(), settings_.admin_variable, "admin.listen"));
     return {};
+}
+
+rest::LinkParts Daemon::LinkPartsOf(store::Tenant tenant) const {
+    return {store_->login_links(), store_->reader(), clock_, tenant};
 }
 
 std::string Daemon::PublicBase() const {
@@ -282,6 +312,8 @@ std::vector<rest::Operation> Daemon::Operations(store::Tenant tenant) {
     auto operations =
         subscriptions::Operations(*subscriptions_, tenant, subscriptions::kWebSocketPath);
     operations.push_back(results::ReleaseOperation(store_->reader(), store_->writer(), tenant));
+    auto links = rest::LinkOperations(LinkPartsOf(tenant));
+    std::move(links.begin(), links.end(), std::back_inserter(operations));
     return operations;
 }
 
@@ -296,6 +328,8 @@ Result<void> Daemon::StartFhir() {
     options.tenant = settings_.tenants.at(settings_.fhir_tenant);
     options.tenant_name = settings_.fhir_tenant;
     options.cors_origins = settings_.fhir_cors_origins;
+    options.client_limit = settings_.client_limit;
+    options.unauthenticated_limit = settings_.unauthenticated_limit;
     if (settings_.auth_local) CARESTREAM_TRY(auth::EnsureLocalKey(settings_.state));
     if (settings_.auth_tokens) {
         CARESTREAM_ASSIGN(gate, auth::Gate::Create(settings_.auth, clock_, log_));
@@ -307,6 +341,8 @@ Result<void> Daemon::StartFhir() {
         rest::ServiceParts{definitions_,
                            store_->reader(),
                            store_->writer(),
+                           store_->access_audit(),
+                           store_->login_links(),
                            store_->keys(),
                            clock_,
                            log_,
@@ -338,12 +374,13 @@ Result<void> Daemon::StartFhir() {
 }
 
 Result<void> Daemon::StartAdminSocket() {
-    admin_ = std::make_unique<Admin>(
-        AdminParts{*supervisor_, store_->messages(), settings_.tenants, [this] { return Reload(); },
-                   [this](const store::StoreStatus& status, bool answers) {
-                       return ConditionNow(status, answers);
-                   },
-                   Version(), started_at_, clock_});
+    admin_ = std::make_unique<Admin>(AdminParts{
+        *supervisor_, *outbound_, store_->messages(), store_->reader(), store_->access_audit(),
+        store_->login_links(), settings_.tenants, [this] { return Reload(); },
+        [this](const store::StoreStatus& status, bool answers) {
+            return ConditionNow(status, answers);
+        },
+        Version(), started_at_, clock_});
     net::HttpOptions options;
     options.name = "admin.sock";
     options.handler_timeout_ms = 120'000;
@@ -369,7 +406,7 @@ Reloaded Daemon::Reload() {
     reloaded.errors = std::move(loaded.errors);
     LocateMappings(settings_.mappings, reloaded.errors);
     if (reloaded.errors.empty()) {
-        auto applied = supervisor_->Apply(loaded.generation);
+        auto applied = Apply(loaded.generation);
         if (applied) {
             holds_.Set(loaded.generation->holds);
             reloaded.generation = ++generations_;
@@ -450,7 +487,14 @@ Condition Daemon::ConditionNow(const store::StoreStatus& store, bool answers) {
                     last_reload_errors_.front().ToString()};
         }
     }
-    return WaitingForPeople(store);
+    if (auto condition = OutboundCondition(*outbound_, clock_.Now())) return *condition;
+    Condition condition = WaitingForPeople(store);
+    if (const std::string refused = RefusedByOthers(*outbound_); !refused.empty()) {
+        condition.headline += ", " + refused;
+        condition.remedy +=
+            condition.remedy.empty() ? "see `carestream outbound`" : " and `carestream outbound`";
+    }
+    return condition;
 }
 
 void Daemon::PublishGauges() {
@@ -477,6 +521,12 @@ void Daemon::PublishGauges() {
     set("carestream_store_bytes", "Size of the database.", static_cast<double>(store.bytes));
     set("carestream_generation", "Generation of the configuration in force.",
         static_cast<double>(supervisor_->generation()->number));
+    const store::AccessAudit& audit = store_->access_audit();
+    set("carestream_audit_up", "1 while accesses through the API can be noted.",
+        audit.Available() ? 1 : 0);
+    set("carestream_audit_waiting", "Rows of the audit of accesses that wait for their commit.",
+        static_cast<double>(audit.waiting()));
+    PublishOutbound(*outbound_, metrics_, clock_.Now());
     const ProcessFigures process = ReadProcessFigures();
     set("process_resident_memory_bytes", "Resident memory.",
         static_cast<double>(process.resident_bytes));
@@ -488,16 +538,19 @@ void Daemon::Stop() {
     ready_ = false;
     if (socket_server_ != nullptr) socket_server_->Stop();
     if (admin_ != nullptr) admin_->Stop();
+    if (outbound_ != nullptr) outbound_->Stop();
     if (supervisor_ != nullptr) supervisor_->Stop();
     if (fhir_server_ != nullptr) fhir_server_->Stop();
     if (admin_server_ != nullptr) admin_server_->Stop();
     releases_.reset();
     event_wakers_.Clear();
+    journal_wakers_.Clear();
     if (subscriptions_ != nullptr) subscriptions_->Stop();
     fhir_server_.reset();
     service_.reset();
     hook_sender_.reset();
     subscriptions_.reset();
+    outbound_.reset();
     store_.reset();
     if (executor_ != nullptr) executor_->Stop();
 }

@@ -17,6 +17,8 @@
 #include "net/executor.h"
 #include "net/http.h"
 #include "net/http_sender.h"
+#include "outbound/service.h"
+#include "rest/link_operations.h"
 #include "rest/service.h"
 #include "results/releases.h"
 #include "store/store.h"
@@ -51,10 +53,15 @@ public:
 private:
     [[nodiscard]] std::vector<Error> LoadContent();
     [[nodiscard]] Result<void> OpenStore(const std::function<bool()>& stop_wanted);
+    void StartOutbound();
+    // The generation of channels and of what goes out, whole or not at all.
+    [[nodiscard]] Result<std::vector<std::string>> Apply(
+        const std::shared_ptr<const channel::Generation>& generation);
     [[nodiscard]] Result<void> StartAdminPort();
     [[nodiscard]] Result<void> MakeSubscriptions();
     [[nodiscard]] std::vector<rest::Operation> Operations(store::Tenant tenant);
     [[nodiscard]] std::string PublicBase() const;  // "https://host/fhir/r4"
+    [[nodiscard]] rest::LinkParts LinkPartsOf(store::Tenant tenant) const;
     [[nodiscard]] Result<void> StartFhir();
     [[nodiscard]] Result<void> StartAdminSocket();
     [[nodiscard]] channel::GenerationInputs Inputs() const;
@@ -94,7 +101,9 @@ private:
         supervisor_;               // outlives the store: callbacks come until its end
     Current<holds::Holds> holds_;  // of the generation in force; the store asks it
     Wakers event_wakers_;          // the consumers of events; cleared before they go
+    Wakers journal_wakers_;        // those of messages that arrived, likewise
     std::unique_ptr<store::Store> store_;
+    std::unique_ptr<outbound::Service> outbound_;
     std::unique_ptr<net::HttpSender> hook_sender_;
     std::unique_ptr<subscriptions::Engine> subscriptions_;
     std::unique_ptr<results::Releases> releases_;

@@ -25,7 +25,7 @@ in the code (`GOLDEN_UPDATE=1 unit_app` writes them, the same test compares them
   in files or variables, never in YAML. Inside `{...}` and `[...]` such a value needs quotes.
 - Sizes: `512`, `64KiB`, `64MiB`, `2GiB`. Durations: `250ms`, `20s`, `5m`, `2h`, `7d`, `none`.
 - Editors that speak YAML take the schemas; for VS Code:
-  `"yaml.schemas": {"schemas/config/channel.json": "channels/*.yaml", "schemas/config/carestream.json": "conf/*.yaml",
+  `"yaml.schemas": {"schemas/config/channels.json": "channels/*.yaml", "schemas/config/carestream.json": "conf/*.yaml",
   "schemas/config/topic.json": "mappings/topics/*.yaml", "schemas/config/hold.json": "mappings/holds/*.yaml",
   "schemas/config/questionnaire-rules.json": "mappings/questionnaires/*.rules.yaml"}`.
 - A changed daemon configuration takes effect at the next start; changed channels and mappings at SIGHUP or
@@ -33,23 +33,35 @@ in the code (`GOLDEN_UPDATE=1 unit_app` writes them, the same test compares them
 
 )";
 
+// What a file below channels/ may be: of one kind or the other, by whether it has a destination.
+constexpr const char* kChannelsSchema = R"({
+  "$schema": "http://json-schema.org/draft-07/schema#",
+  "if": {"required": ["destination"]},
+  "then": {"$ref": "outbound.json"},
+  "else": {"$ref": "channel.json"}
+}
+)";
+
 }  // namespace
 
 std::vector<Document> ConfigurationDocuments() {
     const config::Spec daemon = DaemonSpec();
     const config::Spec channel = channel::ChannelSpec(SourceTypes());
+    const config::Spec outbound = channel::OutboundSpec(DestinationTypes());
     const config::Spec topic = topics::TopicSpec();
     const config::Spec hold = holds::HoldSpec();
     const config::Spec rules = questionnaires::RulesSpec();
     return {{"schemas/config/" + daemon.name + ".json", config::JsonSchema(daemon)},
             {"schemas/config/" + channel.name + ".json", config::JsonSchema(channel)},
+            {"schemas/config/" + outbound.name + ".json", config::JsonSchema(outbound)},
+            {"schemas/config/channels.json", kChannelsSchema},
             {"schemas/config/" + topic.name + ".json", config::JsonSchema(topic)},
             {"schemas/config/" + hold.name + ".json", config::JsonSchema(hold)},
             {"schemas/config/" + rules.name + ".json", config::JsonSchema(rules)},
             {"conf/README.md",
              kIntroduction + config::ReferencePage(daemon) + "\n" + config::ReferencePage(channel) +
-                 "\n" + config::ReferencePage(topic) + "\n" + config::ReferencePage(hold) + "\n" +
-                 config::ReferencePage(rules)}};
+                 "\n" + config::ReferencePage(outbound) + "\n" + config::ReferencePage(topic) +
+                 "\n" + config::ReferencePage(hold) + "\n" + config::ReferencePage(rules)}};
 }
 
 }  // namespace carestream::app

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "adapters/file/destination.h"
+#include "adapters/mllp/destination.h"
 #include "adapters/mllp/source.h"
 #include "auth/local_token.h"
 #include "base/home.h"
@@ -139,10 +141,49 @@ Field IssuerField() {
                      "Where its public keys are: https (http of a loopback address only). Fetched "
                      "every ten minutes, and for a key that is not known at most once a minute.",
                  .example = "https://auth.example.org/realms/care/certs"},
+                {.key = "patient_claim",
+                 .type = Type::kChoice,
+                 .description =
+                     "How its tokens with patient/ scopes come to their patient. `trusted`: by the "
+                     "claim `patient`. `link`: the issuer knows no patients, so the log-in was "
+                     "linked to one by a code (`carestream link`).",
+                 .default_text = "trusted",
+                 .choices = {"trusted", "link"}},
                 {.key = "authorization_endpoint",
                  .description = "Told to apps by .well-known/smart-configuration."},
                 {.key = "token_endpoint", .description = "Likewise."},
             }};
+}
+
+Field RateLimitField() {
+    const auto rate = [](std::string key, std::string text, std::string standard) {
+        return Field{.key = std::move(key),
+                     .type = Type::kInteger,
+                     .description = std::move(text),
+                     .default_text = std::move(standard),
+                     .max = 1'000'000};
+    };
+    const auto burst = [&rate](std::string key, std::string text, std::string standard) {
+        Field field = rate(std::move(key), std::move(text), std::move(standard));
+        field.min = 1;
+        return field;
+    };
+    return {
+        .key = "rate_limit",
+        .type = Type::kObject,
+        .description = "How often a client may ask; beyond it: 429 with Retry-After.",
+        .fields = {
+            rate("requests_per_second",
+                 "Of one log-in with one app (issuer, subject, client_id). With `mode: open` of "
+                 "one address, loopback addresses excepted. 0 = no limit.",
+                 "50"),
+            burst("burst", "Requests at once after a quiet time.", "200"),
+            rate("unauthenticated_per_second",
+                 "Requests without a valid token, of one address (of IPv6: of one network of 64 "
+                 "bits). Beyond it its valid tokens are refused, too. 0 = no limit.",
+                 "5"),
+            burst("unauthenticated_burst", "Likewise, at once.", "20"),
+        }};
 }
 
 Field AuthField() {
@@ -166,6 +207,7 @@ Field AuthField() {
                  .description = "By how much an issuer's clock may differ.",
                  .default_text = "60s",
                  .max = 300'000},
+                RateLimitField(),
                 {.key = "local_tokens",
                  .type = Type::kBoolean,
                  .description =
@@ -362,6 +404,7 @@ void ReadIssuer(const config::Values& values, const fs::path& folder, const Posi
     issuer.audience = values.String("audience");
     issuer.jwks_file = FileOf(values.String("jwks_file"), folder);
     issuer.jwks_url = values.String("jwks_url");
+    if (values.String("patient_claim") == "link") issuer.patient_claim = auth::PatientClaim::kLink;
     issuer.authorization_endpoint = values.String("authorization_endpoint");
     issuer.token_endpoint = values.String("token_endpoint");
     if (issuer.issuer.empty() || issuer.audience.empty()) {
@@ -384,6 +427,13 @@ void ReadIssuer(const config::Values& values, const fs::path& folder, const Posi
 void ReadAuth(const config::Values& values, const fs::path& folder, Settings& settings,
               std::vector<Error>& errors) {
     settings.auth_tokens = values.String("mode") == "tokens";
+    const config::Values& limit = values.Object("rate_limit");
+    const auto number = [&limit](const char* key) {
+        return static_cast<double>(limit.Integer(key));
+    };
+    settings.client_limit = {number("requests_per_second"), number("burst")};
+    settings.unauthenticated_limit = {number("unauthenticated_per_second"),
+                                      number("unauthenticated_burst")};
     settings.auth.skew = values.Integer("skew") * 1000;
     const bool local = values.Boolean("local_tokens");
     settings.auth_local = local;
@@ -452,6 +502,10 @@ std::vector<channel::SourceType> SourceTypes() {
     return {adapters::mllp::SourceType()};
 }
 
+std::vector<channel::DestinationType> DestinationTypes() {
+    return {adapters::mllp::DestinationType(), adapters::file::DestinationType()};
+}
+
 channel::GenerationInputs InputsOf(const ContentSettings& settings,
                                    std::shared_ptr<const fhir::Definitions> definitions,
                                    std::shared_ptr<const hl7::Dictionary> dictionary) {
@@ -464,7 +518,8 @@ channel::GenerationInputs InputsOf(const ContentSettings& settings,
             config::References::OfProcess(settings.channels),
             {},
             settings.journal_keep,
-            settings.schemas / "fhir"};
+            settings.schemas / "fhir",
+            DestinationTypes()};
 }
 
 config::Spec DaemonSpec() {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "auth/gate.h"
+#include "auth/rate_limit.h"
 #include "channel/dispatcher.h"
 #include "channel/generation.h"
 #include "channel/spi.h"
@@ -37,9 +38,11 @@ struct Settings : ContentSettings {
     std::string fhir_public_url;
     bool fhir_trust_forwarded = false;
     std::vector<std::string> fhir_cors_origins;
-    bool auth_tokens = false;                    // auth.mode: tokens
-    bool auth_local = false;                     // auth.local_tokens
-    auth::GateOptions auth;                      // used with tokens
+    bool auth_tokens = false;      // auth.mode: tokens
+    bool auth_local = false;       // auth.local_tokens
+    auth::GateOptions auth;        // used with tokens
+    auth::RateLimit client_limit;  // auth.rate_limit, like the next
+    auth::RateLimit unauthenticated_limit;
     net::TlsServerOptions fhir_tls;              // certificate_file empty: plain
     subscriptions::EngineOptions subscriptions;  // base_url is set at the start
     std::vector<config::Network> hook_networks;  // private ones that rest-hooks may lead to
@@ -74,6 +77,7 @@ struct ReadContent {
 
 // Every kind of source that this build offers.
 [[nodiscard]] std::vector<channel::SourceType> SourceTypes();
+[[nodiscard]] std::vector<channel::DestinationType> DestinationTypes();
 
 // What a generation is loaded from, the same for daemon, --check and the CLI.
 [[nodiscard]] channel::GenerationInputs InputsOf(

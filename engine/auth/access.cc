@@ -126,6 +126,13 @@ Result<void> ReadText(const fhir::Node& claims, std::string_view name, std::stri
     return {};
 }
 
+bool GrantsWhole(const std::vector<Scope>& scopes, std::string_view type, Action action) {
+    return std::any_of(scopes.begin(), scopes.end(), [&](const Scope& scope) {
+        return scope.Grants(action) && scope.query.empty() &&
+               (scope.type == "*" || scope.type == type);
+    });
+}
+
 }  // namespace
 
 bool Principal::IsPatient() const {
@@ -150,6 +157,9 @@ Result<Principal> PrincipalOf(const fhir::Node& claims) {
         principal.expires =
             static_cast<Micros>(std::strtod(expires->text().c_str(), nullptr)) * 1'000'000;
     }
+    for (const std::string_view scope : Split(scopes, ' ')) {
+        principal.openid = principal.openid || scope == "openid";
+    }
     return principal;
 }
 
@@ -161,6 +171,7 @@ Decision Decide(const fhir::Definitions& definitions, const Principal& principal
         return decision;
     }
     const bool confined = principal.IsPatient();
+    if (principal.limited && !GrantsWhole(principal.limits, type, action)) return decision;
     if (confined) {
         if (principal.patient.empty() || !PatientsMay(definitions, type, action)) return decision;
         decision.patient = principal.patient;

@@ -25,6 +25,11 @@ struct Principal {
     std::string patient;  // claim `patient`: id of the Patient that patient/ scopes are about
     Micros expires = 0;   // claim `exp`; 0 = unknown
     std::vector<Scope> scopes;
+    bool openid = false;   // scope `openid`: a person logged in
+    bool by_link = false;  // the issuer knows no patients: a link names `patient`, not the claim
+    // A carer's link: what `scopes` grant counts only as far as these grant it, too.
+    bool limited = false;
+    std::vector<Scope> limits;
     bool open = false;  // nobody was asked to prove anything (auth.mode: open): may do everything
 
     // Holds a patient/ scope: then all it may do is confined to that patient, whatever other scopes
@@ -63,6 +68,7 @@ public:
     [[nodiscard]] bool IsConfined() const { return principal_.IsPatient(); }
     // The patient and all that are linked to it; until it is set a confined token sees nothing.
     void SetLinked(std::vector<std::string> ids);
+    [[nodiscard]] const std::vector<std::string>& linked() const { return linked_; }
 
     [[nodiscard]] const Decision& Of(std::string_view type, Action action);
     // Denied to nobody and without a rule for resources: no body needs to be looked at.

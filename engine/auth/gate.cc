@@ -93,7 +93,7 @@ Result<std::unique_ptr<Gate>> Gate::Create(GateOptions options, const Clock& clo
 
 Result<Principal> Gate::Admit(std::string_view token) const {
     const auto denied = [](const Error& error) { return Fail(Code::kDenied, error.message); };
-    const auto parsed = ParseToken(token);
+    auto parsed = ParseToken(token);
     if (!parsed) return denied(parsed.error());
     const auto found = core_->sources.find(parsed->claims.TextOf("iss"));
     if (found == core_->sources.end()) {
@@ -113,8 +113,11 @@ Result<Principal> Gate::Admit(std::string_view token) const {
     const auto claims = CheckClaims(
         parsed->claims, {issuer.issuer, issuer.audience, core_->options.skew}, core_->clock.Now());
     if (!claims) return denied(claims.error());
+    const bool by_link = issuer.patient_claim == PatientClaim::kLink;
+    if (by_link) parsed->claims.Remove("patient");
     auto principal = PrincipalOf(parsed->claims);
     if (!principal) return denied(principal.error());
+    principal->by_link = by_link;
     return principal;
 }
 

@@ -16,12 +16,19 @@
 
 namespace carestream::auth {
 
+// How a token with patient/ scopes comes to its patient.
+enum class PatientClaim {
+    kTrusted,  // the claim `patient`
+    kLink,     // the issuer knows no patients: a link of the log-in; the claim is not looked at
+};
+
 struct IssuerOptions {
     std::string issuer;
     std::string audience;
     // One of the two.
     std::filesystem::path jwks_file;
-    std::string jwks_url;   // https; http of a loopback address only
+    std::string jwks_url;  // https; http of a loopback address only
+    PatientClaim patient_claim = PatientClaim::kTrusted;
     bool optional = false;  // the file may be absent: then the issuer's tokens are refused
     // For /.well-known/smart-configuration; may be empty.
     std::string authorization_endpoint;

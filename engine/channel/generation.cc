@@ -4,15 +4,13 @@
 #include <iterator>
 
 #include "base/text.h"
+#include "channel/internal/link_outbound.h"
+#include "channel/internal/settings_checks.h"
 #include "fhir/profiles.h"
 
 namespace carestream::channel {
 
 namespace {
-
-void Complain(std::vector<Error>& errors, const Position& position, std::string message) {
-    errors.push_back(Error{Code::kInvalid, std::move(message), {}, position, 0, false});
-}
 
 void CheckAuthority(const Settings& settings, const fhir::Definitions& definitions,
                     std::vector<Error>& errors) {
@@ -117,8 +115,8 @@ std::shared_ptr<const Channel> Generation::Find(std::string_view name) const {
 
 Loaded LoadGeneration(const GenerationInputs& inputs, std::int64_t number) {
     Loaded loaded;
-    ReadChannels read =
-        ReadChannelFolder(inputs.channels, inputs.source_types, inputs.tenants, inputs.references);
+    ReadChannels read = ReadChannelFolder(inputs.channels, inputs.source_types, inputs.tenants,
+                                          inputs.references, inputs.destination_types);
     loaded.errors = std::move(read.errors);
     Programs programs(inputs, loaded.errors);
     fhir::Guides guides(inputs.schemas_fhir, inputs.definitions);
@@ -149,6 +147,16 @@ Loaded LoadGeneration(const GenerationInputs& inputs, std::int64_t number) {
     std::move(questionnaires.errors.begin(), questionnaires.errors.end(),
               std::back_inserter(loaded.errors));
     generation->questionnaires = std::move(questionnaires.questionnaires);
+    if (generation->topics != nullptr) {
+        for (OutboundSettings& settings : read.outbound) {
+            loaded.overlays.insert(settings.overlays.begin(), settings.overlays.end());
+            auto program = programs.Get(settings.overlays);
+            if (program == nullptr) continue;
+            generation->outbound.push_back(std::make_shared<const OutboundChannel>(
+                LinkOutbound(std::move(settings), std::move(program), *generation,
+                             *inputs.definitions, loaded.errors)));
+        }
+    }
     if (loaded.errors.empty()) loaded.generation = std::move(generation);
     return loaded;
 }
@@ -161,6 +169,7 @@ std::shared_ptr<const Generation> WithIdKeys(
     keyed->topics = generation.topics;
     keyed->holds = generation.holds;
     keyed->questionnaires = generation.questionnaires;
+    keyed->outbound = generation.outbound;
     for (const auto& channel : generation.channels) {
         Channel copy = *channel;
         copy.context.ids = id_key(copy.settings.tenant);

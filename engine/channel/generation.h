@@ -16,6 +16,7 @@
 #include "holds/holds.h"
 #include "mapping/program.h"
 #include "questionnaires/questionnaires.h"
+#include "search/query.h"
 #include "topics/topics.h"
 
 namespace carestream::channel {
@@ -32,9 +33,26 @@ struct Channel {
     }
 };
 
+// A message for those resources that meet a search.
+struct EventChoice {
+    std::vector<search::Criterion> when;
+    std::string event;  // "" = none
+};
+
+struct OutboundChannel {
+    OutboundSettings settings;
+    std::shared_ptr<const mapping::Program> program;
+    std::shared_ptr<const topics::Topics> all_topics;
+    std::vector<const topics::Topic*> topics;  // of all_topics
+    std::vector<EventChoice> event_choices;
+    std::set<std::string> origins;  // channels whose changes are not sent here
+    std::string charset = "UTF-8";  // of forwarded messages whose MSH-18 is empty
+};
+
 struct Generation {
     std::int64_t number = 0;
     std::vector<std::shared_ptr<const Channel>> channels;
+    std::vector<std::shared_ptr<const OutboundChannel>> outbound;
     std::shared_ptr<const topics::Topics> topics;  // of mappings/topics; never null
     std::shared_ptr<const holds::Holds> holds;     // of mappings/holds; never null
     // Of mappings/questionnaires; never null.
@@ -54,6 +72,7 @@ struct GenerationInputs {
     std::function<crypto::IdKey(const std::string& tenant)> id_key;
     Micros journal_keep = 0;                  // store.journal_keep; 0 = not known, no bound
     std::filesystem::path schemas_fhir = {};  // where the guides of `profiles` lie
+    std::vector<DestinationType> destination_types = {};
 };
 
 struct Loaded {

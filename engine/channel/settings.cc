@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "base/text.h"
+#include "channel/internal/settings_checks.h"
 #include "fhir/profiles.h"
 #include "net/address.h"
 
@@ -114,36 +114,17 @@ Field MappingField() {
             }};
 }
 
-void Complain(std::vector<Error>& errors, const Position& position, std::string message) {
-    errors.push_back(Error{Code::kInvalid, std::move(message), {}, position, 0, false});
-}
-
-bool IsName(std::string_view name) {
-    return !name.empty() && name.size() <= 64 &&
-           std::all_of(name.begin(), name.end(), [](unsigned char c) {
-               return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
-           });
-}
-
 bool ZoneExists(const std::string& zone) {
     if (zone.empty() || zone.front() == '/' || zone.find("..") != std::string::npos) return false;
     std::error_code error;
     return fs::is_regular_file(fs::path(kZoneFolder) / zone, error);
 }
 
-void CheckEvents(const config::Values& mapping, std::vector<Error>& errors) {
-    const auto& messages = mapping.Strings("messages");
-    if (mapping.Has("messages") && messages.empty()) {
+void CheckMessages(const config::Values& mapping, std::vector<Error>& errors) {
+    if (mapping.Has("messages") && mapping.Strings("messages").empty()) {
         Complain(errors, mapping.PositionOf("messages"), "'messages' names nothing");
     }
-    for (std::size_t i = 0; i < messages.size(); ++i) {
-        const auto parts = Split(messages[i], '^');
-        const bool right = parts.size() <= 2 && parts[0].size() == 3 &&
-                           (parts.size() == 1 || parts[1].size() == 3);
-        if (right) continue;
-        Complain(errors, mapping.ItemPosition("messages", i),
-                 "'" + messages[i] + "' is neither a message code (ADT) nor an event (ADT^A04)");
-    }
+    CheckEvents(mapping, "messages", errors);
 }
 
 template <typename T>
@@ -159,6 +140,7 @@ Settings FromValues(const config::Values& values) {
     settings.values = values;
     settings.name = values.String("channel");
     settings.tenant = values.String("tenant");
+    settings.system = values.String("system");
     settings.time_zone = values.String("time_zone");
     settings.dst = Pick<mapping::Dst>(
         values.String("dst"), {{"later", mapping::Dst::kLater}, {"reject", mapping::Dst::kReject}},
@@ -191,14 +173,7 @@ Settings FromValues(const config::Values& values) {
 }  // namespace
 
 bool Settings::Takes(std::string_view code, std::string_view event) const {
-    for (const std::string_view taken : messages) {
-        if (taken == code) return true;
-        if (taken.size() == code.size() + 1 + event.size() && taken.starts_with(code) &&
-            taken[code.size()] == '^' && taken.ends_with(event)) {
-            return true;
-        }
-    }
-    return false;
+    return NamesEvent(messages, code, event);
 }
 
 config::Spec ChannelSpec(const std::vector<SourceType>& sources) {
@@ -215,6 +190,10 @@ config::Spec ChannelSpec(const std::vector<SourceType>& sources) {
             {.key = "tenant",
              .description = "Whose data this is; one of `tenants` in the daemon's configuration.",
              .default_text = "main"},
+            {.key = "system",
+             .description = "The system that sends here, a name of your own. Outbound channels of "
+                            "the same `system` do not send back to it what came from it.",
+             .example = "ehr"},
             SourceField(sources),
             {.key = "time_zone",
              .description = "IANA name; for time stamps that come without an offset.",
@@ -255,14 +234,33 @@ config::Spec ChannelSpec(const std::vector<SourceType>& sources) {
     return spec;
 }
 
+namespace {
+
+void SortByPlace(std::vector<Error>& errors) {
+    std::stable_sort(errors.begin(), errors.end(), [](const Error& a, const Error& b) {
+        return std::pair(a.position.line, a.position.column) <
+               std::pair(b.position.line, b.position.column);
+    });
+}
+
+}  // namespace
+
 ReadChannels ReadChannelFile(const fs::path& file, const std::string& display_name,
                              const std::vector<SourceType>& sources,
                              const std::map<std::string, store::Tenant>& tenants,
-                             const config::References& references) {
+                             const config::References& references,
+                             const std::vector<DestinationType>& destinations) {
     ReadChannels read;
     auto yaml = config::Yaml::ParseFile(file, display_name);
     if (!yaml) {
         read.errors.push_back(std::move(yaml).error());
+        return read;
+    }
+    if (IsOutbound(*yaml)) {
+        read.outbound.push_back(
+            ReadOutbound(*yaml, destinations, tenants, references, read.errors));
+        read.outbound.back().file = file;
+        SortByPlace(read.errors);
         return read;
     }
     config::Read parsed = config::ReadSpec(ChannelSpec(sources), *yaml, references);
@@ -270,34 +268,20 @@ ReadChannels ReadChannelFile(const fs::path& file, const std::string& display_na
     const config::Values& values = parsed.values;
     Settings settings = FromValues(values);
     settings.file = file;
-    if (!settings.name.empty() && !IsName(settings.name)) {
-        Complain(read.errors, values.PositionOf("channel"),
-                 "'channel': letters, digits, '-', '_' and '.' only, at most 64");
-    }
-    if (const auto tenant = tenants.find(settings.tenant); tenant != tenants.end()) {
-        settings.tenant_number = tenant->second;
-    } else if (!settings.tenant.empty()) {
-        std::vector<std::string_view> names;
-        for (const auto& [name, number] : tenants) names.push_back(name);
-        Complain(read.errors, values.PositionOf("tenant"),
-                 "unknown tenant '" + settings.tenant + "'" + DidYouMean(settings.tenant, names) +
-                     "; tenants are listed in the daemon's configuration");
-    }
+    CheckName(values, read.errors);
+    settings.tenant_number = CheckTenant(values, tenants, read.errors);
     if (!settings.time_zone.empty() && !ZoneExists(settings.time_zone)) {
         Complain(read.errors, values.PositionOf("time_zone"),
                  "unknown time zone '" + settings.time_zone +
                      "'; an IANA name is expected, like America/New_York");
     }
-    CheckEvents(values.Object("mapping"), read.errors);
+    CheckMessages(values.Object("mapping"), read.errors);
     for (const SourceType& source : sources) {
         if (!values.Object("source").Has(source.field.key)) continue;
         settings.source_type = source.field.key;
         settings.source = values.Object("source").Object(source.field.key);
     }
-    std::stable_sort(read.errors.begin(), read.errors.end(), [](const Error& a, const Error& b) {
-        return std::pair(a.position.line, a.position.column) <
-               std::pair(b.position.line, b.position.column);
-    });
+    SortByPlace(read.errors);
     read.channels.push_back(std::move(settings));
     return read;
 }
@@ -337,7 +321,8 @@ void CheckAddresses(const std::vector<Settings>& channels, std::vector<Error>& e
 
 ReadChannels ReadChannelFolder(const fs::path& folder, const std::vector<SourceType>& sources,
                                const std::map<std::string, store::Tenant>& tenants,
-                               const config::References& references) {
+                               const config::References& references,
+                               const std::vector<DestinationType>& destinations) {
     ReadChannels all;
     std::error_code error;
     std::vector<fs::path> files;
@@ -357,17 +342,23 @@ ReadChannels ReadChannelFolder(const fs::path& folder, const std::vector<SourceT
     }
     std::sort(files.begin(), files.end());
     std::map<std::string, Position> seen;
+    const auto check_unique = [&](const config::Values& values) {
+        const std::string& name = values.String("channel");
+        const Position& place = values.PositionOf("channel");
+        const auto [first, added] = seen.emplace(name, place);
+        if (added) return;
+        Complain(all.errors, place, "channel '" + name + "' is also in " + first->second.file);
+    };
     for (const fs::path& file : files) {
-        ReadChannels one = ReadChannelFile(file, {}, sources, tenants, references);
+        ReadChannels one = ReadChannelFile(file, {}, sources, tenants, references, destinations);
         std::move(one.errors.begin(), one.errors.end(), std::back_inserter(all.errors));
         for (Settings& settings : one.channels) {
-            const Position& place = settings.values.PositionOf("channel");
-            const auto [first, added] = seen.emplace(settings.name, place);
-            if (!added) {
-                Complain(all.errors, place,
-                         "channel '" + settings.name + "' is also in " + first->second.file);
-            }
+            check_unique(settings.values);
             all.channels.push_back(std::move(settings));
+        }
+        for (OutboundSettings& settings : one.outbound) {
+            check_unique(settings.values);
+            all.outbound.push_back(std::move(settings));
         }
     }
     CheckAddresses(all.channels, all.errors);

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "channel/outbound_settings.h"
 #include "channel/spi.h"
 #include "config/spec.h"
 #include "mapping/program.h"
@@ -25,6 +26,7 @@ struct Settings {
     std::string name;
     std::string tenant;
     store::Tenant tenant_number = 0;
+    std::string system;       // that sends here, "" = not said
     std::string source_type;  // "mllp"
     config::Values source;    // its settings
     std::string time_zone;
@@ -54,7 +56,8 @@ struct Settings {
 [[nodiscard]] config::Spec ChannelSpec(const std::vector<SourceType>& sources);
 
 struct ReadChannels {
-    std::vector<Settings> channels;  // by file name
+    std::vector<Settings> channels;          // by file name
+    std::vector<OutboundSettings> outbound;  // likewise
     std::vector<Error> errors;
 };
 
@@ -64,13 +67,15 @@ struct ReadChannels {
 [[nodiscard]] ReadChannels ReadChannelFolder(const std::filesystem::path& folder,
                                              const std::vector<SourceType>& sources,
                                              const std::map<std::string, store::Tenant>& tenants,
-                                             const config::References& references);
+                                             const config::References& references,
+                                             const std::vector<DestinationType>& destinations = {});
 
 // One file, for tools. `display_name` is what errors print; empty means the path.
 [[nodiscard]] ReadChannels ReadChannelFile(const std::filesystem::path& file,
                                            const std::string& display_name,
                                            const std::vector<SourceType>& sources,
                                            const std::map<std::string, store::Tenant>& tenants,
-                                           const config::References& references);
+                                           const config::References& references,
+                                           const std::vector<DestinationType>& destinations = {});
 
 }  // namespace carestream::channel

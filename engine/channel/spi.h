@@ -1,6 +1,8 @@
 #pragma once
 // What a connector is to the channel runtime. A source turns its protocol into frames and carries
-// the answers back; it knows nothing of the journal, mappings or the store.
+// the answers back; a destination carries messages out and gives back what comes of them. Neither
+// knows anything of the journal, mappings or the store.
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -68,6 +70,63 @@ struct SourceType {
     config::Field field;  // key = its name below `source:`; kObject with its settings
     // Checks what needs more than the Spec (certificates, ...) and makes it, not started.
     std::function<Result<std::unique_ptr<Source>>(const config::Values&, const SourceParts&)> make;
+};
+
+// One message on its way out, as it is stored: repeated with the same bytes.
+struct Outgoing {
+    std::string control_id;  // MSH-10
+    std::string bytes;
+};
+
+struct Sending {
+    enum class End : std::uint8_t {
+        kAnswered,  // the sink took a message that came back as its answer
+        kTaken,     // the destination has it for good and gives no answer (a file)
+        kUnsent,    // not a byte of it left: `error` says why
+        kInDoubt,   // some of it left and no answer came: `error` says why
+    };
+    End end = End::kUnsent;
+    Error error;
+};
+
+// Where a destination gives back what its peer says; called on a thread of the executor, one call
+// at a time, and must not block.
+class AnswerSink {
+public:
+    virtual ~AnswerSink() = default;
+    // Any message that comes back: an acknowledgment, a late one, one of something else. True if it
+    // answers what is being sent, which is over by that.
+    virtual bool Answer(std::string message) = 0;
+};
+
+// Open and Send are asked one after the other, on a thread that may block: the next after the
+// `done` of the one before. `done` is called once, within the call or on a thread of the executor.
+class Destination {
+public:
+    virtual ~Destination() = default;  // Stop()
+    // Connects nothing. `sink` outlives Stop.
+    virtual void Start(AnswerSink& sink) = 0;
+    // Ready to send; connects unless it is. Error: kUnavailable, not reachable now.
+    virtual void Open(std::function<void(Result<void>)> done) = 0;
+    // Now, without waiting? It may be over a moment later.
+    [[nodiscard]] virtual bool IsOpen() const = 0;
+    virtual void Send(Outgoing message, std::function<void(Sending)> done) = 0;
+    // Ends what is under way (kUnsent, kInDoubt), closes. Idempotent; not from a thread of the
+    // executor. No call to the sink after it returns.
+    virtual void Stop() = 0;
+    // "10.1.2.3:2575"
+    [[nodiscard]] virtual std::string Describe() const = 0;
+};
+
+using DestinationParts = SourceParts;
+
+// A kind of destination.
+struct DestinationType {
+    config::Field field;  // key = its name below `destination:`; kObject with its settings
+    // Checks what needs more than the Spec and makes it, not started.
+    std::function<Result<std::unique_ptr<Destination>>(const config::Values&,
+                                                       const DestinationParts&)>
+        make;
 };
 
 }  // namespace carestream::channel

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fhir/json.h"
+#include "rest/internal/route.h"
 
 namespace carestream::rest {
 namespace {
@@ -43,6 +44,7 @@ using References = std::vector<std::pair<std::string_view, const fhir::SearchPar
 References AllReferences(const fhir::Definitions& definitions) {
     References all;
     for (const std::string_view type : definitions.ResourceTypes()) {
+        if (type == kAuditEvent) continue;
         for (const auto* parameter : definitions.SearchParameters(type)) {
             if (parameter->type == "reference" && IsOffered(definitions, type, *parameter)) {
                 all.emplace_back(type, parameter);
@@ -91,6 +93,28 @@ Node OperationNode(const Operation& operation) {
     Node node = Node::Object();
     node.Set("name", Node::String(operation.name));
     node.Set("definition", Node::String(operation.definition));
+    return node;
+}
+
+// Made from the audit of accesses when it is asked for: see engine/rest/internal/audit_event.h.
+Node AuditEventNode(const fhir::Definitions& definitions) {
+    Node node = Coded("type", kAuditEvent);
+    node.Set("documentation",
+             Node::String("Who saw or changed what through this API. Made by the server: read and "
+                          "search only, newest first."));
+    Node interactions = Node::Array();
+    for (const std::string_view code : {"read", "search-type"}) {
+        interactions.Append(Coded("code", code));
+    }
+    node.Set("interaction", std::move(interactions));
+    node.Set("versioning", Node::String("no-version"));
+    Node all = SearchParameters(definitions, kAuditEvent);
+    Node list = Node::Array();
+    for (Node& parameter : all.items()) {
+        const std::string_view name = parameter.TextOf("name");
+        if (name == "patient" || name == "date") list.Append(std::move(parameter));
+    }
+    node.Set("searchParam", std::move(list));
     return node;
 }
 
@@ -156,7 +180,9 @@ Node RestNode(const fhir::Definitions& definitions, const CapabilityOptions& opt
     const References references = AllReferences(definitions);
     Node resources = Node::Array();
     for (const std::string_view type : definitions.ResourceTypes()) {
-        Node resource = ResourceNode(definitions, references, type, operations);
+        Node resource = type == kAuditEvent
+                            ? AuditEventNode(definitions)
+                            : ResourceNode(definitions, references, type, operations);
         for (const auto& [of, profile] : options.supported_profiles) {
             if (of == type) resource.At("supportedProfile").Append(Node::String(profile));
         }

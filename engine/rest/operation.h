@@ -2,6 +2,7 @@
 // How later modules add named operations ($book, $find, ...) to the REST service.
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,10 @@ struct OperationCall {
     // Set when a patient's token asks: the answer is to be confined to that patient's compartment.
     std::string patient;
     std::shared_ptr<auth::Access> access;  // who asks, for operations that confine by more
+    auth::Principal principal;             // who asks
+    // Names a patient whom the answer is about, for the audit; to be called before the answer. The
+    // one of `id` and the token's are named already. Empty in tests that call `run` themselves.
+    std::function<void(std::string patient_id)> note_patient;
 };
 
 struct Operation {
@@ -35,6 +40,10 @@ struct Operation {
     bool confines = false;           // honours OperationCall::patient; else refused to patients
     // Answers through the responder, from any thread. Must not block.
     std::function<void(OperationCall call, std::shared_ptr<net::Responder> responder)> run;
+    // What a token must be granted on the type. Absent: read and search, and with `changes_state`
+    // create and update.
+    std::optional<std::vector<auth::Action>> needs = {};
+    bool any_login = false;  // every valid token may: it looks at OperationCall::principal itself
 };
 
 // What a later module wants to say about resources of its type before they are stored: checks that

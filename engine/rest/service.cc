@@ -48,6 +48,8 @@ void Dispatch(const ExchangePtr& exchange) {
         case Interaction::kSmartConfiguration:
             return SendSmartConfiguration(*exchange);
         case Interaction::kRead:
+            if (exchange->route.type == kAuditEvent) return HandleAuditEvent(exchange);
+            return HandleRead(exchange);
         case Interaction::kVread:
             return HandleRead(exchange);
         case Interaction::kHistory:
@@ -57,6 +59,7 @@ void Dispatch(const ExchangePtr& exchange) {
         case Interaction::kDelete:
             return HandleWrite(exchange);
         case Interaction::kSearch:
+            if (exchange->route.type == kAuditEvent) return HandleAuditEvent(exchange);
             return HandleSearch(exchange);
         case Interaction::kOperation:
             return HandleOperation(exchange);
@@ -90,9 +93,10 @@ Service::Service(ServiceOptions options, ServiceParts parts, std::vector<Operati
         smart = SmartConfiguration(parts.gate->options());
     }
     std::string statement = CapabilityStatement(*parts.definitions, capability, operations);
+    auto limits = std::make_unique<Limits>(options, parts.clock);
     state_ = std::make_shared<const State>(State{std::move(options), std::move(parts),
                                                  std::move(operations), std::move(statement),
-                                                 std::move(smart)});
+                                                 std::move(smart), std::move(limits)});
 }
 
 Service::~Service() = default;

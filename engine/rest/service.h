@@ -9,12 +9,15 @@
 #include <vector>
 
 #include "auth/gate.h"
+#include "auth/rate_limit.h"
 #include "base/clock.h"
 #include "crypto/keys.h"
 #include "fhir/definitions.h"
 #include "net/http.h"
 #include "rest/operation.h"
 #include "search/query.h"
+#include "store/access_audit.h"
+#include "store/login_link.h"
 #include "store/reader.h"
 #include "store/writer.h"
 #include "telemetry/log.h"
@@ -35,6 +38,11 @@ struct ServiceOptions {
     // Profiles that the server supports beyond base R4, for the CapabilityStatement: type, URL.
     std::vector<std::pair<std::string, std::string>> supported_profiles = {};
     std::string websocket_path = {};  // "/fhir/r4/websocket", or "" = none is offered
+    // Of one log-in with one app (issuer, subject, client_id); with auth.mode: open of one address,
+    // loopback ones excepted.
+    auth::RateLimit client_limit;
+    // Of one address: requests without a valid token. Beyond it no signature is looked at.
+    auth::RateLimit unauthenticated_limit;
     int history_count_default = 20;
     int history_count_max = 1000;
 };
@@ -44,6 +52,8 @@ struct ServiceParts {
     std::shared_ptr<const fhir::Definitions> definitions;
     store::Reader& reader;
     store::Writer& writer;
+    store::AccessAudit& audit;
+    store::LoginLinks& links;
     const crypto::KeyRing& keys;  // seals paging links
     const Clock& clock;
     telemetry::Log& log;

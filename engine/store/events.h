@@ -28,6 +28,8 @@ struct Event {
     std::string patient;  // id of the patient whom it is about as of now, "" = none
     std::string body;     // JSON of this version, "" when deleted
     std::string before;   // JSON of the version before, "" = none or deleted
+    // A body is there and cannot be opened (damaged): both are empty. It must hold up nobody.
+    bool unreadable = false;
 };
 
 // Read stops after the event with which the bodies pass this, whatever its limit says.
@@ -42,8 +44,7 @@ struct EventsRead {
 class Events {
 public:
     virtual ~Events() = default;
-    // The events with seq > `after`, oldest first. Errors: kUnavailable; kInvalid (a body that
-    // cannot be opened).
+    // The events with seq > `after`, oldest first. Error: kUnavailable.
     [[nodiscard]] virtual Result<std::vector<Event>> Read(std::int64_t after, int limit) = 0;
     // The same of these resource types only, without looking at the bodies of others: for those who
     // wait for something rare.

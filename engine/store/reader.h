@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "search/query.h"
+#include "store/access_audit.h"
 #include "store/types.h"
 
 namespace carestream::store {
@@ -26,8 +27,9 @@ struct SearchRequest {
 struct SearchPage {
     std::vector<StoredVersion> matches;
     std::vector<StoredVersion> included;
-    std::string next;  // position of the next page or "": opaque, unsigned (the REST layer seals it)
-    std::int64_t total = -1;  // -1: not counted
+    std::string
+        next;  // position of the next page or "": opaque, unsigned (the REST layer seals it)
+    std::int64_t total = -1;    // -1: not counted
     bool total_capped = false;  // at least `total`
 };
 
@@ -49,16 +51,19 @@ class Reader {
 public:
     virtual ~Reader() = default;
     // Errors: kNotFound; a deleted resource comes back with `deleted`.
-    virtual void Read(Tenant tenant, std::string type, std::string id, Callback<StoredVersion> done) = 0;
+    virtual void Read(Tenant tenant, std::string type, std::string id,
+                      Callback<StoredVersion> done) = 0;
     virtual void ReadVersion(Tenant tenant, std::string type, std::string id, std::int32_t version,
                              Callback<StoredVersion> done) = 0;
     virtual void History(HistoryRequest request, Callback<HistoryPage> done) = 0;
-    // Ids of the patient and of all that are linked to it by merges, in either direction; empty when
-    // there is no such patient.
+    // Ids of the patient and of all that are linked to it by merges, in either direction; empty
+    // when there is no such patient.
     virtual void LinkedIds(Tenant tenant, std::string patient_id,
                            Callback<std::vector<std::string>> done) = 0;
     // Errors: kLimit (too costly, says what to add), kInvalid (position).
     virtual void Search(SearchRequest request, Callback<SearchPage> done) = 0;
+    // Rows of the audit. Errors: kInvalid (position). An unknown number gives an empty page.
+    virtual void Accesses(AccessQuery query, Callback<AccessPage> done) = 0;
 };
 
 }  // namespace carestream::store

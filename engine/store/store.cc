@@ -3,14 +3,17 @@
 #include <optional>
 #include <utility>
 
+#include "store/internal/access_audit_impl.h"
 #include "store/internal/crowd.h"
 #include "store/internal/embedded.h"
 #include "store/internal/events_impl.h"
 #include "store/internal/journal_impl.h"
 #include "store/internal/key_check.h"
 #include "store/internal/lock.h"
+#include "store/internal/login_link_impl.h"
 #include "store/internal/messages_impl.h"
 #include "store/internal/migrate.h"
+#include "store/internal/outbound_impl.h"
 #include "store/internal/pg.h"
 #include "store/internal/reader_impl.h"
 #include "store/internal/subscriptions_impl.h"
@@ -24,6 +27,14 @@ constexpr int kKeyWaitMs = 10'000;
 
 class StoreImpl final : public Store {
 public:
+    StoreImpl() = default;
+    ~StoreImpl() override {
+        // What it finishes goes on to the reader, and the other way round.
+        if (login_links_ != nullptr) login_links_->Stop();
+    }
+    StoreImpl(const StoreImpl&) = delete;
+    StoreImpl& operator=(const StoreImpl&) = delete;
+
     Result<void> Open(const StoreOptions& options,
                       std::shared_ptr<const fhir::Definitions> definitions,
                       std::shared_ptr<const search::Indexer> indexer, const Clock& clock,
@@ -39,6 +50,11 @@ public:
     [[nodiscard]] std::unique_ptr<Subscriptions> MakeSubscriptions() override {
         return store::MakeSubscriptions(connect_, parts_->clock);
     }
+    [[nodiscard]] AccessAudit& access_audit() override { return *access_audit_; }
+    [[nodiscard]] std::unique_ptr<Outbound> MakeOutbound() override {
+        return store::MakeOutbound(connect_, *keys_, parts_->clock);
+    }
+    [[nodiscard]] LoginLinks& login_links() override { return *login_links_; }
     [[nodiscard]] const crypto::KeyRing& keys() const override { return *keys_; }
     [[nodiscard]] std::string connection_url() const override { return connect_.url; }
     [[nodiscard]] bool Ready() const override {
@@ -57,6 +73,8 @@ private:
     std::optional<ResourceParts> parts_;
     std::shared_ptr<const BodyCodec> codec_;
     std::unique_ptr<Messages> messages_;
+    std::unique_ptr<AccessAudit> access_audit_;  // what readers and writers finish is noted
+    std::unique_ptr<LoginLinks> login_links_;    // asked from threads of the reader
     std::unique_ptr<Reader> reader_;
     std::unique_ptr<Writer> writer_;
     std::unique_ptr<Journal> journal_;
@@ -122,6 +140,11 @@ Result<void> StoreImpl::Open(const StoreOptions& options,
                       options.schemas_sql.parent_path() / "fhir" / "dictionaries", options.label});
     CARESTREAM_ASSIGN(codec, BodyCodec::Create(*keys_, parts_->dictionaries));
     codec_ = std::move(codec);
+    access_audit_ = MakeAccessAudit({.connect = connect_,
+                                     .keys = *keys_,
+                                     .log = events.log,
+                                     .queue_bytes_max = options.access_audit_queue_bytes_max});
+    login_links_ = MakeLoginLinks(connect_, *keys_, clock);
     WriterOptions writer;
     writer.feed_batch_max = options.feed_batch_max;
     writer.queue_max = options.queue_max;

@@ -12,9 +12,12 @@
 #include "crypto/keys.h"
 #include "fhir/definitions.h"
 #include "search/index.h"
+#include "store/access_audit.h"
 #include "store/events.h"
 #include "store/journal.h"
+#include "store/login_link.h"
 #include "store/messages.h"
+#include "store/outbound.h"
 #include "store/reader.h"
 #include "store/subscriptions.h"
 #include "store/writer.h"
@@ -30,6 +33,7 @@ struct StoreOptions {
     int feed_batch_max = 128;
     std::size_t queue_max = 4096;  // messages waiting for the feed writer
     std::size_t journal_queue_bytes_max = 256u << 20;
+    std::size_t access_audit_queue_bytes_max = 16u << 20;
     // Weeks of messages that are wholly older are dropped once nobody waits for them; 0 = never.
     Micros journal_keep = 0;
     // Looks at each resource that a write changed, before it is written, and may label it (results
@@ -65,6 +69,9 @@ public:
     // A consumer of events, on a session of its own; the store outlives it.
     [[nodiscard]] virtual std::unique_ptr<Events> MakeEvents() = 0;
     [[nodiscard]] virtual std::unique_ptr<Subscriptions> MakeSubscriptions() = 0;
+    [[nodiscard]] virtual AccessAudit& access_audit() = 0;
+    [[nodiscard]] virtual std::unique_ptr<Outbound> MakeOutbound() = 0;
+    [[nodiscard]] virtual LoginLinks& login_links() = 0;
     [[nodiscard]] virtual const crypto::KeyRing& keys() const = 0;
     [[nodiscard]] virtual std::string connection_url() const = 0;  // for tools and tests
     // True once the server answers and migrations are in.

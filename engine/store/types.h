@@ -28,6 +28,8 @@ struct StoredVersion {
     bool deleted = false;
     Micros last_updated = 0;
     std::string body;  // JSON as served (with meta), "" when deleted
+    // The store's number of the patient whom the current version is about; 0 = of none, or several.
+    std::int64_t patient = 0;
 };
 
 }  // namespace carestream::store

@@ -24,6 +24,7 @@ constexpr int kStatusMax = 1'000;
 constexpr Micros kSecond = 1'000'000;
 constexpr Micros kPoll = kSecond;  // in case a wake-up was lost with a daemon
 constexpr Micros kAfterOutage = 300'000;
+constexpr Micros kComplainEvery = 30 * kSecond;
 constexpr Micros kPruneEvery = 60 * kSecond;
 constexpr int kPruneRows = 5'000;
 constexpr int kWaitingMax = 64;  // texts of one socket
@@ -64,7 +65,9 @@ struct Engine::Core {
     telemetry::Counter& matched;
     std::int64_t cursor = 0;
     std::unordered_map<std::string, store::SubscriptionState> states;  // "1/<id>", until claimed
+    std::unordered_map<std::string, std::vector<std::string>> linked_ahead;  // of a page, loading
     Micros prune_at = 0;
+    Micros complain_at = 0;
     Micros expire_at = 0;
     std::atomic<std::size_t> count = 0;
     std::thread thread;
@@ -76,13 +79,16 @@ struct Engine::Core {
     void Run();
     Result<void> Load();
     Result<void> LoadPage(store::Tenant tenant, std::string& position);
+    void LinkAhead(store::Tenant tenant,
+                   const std::vector<std::pair<std::string, fhir::Node>>& read);
     // `resource` null: it was deleted.
-    void Apply(store::Tenant tenant, const std::string& id, const fhir::Node* resource);
-    void LinkPatients(Active& active);
-    [[nodiscard]] std::vector<std::string> Linked(store::Tenant tenant, const std::string& patient);
+    Result<void> Apply(store::Tenant tenant, const std::string& id, const fhir::Node* resource);
+    Result<void> LinkPatients(Active& active);
+    [[nodiscard]] Result<std::vector<std::string>> Linked(store::Tenant tenant,
+                                                          const std::string& patient);
     // True: there was something, look again at once.
     Result<bool> Round();
-    void Look(const store::Event& event);
+    Result<void> Look(const store::Event& event);
     void FireTimers();
     void Housekeeping();
     Result<void> SaveDelivery();
@@ -111,6 +117,10 @@ void Engine::Core::Run() {
         }
         if (loaded) {
             const auto more = Round();
+            if (!more && context.Now() >= complain_at) {
+                context.parts.log.Warn("subscriptions.round", more.error().ToString());
+                complain_at = context.Now() + kComplainEvery;
+            }
             wait = !more ? kAfterOutage : *more ? 0 : kPoll;
             FireTimers();
             Housekeeping();
@@ -154,15 +164,42 @@ Result<void> Engine::Core::LoadPage(store::Tenant tenant, std::string& position)
         promise.set_value(std::move(page));
     });
     CARESTREAM_ASSIGN(page, promise.get_future().get());
+    std::vector<std::pair<std::string, fhir::Node>> read;
     for (const store::StoredVersion& version : page.matches) {
-        const auto resource = fhir::ParseJson(version.body);
-        if (resource) Apply(tenant, version.id, &*resource);
+        auto resource = fhir::ParseJson(version.body);
+        if (resource) read.emplace_back(version.id, std::move(*resource));
     }
+    LinkAhead(tenant, read);
+    for (const auto& [id, resource] : read) CARESTREAM_TRY(Apply(tenant, id, &resource));
+    linked_ahead.clear();
     position = page.next;
     return {};
 }
 
-void Engine::Core::Apply(store::Tenant tenant, const std::string& id, const fhir::Node* resource) {
+// Asks for the links of a page's patients at once, instead of waiting for one after the other.
+void Engine::Core::LinkAhead(store::Tenant tenant,
+                             const std::vector<std::pair<std::string, fhir::Node>>& read) {
+    const auto topics = context.parts.topics();
+    std::map<std::string, std::promise<Result<std::vector<std::string>>>> asked;
+    for (const auto& [id, resource] : read) {
+        const auto definition = ReadDefinition(resource, Rules(*topics));
+        if (!definition) continue;
+        for (const std::string& patient : ConfinedTo(*definition)) asked[patient];
+    }
+    for (auto& [patient, promise] : asked) {
+        context.parts.reader.LinkedIds(tenant, patient,
+                                       [&promise](Result<std::vector<std::string>> ids) {
+                                           promise.set_value(std::move(ids));
+                                       });
+    }
+    for (auto& [patient, promise] : asked) {
+        auto ids = promise.get_future().get();
+        if (ids) linked_ahead[patient] = std::move(*ids);
+    }
+}
+
+Result<void> Engine::Core::Apply(store::Tenant tenant, const std::string& id,
+                                 const fhir::Node* resource) {
     const ActivePtr before = context.registry.Find(tenant, id);
     const auto topics = context.parts.topics();
     Result<Definition> definition =
@@ -200,7 +237,7 @@ void Engine::Core::Apply(store::Tenant tenant, const std::string& id, const fhir
             active->state.next_at = 0;
             active->state.failing_since = 0;
         }
-        LinkPatients(*active);
+        CARESTREAM_TRY(LinkPatients(*active));
         if (before != nullptr) sockets.Replace(before, active);
         context.registry.Put(active);
         if (active->state.next_at > context.Now()) context.Later(active->state.next_at, *active);
@@ -208,31 +245,40 @@ void Engine::Core::Apply(store::Tenant tenant, const std::string& id, const fhir
         context.Later(context.Now(), *active);
     }
     count = context.registry.size();
+    return {};
 }
 
-std::vector<std::string> Engine::Core::Linked(store::Tenant tenant, const std::string& patient) {
-    std::promise<Result<std::vector<std::string>>> promise;
-    context.parts.reader.LinkedIds(tenant, patient, [&](Result<std::vector<std::string>> ids) {
-        promise.set_value(std::move(ids));
-    });
-    const auto ids = promise.get_future().get();
-    std::vector<std::string> all = ids ? *ids : std::vector<std::string>();
+Result<std::vector<std::string>> Engine::Core::Linked(store::Tenant tenant,
+                                                      const std::string& patient) {
+    std::vector<std::string> all;
+    if (const auto known = linked_ahead.find(patient); known != linked_ahead.end()) {
+        all = known->second;
+    } else {
+        std::promise<Result<std::vector<std::string>>> promise;
+        context.parts.reader.LinkedIds(tenant, patient, [&](Result<std::vector<std::string>> ids) {
+            promise.set_value(std::move(ids));
+        });
+        CARESTREAM_ASSIGN(ids, promise.get_future().get());
+        all = std::move(ids);
+    }
     if (std::find(all.begin(), all.end(), patient) == all.end()) all.push_back(patient);
     return all;
 }
 
-void Engine::Core::LinkPatients(Active& active) {
+Result<void> Engine::Core::LinkPatients(Active& active) {
     std::vector<std::string> all;
     for (const std::string& patient : ConfinedTo(active.definition)) {
-        for (std::string& id : Linked(active.definition.tenant, patient)) {
+        CARESTREAM_ASSIGN(linked, Linked(active.definition.tenant, patient));
+        for (std::string& id : linked) {
             if (std::find(all.begin(), all.end(), id) == all.end()) all.push_back(std::move(id));
         }
     }
     Confine(active, std::move(all));
+    return {};
 }
 
 // What an event says about the subscriptions themselves.
-void Engine::Core::Look(const store::Event& event) {
+Result<void> Engine::Core::Look(const store::Event& event) {
     if (event.type == "Subscription") {
         const auto resource =
             event.body.empty() ? Result<fhir::Node>() : fhir::ParseJson(event.body);
@@ -247,22 +293,26 @@ void Engine::Core::Look(const store::Event& event) {
                     node->Remove("error");
                     node->Remove("meta");
                 }
-                if (now == *earlier) return;
+                if (now == *earlier) return {};
             }
         }
-        Apply(event.tenant, event.id, event.body.empty() || !resource ? nullptr : &*resource);
+        CARESTREAM_TRY(
+            Apply(event.tenant, event.id, event.body.empty() || !resource ? nullptr : &*resource));
     }
-    if (event.type != "Patient" || event.body.find("\"link\"") == std::string::npos) {
-        if (event.type != "Patient" || event.before.find("\"link\"") == std::string::npos) return;
-    }
+    const auto has_link = [](const std::string& body) {
+        return body.find("\"link\"") != std::string::npos;
+    };
+    if (event.type != "Patient" || (!has_link(event.body) && !has_link(event.before))) return {};
     // Merged or parted: whoever follows one of them follows others from now on.
-    for (const std::string& patient : Linked(event.tenant, event.id)) {
+    CARESTREAM_ASSIGN(linked, Linked(event.tenant, event.id));
+    for (const std::string& patient : linked) {
         for (const ActivePtr& active : context.registry.OfPatient(event.tenant, patient)) {
             Active probe(*context.parts.definitions, active->definition);
-            LinkPatients(probe);
+            CARESTREAM_TRY(LinkPatients(probe));
             context.registry.SetPatients(active, probe.patients);
         }
     }
+    return {};
 }
 
 Result<bool> Engine::Core::Round() {
@@ -278,7 +328,12 @@ Result<bool> Engine::Core::Round() {
     std::vector<store::SubscriptionMatch> matches;
     const Micros now = context.Now();
     for (const store::Event& event : events) {
-        Look(event);
+        if (event.unreadable) {
+            context.parts.log.Error("subscriptions.event", "a stored version cannot be opened",
+                                    {{"resource", event.type + "/" + event.id}});
+            continue;
+        }
+        CARESTREAM_TRY(Look(event));
         if (!context.registry.IsWanted(event.tenant, event.type)) continue;
         const Micros news = event.sent == 0 ? event.received : std::min(event.sent, event.received);
         if (event.updated - news > context.options.notify_max_age) {
@@ -531,8 +586,7 @@ void Engine::BindingToken(store::Tenant tenant, std::vector<std::string> ids,
 }
 
 void Engine::Opened(PeerPtr peer) {
-    core_->context.inbox->Post(
-        [this, peer = std::move(peer)] { core_->sockets.Opened(peer); });
+    core_->context.inbox->Post([this, peer = std::move(peer)] { core_->sockets.Opened(peer); });
 }
 
 void Engine::Heard(PeerPtr peer, store::Tenant tenant, std::string text) {

@@ -71,6 +71,32 @@ class Tokens(unittest.TestCase):
         self.assertEqual(ask(f"{self.daemon.fhir}/metadata")[0], 200)
         self.assertIn("permission-v2", ask(f"{self.daemon.fhir}/.well-known/smart-configuration")[2]["capabilities"])
 
+    def test_accesses_are_told_by_the_command_line(self):
+        patient = self.make({"resourceType": "Patient", "name": [{"family": "Cee"}]})
+        told = self.daemon.cli("audit", "--patient", patient, "--since", "1h", "--json")
+        accesses = json.loads(told.stdout)["accesses"]
+        self.assertEqual([a["interaction"] for a in accesses], ["search-type", "create"])
+        self.assertEqual([a["issuer"] for a in accesses], ["admin.sock", "urn:carestream:local"])
+        self.assertIn("create", self.daemon.cli("audit", "--limit", "5").stdout)
+        status, _, events = ask(f"{self.daemon.fhir}/AuditEvent?patient={patient}", self.admin)
+        self.assertEqual((status, len(events["entry"])), (200, 2))
+
+    def test_links_are_kept_by_the_command_line(self):
+        patient = self.make({"resourceType": "Patient", "name": [{"family": "Dee"}]})
+        mother = self.make({"resourceType": "RelatedPerson", "patient": {"reference": f"Patient/{patient}"}})
+        code = self.daemon.cli("link", "code", patient).stdout.splitlines()[0]
+        self.assertRegex(code, r"^[0-9A-Z]{5}-[0-9A-Z]{5}$")
+        made = self.daemon.cli("link", "code", patient, "--carer", mother, "--until", "2999-01-01", "--json")
+        self.assertNotEqual(json.loads(made.stdout)["code"], code)
+        self.assertEqual(self.daemon.cli("link", "code", "nobody", check=False).returncode, 2)
+        wrong = self.daemon.cli("link", "code", patient, "--carer", "nobody", check=False)
+        self.assertIn("no such RelatedPerson", wrong.stderr)
+        self.assertIn("No log-in", self.daemon.cli("link", "list", patient).stdout)
+        self.assertEqual(self.daemon.cli("link", "revoke", patient, check=False).stdout, "0 links ended\n")
+        accesses = json.loads(self.daemon.cli("audit", "--patient", patient, "--json").stdout)["accesses"]
+        self.assertEqual([(a["operation"], a["status"]) for a in accesses if a["operation"]],
+                         [("unlink", 200), ("links", 200), ("link-code", 400), ("link-code", 200), ("link-code", 200)])
+
     def test_a_patient_sees_his_own(self):
         ids = [self.make({"resourceType": "Patient", "name": [{"family": name}]}) for name in ("Ann", "Bea")]
         for patient in ids:

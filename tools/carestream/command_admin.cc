@@ -9,7 +9,9 @@
 #include <utility>
 
 #include "admin_client.h"
+#include "admin_print.h"
 #include "base/text.h"
+#include "command_outbound.h"
 #include "fhir/json.h"
 #include "net/url.h"
 #include "terminal.h"
@@ -23,47 +25,6 @@ using fhir::Node;
 constexpr std::size_t kReplayedShownMax = 20;  // above it messages are counted
 constexpr std::size_t kAskedAtOnce = 1'000;    // messages in one question
 constexpr auto kAskAgain = std::chrono::milliseconds(200);
-constexpr std::size_t kFieldShownMax = 400;  // bytes of a field on a terminal
-
-// Runs the request, prints JSON when asked for, else what `print` makes of it.
-int Ask(const AdminOptions& admin, const std::string& method, const std::string& target,
-        const std::string& body, const std::function<int(const Node&)>& print) {
-    const auto answer = AskDaemon(admin.state, method, target, body);
-    if (!answer) {
-        PrintError(answer.error());
-        return 2;
-    }
-    if (!admin.json) return print(*answer);
-    std::cout << fhir::ToPrettyJson(*answer) << '\n';
-    return 0;
-}
-
-// A member as it may be printed: what came with a message cannot steer the terminal.
-std::string Text(const Node& node, std::string_view name) {
-    const Node* value = node.Find(name);
-    return value == nullptr ? std::string() : Printable(value->text());
-}
-
-std::size_t SizeOf(const Node& node, std::string_view name) {
-    const Node* list = node.Find(name);
-    return list == nullptr ? 0 : list->items().size();
-}
-
-std::string Padded(std::string text, std::size_t width) {
-    if (text.size() < width) text.append(width - text.size(), ' ');
-    return text;
-}
-
-Style StyleOf(const std::string& status) {
-    if (status == "processed" || status == "ready" || status == "AA" || status == "CA")
-        return Style::kGreen;
-    return status == "pending" || status == "kept" || status == "starting" ? Style::kYellow
-                                                                           : Style::kRed;
-}
-
-void PrintNote(const std::string& text) {
-    std::cout << Paint(Style::kDim, text) << '\n';
-}
 
 void PrintMessageRow(const Node& message) {
     const std::string status = Text(message, "status");
@@ -89,51 +50,6 @@ int PrintMessages(const Node& list, const std::string& none) {
               << '\n';
     for (const Node& row : rows->items()) PrintMessageRow(row);
     return 0;
-}
-
-// The segments, without the ends that part them.
-std::vector<std::string_view> SegmentsOf(std::string_view raw) {
-    std::vector<std::string_view> segments;
-    while (!raw.empty()) {
-        const std::size_t end = std::min(raw.find_first_of("\r\n"), raw.size());
-        if (end > 0) segments.push_back(raw.substr(0, end));
-        raw.remove_prefix(std::min(end + 1, raw.size()));
-    }
-    return segments;
-}
-
-// One segment with its long fields (documents, images) shortened; adds to `cut` what is missing.
-std::string Shortened(std::string_view segment, std::size_t& cut) {
-    std::string out;
-    for (const std::string_view field : Split(segment, '|')) {
-        if (!out.empty()) out += '|';
-        std::size_t shown = field.size();
-        if (shown > kFieldShownMax) {
-            shown = kFieldShownMax;
-            // Not within a character of UTF-8.
-            while (shown > 0 && (static_cast<unsigned char>(field[shown]) & 0xC0) == 0x80) --shown;
-        }
-        out += field.substr(0, shown);
-        if (shown == field.size()) continue;
-        cut += field.size() - shown;
-        out += "[" + std::to_string(field.size() - shown) + " bytes cut]";
-    }
-    return out;
-}
-
-void PrintSegments(const std::string& raw, const std::string& seq) {
-    std::cout << Paint(Style::kBold, "Message") << '\n';
-    std::size_t cut = 0;
-    for (const std::string_view segment : SegmentsOf(raw)) {
-        std::cout << "  "
-                  << Printable(StdoutIsTerminal() ? Shortened(segment, cut) : std::string(segment))
-                  << '\n';
-    }
-    if (cut == 0) return;
-    std::cout << Paint(Style::kDim, std::to_string(cut) +
-                                        " bytes are not shown; `carestream messages show " + seq +
-                                        " --raw` shows all")
-              << '\n';
 }
 
 int PrintRaw(const Node& message) {
@@ -201,7 +117,8 @@ int PrintMessage(const Node& message) {
     }
     if (const Node* loss = message.Find("loss"); loss != nullptr && loss->IsObject())
         PrintLoss(*loss);
-    PrintSegments(std::string(message.TextOf("raw")), Text(message, "seq"));
+    PrintSegments("Message", std::string(message.TextOf("raw")),
+                  "carestream messages show " + Text(message, "seq") + " --raw");
     return 0;
 }
 
@@ -378,6 +295,7 @@ int Status(const AdminOptions& admin) {
                           << ", received " << Text(channel, "received") << '\n';
             }
         }
+        PrintOutboundChannels(status);
         return state == "ready" ? 0 : 1;
     });
 }
@@ -410,6 +328,7 @@ int Channels(const AdminOptions& admin) {
                           << '\n';
             }
         }
+        PrintOutboundChannels(answer);
         return 0;
     });
 }

@@ -6,12 +6,14 @@
 
 #include "admin_client.h"
 #include "base/text.h"
+#include "command_access.h"
 #include "command_admin.h"
 #include "command_backup.h"
 #include "command_coverage.h"
 #include "command_diff.h"
 #include "command_lint.h"
 #include "command_map.h"
+#include "command_outbound.h"
 #include "command_render.h"
 #include "command_send.h"
 #include "command_test.h"
@@ -36,6 +38,9 @@ struct Arguments {
     TestOptions test;
     DeadLetterOptions dead;
     ConflictOptions conflict;
+    AuditOptions audit;
+    OutboundOptions outbound;
+    LinkOptions link;
     TokenOptions token;
     std::filesystem::path folder;
     Places places;
@@ -444,6 +449,112 @@ Examples:
     });
 }
 
+void AddAudit(CLI::App& app, Arguments& a) {
+    CLI::App* audit =
+        app.add_subcommand("audit", "Who saw or changed what through the FHIR API, newest first")
+            ->group(kDaemon);
+    audit->footer(R"(Apps ask for the same as AuditEvent resources. Looking at it is noted in it.
+Examples:
+  carestream audit --since 24h
+  carestream audit --patient 7f3c... --since 2026-03-01
+  carestream audit --actor 'https://auth.example.org/realms/care|ann')");
+    audit->add_option("--patient", a.audit.patient, "Id of the Patient whose record it is about");
+    audit->add_option("--actor", a.audit.actor, "ISSUER|SUBJECT of a log-in")
+        ->excludes("--patient");
+    audit->add_option("--since", a.audit.since, "A date, an instant, or how long ago: 24h, 7d");
+    audit->add_option("--limit", a.audit.limit, "At most so many")->check(CLI::Range(1, 10'000));
+    AddAdminFlags(*audit, a);
+    audit->callback([&a] { a.exit_code = ShowAudit(a.admin, a.audit); });
+}
+
+void AddOutbound(CLI::App& app, Arguments& a) {
+    CLI::App* outbound =
+        app.add_subcommand("outbound", "Messages on their way out: what waits, what was refused")
+            ->group(kDaemon);
+    outbound->footer(R"(Examples:
+  carestream outbound                             what waits, is in doubt or was refused
+  carestream outbound list --status acked         what was taken
+  carestream outbound show 4711                   the message, its answer and its state (audited)
+  carestream outbound resend 4711                 in doubt: the same bytes again; its MSH-10 is the same
+  carestream outbound acked 4711                  in doubt: the receiver has it
+  carestream outbound skip 4711                   not sent any more
+  carestream outbound replay 4711                 refused or taken: again; if it could not be made: make it
+A channel whose message was sent and not answered waits for one of them (`on_ambiguous: hold`).)");
+    const auto add_filter = [&a](CLI::App& command) {
+        command.add_option("--channel", a.outbound.channel, "Of this channel");
+        command.add_option("--status", a.outbound.state,
+                           "queued, sending, accepted, acked, nacked, ambiguous, skipped; with "
+                           "commas between");
+        command.add_option("--after", a.outbound.after, "Only those after this one");
+        command.add_option("--limit", a.outbound.limit, "At most so many")
+            ->check(CLI::Range(1, 10'000));
+        AddAdminFlags(command, a);
+    };
+    add_filter(*outbound);
+    add_filter(*outbound->add_subcommand("list", "The same as without"));
+    CLI::App* show = outbound->add_subcommand("show", "One with its answer (audited)");
+    show->add_option("number", a.outbound.number, "Its number, as the list prints it")->required();
+    show->add_flag("--raw", a.outbound.raw, "Only the message");
+    AddAdminFlags(*show, a);
+    const std::pair<const char*, const char*> decisions[] = {
+        {"resend", "In doubt: send the same bytes again (audited)"},
+        {"skip", "Do not send it any more (audited)"},
+        {"acked", "In doubt or refused: it was taken, go on (audited)"},
+        {"replay", "Settled: send it again (audited)"}};
+    std::vector<CLI::App*> commands;
+    for (const auto& [name, text] : decisions) {
+        commands.push_back(outbound->add_subcommand(name, text));
+        commands.back()
+            ->add_option("number", a.outbound.number, "Its number, as the list prints it")
+            ->required();
+        AddAdminFlags(*commands.back(), a);
+    }
+    outbound->callback([&a, show, commands] {
+        for (const CLI::App* command : commands) {
+            if (!command->parsed()) continue;
+            a.exit_code = DecideOutbound(a.admin, command->get_name(), a.outbound);
+            return;
+        }
+        a.exit_code =
+            show->parsed() ? ShowOutbound(a.admin, a.outbound) : ListOutbound(a.admin, a.outbound);
+    });
+}
+
+void AddLink(CLI::App& app, Arguments& a) {
+    CLI::App* link =
+        app.add_subcommand("link", "Which log-ins act for a patient: himself and those who care")
+            ->group(kDaemon);
+    link->require_subcommand(1);
+    link->footer(
+        R"(For issuers with `patient_claim: link`. Whoever has a code logs in and redeems it: POST Patient/$link.
+Examples:
+  carestream link code 7f3c...                    for the patient's own log-in
+  carestream link code 7f3c... --carer 91ab... --scopes 'patient/Appointment.rs' --until 2027-06-30
+  carestream link list 7f3c...
+  carestream link revoke 7f3c... --link 4)");
+    CLI::App* code = link->add_subcommand("code", "A one-time code (audited)");
+    code->add_option("patient", a.link.patient, "Id of the Patient")->required();
+    code->add_option("--carer", a.link.carer, "Id of the RelatedPerson whose log-in it is for");
+    code->add_option("--scopes", a.link.scopes, "What a carer may use: 'patient/*.rs' if left out")
+        ->needs("--carer");
+    code->add_option("--until", a.link.until, "A date or an instant: when the link ends");
+    code->add_option("--hours", a.link.hours, "How long the code is good")
+        ->check(CLI::Range(1, 720))
+        ->capture_default_str();
+    CLI::App* list =
+        link->add_subcommand("list", "All links to the patient, ended ones too (audited)");
+    list->add_option("patient", a.link.patient, "Id of the Patient")->required();
+    CLI::App* revoke =
+        link->add_subcommand("revoke", "End links, and void open codes; at once (audited)");
+    revoke->add_option("patient", a.link.patient, "Id of the Patient")->required();
+    revoke->add_option("--link", a.link.link, "This one alone, and no codes; as the list prints it")
+        ->check(CLI::PositiveNumber);
+    for (CLI::App* command : {code, list, revoke}) AddAdminFlags(*command, a);
+    code->callback([&a] { a.exit_code = MakeLinkCode(a.admin, a.link); });
+    list->callback([&a] { a.exit_code = ListLinks(a.admin, a.link); });
+    revoke->callback([&a] { a.exit_code = RevokeLinks(a.admin, a.link); });
+}
+
 void AddBackup(CLI::App& app, Arguments& a) {
     CLI::App* backup =
         app.add_subcommand("backup", "Copy the running store; keys stay where they are")
@@ -543,6 +654,9 @@ int main(int argc, char** argv) {
     AddMessages(app, arguments);
     AddDeadLetters(app, arguments);
     AddConflicts(app, arguments);
+    AddAudit(app, arguments);
+    AddOutbound(app, arguments);
+    AddLink(app, arguments);
     AddBackup(app, arguments);
     AddToken(app, arguments);
     GroupNested(app);

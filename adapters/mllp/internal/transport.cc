@@ -1,5 +1,10 @@
 #include "adapters/mllp/internal/transport.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/ssl/stream.hpp>
@@ -10,6 +15,11 @@ namespace carestream::adapters::mllp {
 namespace {
 
 namespace asio = boost::asio;
+
+void SetOption(int socket, int level, int name, int value) {
+    // An option that the kernel does not know is no reason to refuse a peer.
+    (void)::setsockopt(socket, level, name, &value, sizeof value);
+}
 
 class PlainTransport final : public Transport {
 public:
@@ -74,6 +84,17 @@ private:
 };
 
 }  // namespace
+
+void TuneSocket(Socket& socket, int user_timeout_ms) {
+    const int handle = socket.native_handle();
+    const int probe_s = std::max(1, user_timeout_ms / 2000);
+    SetOption(handle, IPPROTO_TCP, TCP_NODELAY, 1);
+    SetOption(handle, SOL_SOCKET, SO_KEEPALIVE, 1);
+    SetOption(handle, IPPROTO_TCP, TCP_KEEPIDLE, probe_s);
+    SetOption(handle, IPPROTO_TCP, TCP_KEEPINTVL, std::max(1, probe_s / 3));
+    SetOption(handle, IPPROTO_TCP, TCP_KEEPCNT, 3);
+    SetOption(handle, IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout_ms);
+}
 
 std::unique_ptr<Transport> MakeTransport(Socket socket, net::TlsContext tls, bool server,
                                          const std::string& server_name) {

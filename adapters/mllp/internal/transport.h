@@ -25,6 +25,10 @@ public:
     virtual void Close() = 0;  // what waits ends with operation_aborted
 };
 
+// Answers leave at once; a peer that has vanished is noticed within `user_timeout_ms`
+// (TCP_USER_TIMEOUT), by keep-alive probes from half of it on also where nothing is sent.
+void TuneSocket(Socket& socket, int user_timeout_ms);
+
 // `tls` null: plain. `server` decides who starts the handshake.
 [[nodiscard]] std::unique_ptr<Transport> MakeTransport(Socket socket, net::TlsContext tls,
                                                        bool server = true,

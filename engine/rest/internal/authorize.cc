@@ -4,6 +4,8 @@
 
 #include "base/text.h"
 #include "fhir/json.h"
+#include "rest/internal/act_for.h"
+#include "rest/internal/client_address.h"
 
 namespace carestream::rest {
 namespace {
@@ -75,27 +77,65 @@ bool TakeToken(Exchange& exchange, std::string_view& token) {
     return false;
 }
 
+// 429 unless `wait` is 0. True = refused.
+bool RefuseThrottled(Exchange& exchange, Micros wait) {
+    if (wait == 0) return false;
+    const std::string seconds = auth::RetryAfter(wait);
+    auto response = OutcomeResponse(
+        429, "throttled", "too many requests; ask again in " + seconds + " s (auth.rate_limit)");
+    response.headers.emplace_back("Retry-After", seconds);
+    exchange.Send(std::move(response));
+    return true;
+}
+
+// Who has a valid token; else answers itself. An address that failed too often is not worth the
+// work of a signature.
+bool AdmitToken(Exchange& exchange, const auth::Gate& gate, auth::Principal& principal) {
+    auth::RateLimiter& strangers = exchange.state->limits->strangers;
+    const std::string address = LimitKey(ClientAddress(exchange.state->options, exchange.request));
+    if (RefuseThrottled(exchange, strangers.Wait(address))) return false;
+    std::string_view token;
+    if (!TakeToken(exchange, token)) {
+        (void)strangers.Take(address);
+        return false;
+    }
+    auto admitted = gate.Admit(token);
+    if (admitted) {
+        principal = std::move(*admitted);
+        return true;
+    }
+    if (admitted.error().code != Code::kDenied) {
+        exchange.Refuse(admitted.error(), ErrorOrigin::kStore);
+        return false;
+    }
+    (void)strangers.Take(address);
+    SendUnauthorized(exchange, "Bearer realm=\"fhir\", error=\"invalid_token\"",
+                     admitted.error().message);
+    return false;
+}
+
+// What a client's limit goes by; "" = no limit.
+std::string ClientKey(const Exchange& exchange, const auth::Principal& principal) {
+    if (!principal.open) {
+        std::string key = principal.issuer;
+        for (const std::string* part : {&principal.subject, &principal.client}) {
+            key += '\0';
+            key += *part;
+        }
+        return key;
+    }
+    const std::string address = ClientAddress(exchange.state->options, exchange.request);
+    return IsLoopback(address) ? std::string() : LimitKey(address);
+}
+
 bool Admit(Exchange& exchange) {
     const auth::Gate* gate = exchange.state->parts.gate;
     auth::Principal principal;
     principal.open = gate == nullptr;
-    if (gate != nullptr) {
-        std::string_view token;
-        if (!TakeToken(exchange, token)) return false;
-        auto admitted = gate->Admit(token);
-        if (!admitted && admitted.error().code == Code::kDenied) {
-            SendUnauthorized(exchange, "Bearer realm=\"fhir\", error=\"invalid_token\"",
-                             admitted.error().message);
-            return false;
-        }
-        if (!admitted) {
-            exchange.Refuse(admitted.error(), ErrorOrigin::kStore);
-            return false;
-        }
-        principal = std::move(*admitted);
-    }
+    if (gate != nullptr && !AdmitToken(exchange, *gate, principal)) return false;
+    const std::string key = ClientKey(exchange, principal);
     exchange.access = std::make_shared<auth::Access>(exchange.definitions(), std::move(principal));
-    return true;
+    return key.empty() || !RefuseThrottled(exchange, exchange.state->limits->clients.Take(key));
 }
 
 // "[::1]:8080" -> "::1"; lower case.
@@ -125,6 +165,41 @@ bool IsLoopbackName(const std::string& name) {
                        [](std::string_view part) { return IsDigits(part) && part.size() <= 3; });
 }
 
+// A log-in without a link may only make one.
+void SendUnlinked(Exchange& exchange) {
+    exchange.Refuse(
+        403, "forbidden",
+        "this log-in is not linked to a patient; a code of the hospital does that: POST "
+        "Patient/$link");
+}
+
+void EnterAsPrincipal(const ExchangePtr& exchange,
+                      const std::function<void(const ExchangePtr&)>& next) {
+    const auth::Principal& principal = exchange->access->principal();
+    const std::string named(exchange->request.Header(kPatientHeader));
+    if (!principal.IsPatient()) {
+        if (!named.empty()) {
+            return exchange->Refuse(400, "invalid", "goes with tokens of patients only",
+                                    std::string(kPatientHeader));
+        }
+        return IsDeniedByScope(*exchange) ? SendInsufficientScope(*exchange) : next(exchange);
+    }
+    if (principal.by_link && principal.patient.empty()) return SendUnlinked(*exchange);
+    if (IsDeniedByScope(*exchange)) return SendInsufficientScope(*exchange);
+    exchange->state->parts.reader.LinkedIds(
+        exchange->state->options.tenant, principal.patient,
+        [exchange, next, named](Result<std::vector<std::string>> ids) {
+            if (!ids) return exchange->Refuse(ids.error(), ErrorOrigin::kStore);
+            auth::Access& access = *exchange->access;
+            access.SetLinked(std::move(*ids));
+            const auto& own = access.linked();
+            const bool other =
+                !named.empty() && std::find(own.begin(), own.end(), named) == own.end();
+            if (other) return SendNotLinked(*exchange);
+            next(exchange);
+        });
+}
+
 }  // namespace
 
 bool IsForeign(const ServiceOptions& options, const net::Request& request) {
@@ -144,6 +219,10 @@ bool IsForeign(const ServiceOptions& options, const net::Request& request) {
 
 void Authorize(const ExchangePtr& exchange, std::function<void(const ExchangePtr&)> next) {
     const auto& state = *exchange->state;
+    exchange->audited = !IsPublic(exchange->route.interaction);
+    exchange->changes_state = exchange->route.interaction == Interaction::kCreate ||
+                              exchange->route.interaction == Interaction::kUpdate ||
+                              exchange->route.interaction == Interaction::kDelete;
     if (state.parts.gate == nullptr && IsForeign(state.options, exchange->request)) {
         exchange->Refuse(403, "forbidden",
                          "this server authenticates nobody, so it answers this machine only: the "
@@ -152,15 +231,14 @@ void Authorize(const ExchangePtr& exchange, std::function<void(const ExchangePtr
     }
     if (IsPublic(exchange->route.interaction)) return next(exchange);
     if (!Admit(*exchange)) return;
-    if (IsDeniedByScope(*exchange)) return SendInsufficientScope(*exchange);
-    if (!exchange->access->IsConfined()) return next(exchange);
-    state.parts.reader.LinkedIds(
-        state.options.tenant, exchange->access->principal().patient,
-        [exchange, next = std::move(next)](Result<std::vector<std::string>> ids) {
-            if (!ids) return exchange->Refuse(ids.error(), ErrorOrigin::kStore);
-            exchange->access->SetLinked(std::move(*ids));
-            next(exchange);
+    if (IsForAnyLogin(*exchange)) return next(exchange);
+    const auth::Principal& principal = exchange->access->principal();
+    if (principal.by_link && principal.IsPatient()) {
+        return ActFor(exchange, [next = std::move(next)](const ExchangePtr& acting) {
+            EnterAsPrincipal(acting, next);
         });
+    }
+    EnterAsPrincipal(exchange, next);
 }
 
 void SendInsufficientScope(Exchange& exchange) {

@@ -1,9 +1,11 @@
 #include "rest/internal/exchange.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "fhir/json.h"
 #include "net/http_date.h"
+#include "rest/internal/access_note.h"
 
 namespace carestream::rest {
 namespace {
@@ -12,7 +14,7 @@ constexpr std::string_view kExposedHeaders =
     "ETag, Last-Modified, Location, Retry-After, WWW-Authenticate";
 constexpr std::string_view kRequestHeaders =
     "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Exist, "
-    "If-None-Match, Prefer";
+    "If-None-Match, Prefer, X-CareStream-Patient";
 
 bool OriginAllowed(const ServiceOptions& options, std::string_view origin) {
     const auto& list = options.cors_origins;
@@ -66,16 +68,46 @@ Result<std::string> TakeGeneral(Exchange& exchange) {
     return format;
 }
 
+// Ids of all patients whom references in it name.
+void AddPatients(const fhir::Node& node, std::set<std::string>& ids) {
+    constexpr std::string_view kPatient = "Patient/";
+    for (const fhir::Node& item : node.items()) AddPatients(item, ids);
+    for (const fhir::Member& member : node.members()) {
+        const std::string& text = member.value.text();
+        if (member.name == "reference" && text.starts_with(kPatient)) {
+            const std::size_t end = text.find('/', kPatient.size());
+            ids.insert(text.substr(kPatient.size(), end - kPatient.size()));
+        } else {
+            AddPatients(member.value, ids);
+        }
+    }
+}
+
 }  // namespace
 
+void Exchange::Show(const store::StoredVersion& version) {
+    ++returned;
+    if (version.patient != 0) {
+        patients.insert(version.patient);
+        return;
+    }
+    if (definitions().CompartmentParameters("Patient", version.type).empty()) return;
+    if (const auto body = fhir::ParseJson(version.body)) AddPatients(*body, patient_ids);
+}
+
 void Exchange::Send(net::Response response) {
+    Dress(response);
+    if (std::exchange(audited, false)) return SendNoted(shared_from_this(), std::move(response));
+    responder->Send(std::move(response));
+}
+
+void Exchange::Dress(net::Response& response) const {
     response.route = route.path_template;
     if (pretty) MakePretty(response);
     // Health records do not belong into caches; clients revalidate with ETags.
     response.headers.emplace_back("Cache-Control", "no-store");
     response.headers.emplace_back("X-Content-Type-Options", "nosniff");
     AddCors(*this, response);
-    responder->Send(std::move(response));
 }
 
 void Exchange::Refuse(int status, std::string_view code, std::string text, std::string expression) {

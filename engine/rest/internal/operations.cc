@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "fhir/json.h"
+#include "rest/internal/access_note.h"
 #include "rest/internal/authorize.h"
 #include "rest/internal/exchange.h"
 
@@ -25,19 +26,33 @@ bool IsDenied(Exchange& exchange, const Operation& operation) {
         const auth::Decision& decision = access.Of(type, action);
         return decision.verdict != auth::Verdict::kDenied && decision.rules.empty();
     };
+    if (operation.any_login) return false;
     if (access.IsConfined() && !operation.confines) return true;
+    if (operation.needs) {
+        return !std::all_of(operation.needs->begin(), operation.needs->end(), may);
+    }
     if (!may(auth::Action::kRead) || !may(auth::Action::kSearch)) return true;
     return operation.changes_state && (!may(auth::Action::kCreate) || !may(auth::Action::kUpdate));
 }
 
+const Operation* FindOperation(const Exchange& exchange) {
+    const auto& operations = exchange.state->operations;
+    const auto found = std::find_if(operations.begin(), operations.end(),
+                                    [&](const auto& one) { return IsAt(one, exchange.route); });
+    return found == operations.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
+bool IsForAnyLogin(const Exchange& exchange) {
+    if (exchange.route.interaction != Interaction::kOperation) return false;
+    const Operation* operation = FindOperation(exchange);
+    return operation != nullptr && operation->any_login;
+}
+
 void HandleOperation(const ExchangePtr& exchange) {
-    const auto& operations = exchange->state->operations;
-    const auto found =
-        std::find_if(operations.begin(), operations.end(),
-                     [&](const Operation& one) { return IsAt(one, exchange->route); });
-    if (found == operations.end()) {
+    const Operation* found = FindOperation(*exchange);
+    if (found == nullptr) {
         exchange->Refuse(404, "not-supported", "there is no such operation here");
         return;
     }
@@ -48,7 +63,11 @@ void HandleOperation(const ExchangePtr& exchange) {
         return;
     }
     if (IsDenied(*exchange, *found)) return SendInsufficientScope(*exchange);
+    exchange->changes_state = found->changes_state;
+    if (found->changes_state && RefuseUnaudited(*exchange)) return;
     OperationCall call;
+    call.principal = exchange->access->principal();
+    call.note_patient = [exchange](std::string id) { exchange->asked_patient = std::move(id); };
     if (exchange->access->IsConfined()) call.patient = exchange->access->principal().patient;
     call.access = exchange->access;
     call.type = exchange->route.type;

@@ -25,6 +25,7 @@ void SendVersion(Exchange& exchange, Result<store::StoredVersion> found) {
         exchange.Refuse(found.error(), ErrorOrigin::kStore);
         return;
     }
+    exchange.Show(*found);
     net::Response response;
     if (found->deleted) {
         response = OutcomeResponse(410, "deleted", "the resource was deleted");
@@ -94,6 +95,7 @@ void SendHistory(Exchange& exchange, int count, Result<store::HistoryPage> page)
     for (auto& version : page->versions) {
         // That it was deleted for a while is no secret of what may be seen now.
         if (version.deleted || IsVisible(exchange, version, auth::Action::kRead)) {
+            exchange.Show(version);
             bundle.HistoryEntry(std::move(version));
         }
     }

@@ -199,17 +199,37 @@ private:
         const ShapeInfo info = InfoOf(shape);
         route_.path_template = info.path_template;
         route_.allow = info.allow;
+        const bool plain = shape == Shape::kType || shape == Shape::kInstance;
+        if (route_.type == kAuditEvent && plain) route_.allow = "GET, HEAD, OPTIONS";
         if (method_ == "OPTIONS") {
             route_.interaction = Interaction::kOptions;
             return std::move(route_);
         }
         route_.interaction = InteractionOf(shape);
+        if (route_.type == kAuditEvent) return FinishAuditEvent(shape);
         if (route_.interaction != Interaction::kRefused) return std::move(route_);
         if (const std::string_view missing = NotOffered(shape); !missing.empty()) {
             return Refuse(std::move(route_), 501, "not-supported", std::string(missing));
         }
         return Refuse(std::move(route_), 405, "not-supported",
                       "this method is not offered here; see the Allow header");
+    }
+
+    Route FinishAuditEvent(Shape shape) {
+        switch (route_.interaction) {
+            case Interaction::kRead:
+            case Interaction::kSearch:
+            case Interaction::kOperation:
+                return std::move(route_);
+            default:
+                break;
+        }
+        if (shape == Shape::kHistory || shape == Shape::kVersion || shape == Shape::kTypeHistory) {
+            return Refuse(std::move(route_), 501, "not-supported", "AuditEvents have no versions");
+        }
+        return Refuse(std::move(route_), 405, "not-supported",
+                      "the server makes AuditEvents itself, of each access; they can be read and "
+                      "searched, and nobody writes or removes one");
     }
 
     [[nodiscard]] Interaction InteractionOf(Shape shape) const {

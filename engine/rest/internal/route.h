@@ -37,6 +37,9 @@ struct Route {
     std::string text;
 };
 
+// AuditEvents are made when they are asked for, from the audit of accesses: read and search alone.
+constexpr std::string_view kAuditEvent = "AuditEvent";
+
 constexpr std::string_view kBasePath = "/fhir/r4";
 
 // `path` is still percent-encoded. Types are checked against `definitions`, ids against their form.

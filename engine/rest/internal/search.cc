@@ -4,19 +4,10 @@
 #include "rest/internal/bundle.h"
 #include "rest/internal/cursor.h"
 #include "rest/internal/exchange.h"
+#include "rest/internal/question.h"
 
 namespace carestream::rest {
 namespace {
-
-// What the answer needs of the question.
-struct Question {
-    std::string url;      // of the search without parameters
-    std::string self;     // canonical parameters, form-encoded
-    std::string ignored;  // OperationOutcome about ignored parameters, or ""
-    std::uint64_t hash = 0;
-    bool posted = false;  // parameters came in a body: they stay out of URLs
-    int count = 0;
-};
 
 std::string EncodeForm(const net::Parameters& parameters) {
     std::string out;
@@ -83,7 +74,8 @@ std::string IgnoredOutcome(const search::Query& query) {
     return OutcomeJson(issues);
 }
 
-// The parsed query and what the answer needs; refusals come as errors.
+}  // namespace
+
 Result<store::SearchRequest> Ask(Exchange& exchange, Question& question) {
     const auto& options = exchange.state->options;
     question.posted = exchange.request.method == "POST";
@@ -98,6 +90,12 @@ Result<store::SearchRequest> Ask(Exchange& exchange, Question& question) {
     CARESTREAM_ASSIGN(
         query, search::ParseQuery(exchange.definitions(), exchange.route.type, exchange.parameters,
                                   exchange.route.compartment_id, exchange.query_limits()));
+    for (const search::Include& include : query.includes) {
+        if (include.source == kAuditEvent) {
+            return Fail(Code::kUnsupported, "AuditEvents are searched by themselves, not included",
+                        include.reverse ? "_revinclude" : "_include");
+        }
+    }
     if (!query.unknown.empty() || !query.empty.empty()) {
         if (exchange.preferences.strict) {
             return query.unknown.empty()
@@ -126,6 +124,8 @@ Result<store::SearchRequest> Ask(Exchange& exchange, Question& question) {
     return request;
 }
 
+namespace {
+
 std::string WithParameters(const Question& question, const std::string& page, bool pretty) {
     std::string parameters = question.self;
     const auto add = [&](std::string_view name, const std::string& value) {
@@ -147,7 +147,9 @@ std::string SealedPage(const Exchange& exchange, const Question& question, std::
                       state.parts.clock.Now(), cursor);
 }
 
-void AddLinks(const Exchange& exchange, const Question& question, const store::SearchPage& page,
+}  // namespace
+
+void AddLinks(const Exchange& exchange, const Question& question, const std::string& next,
               BundleWriter& bundle) {
     const auto link = [&](std::string_view relation, const std::string& cursor) {
         bundle.Link(relation, question.posted ? question.url + "?_page=" + cursor
@@ -155,8 +157,10 @@ void AddLinks(const Exchange& exchange, const Question& question, const store::S
     };
     const bool first_posted = question.posted && exchange.page.empty();
     link("self", first_posted ? SealedPage(exchange, question, {}) : exchange.page);
-    if (!page.next.empty()) link("next", SealedPage(exchange, question, page.next));
+    if (!next.empty()) link("next", SealedPage(exchange, question, next));
 }
+
+namespace {
 
 // What the search brought was narrowed already; what it includes was not.
 void LeaveOutUnseen(Exchange& exchange, store::SearchPage& page) {
@@ -182,7 +186,9 @@ void SendPage(Exchange& exchange, const Question& question, Result<store::Search
     LeaveOutUnseen(exchange, *page);
     // A capped count is no total: "at least" has no place in Bundle.total.
     BundleWriter bundle("searchset", page->total_capped ? -1 : page->total, exchange.base);
-    AddLinks(exchange, question, *page, bundle);
+    AddLinks(exchange, question, page->next, bundle);
+    for (const auto& match : page->matches) exchange.Show(match);
+    for (const auto& included : page->included) exchange.Show(included);
     for (auto& match : page->matches) bundle.SearchEntry(std::move(match), "match");
     for (auto& included : page->included) bundle.SearchEntry(std::move(included), "include");
     if (!question.ignored.empty()) bundle.OutcomeEntry(question.ignored);
@@ -200,12 +206,17 @@ void SendPage(Exchange& exchange, const Question& question, Result<store::Search
 
 }  // namespace
 
-void HandleSearch(const ExchangePtr& exchange) {
-    if (exchange->request.method == "POST" &&
-        !IsFormContent(exchange->request.Header("Content-Type"))) {
-        exchange->Refuse(415, "not-supported", "_search takes application/x-www-form-urlencoded");
-        return;
+bool RefuseSearchContent(Exchange& exchange) {
+    if (exchange.request.method != "POST" ||
+        IsFormContent(exchange.request.Header("Content-Type"))) {
+        return false;
     }
+    exchange.Refuse(415, "not-supported", "_search takes application/x-www-form-urlencoded");
+    return true;
+}
+
+void HandleSearch(const ExchangePtr& exchange) {
+    if (RefuseSearchContent(*exchange)) return;
     auto question = std::make_shared<Question>();
     auto request = Ask(*exchange, *question);
     if (!request) {

@@ -1,5 +1,6 @@
 // create (also conditional), update (also as create, also with If-Match), delete.
 #include "fhir/json.h"
+#include "rest/internal/access_note.h"
 #include "rest/internal/authorize.h"
 #include "rest/internal/exchange.h"
 
@@ -19,6 +20,7 @@ void SendWritten(Exchange& exchange, Result<store::RestResult> written) {
     // The match of a condition was not written by this client.
     const bool own = exchange.route.interaction != Interaction::kCreate || written->created ||
                      IsVisible(exchange, written->version, auth::Action::kRead);
+    if (own) exchange.Show(written->version);
     if (!own) exchange.preferences.returning = ReturnPreference::kMinimal;
     net::Response response;
     response.status = written->created ? 201 : 200;
@@ -50,6 +52,7 @@ void SendDeleted(Exchange& exchange, Result<store::RestResult> deleted) {
         exchange.Refuse(deleted.error(), ErrorOrigin::kStore);
         return;
     }
+    if (deleted) exchange.Show(deleted->version);
     net::Response response;
     response.status = 204;
     if (deleted) AddVersionHeaders(exchange, deleted->version, false, response);
@@ -332,6 +335,7 @@ void HandleWrite(const ExchangePtr& exchange) {
         SendDiskLow(*exchange);
         return;
     }
+    if (RefuseUnaudited(*exchange)) return;
     if (exchange->RefuseParameters()) return;
     if (const auto name = UnknownCondition(*exchange); !name.empty()) {
         exchange->Refuse(501, "not-supported", "this condition is not offered here",

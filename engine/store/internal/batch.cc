@@ -70,6 +70,14 @@ Result<BatchPlan> BatchRunner::Plan(pg::Connection& connection, const std::vecto
                                     WorkingSet& set) {
     CARESTREAM_TRY(Apply(connection, jobs, set));
     CARESTREAM_ASSIGN(index, Index(connection, set));
+    for (WriteJob* job : jobs) {
+        // Whom the new version is about is known by now.
+        if (!job->rest || !job->rest_result) continue;
+        StoredVersion& version = job->rest_result->version;
+        const Entry* entry =
+            set.FindId(job->rest->tenant, context_.TypeNumber(version.type), version.id);
+        if (entry != nullptr) version.patient = entry->subject;
+    }
     return MakePlan(context_, set, index, Outcomes(jobs));
 }
 

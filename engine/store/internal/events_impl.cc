@@ -146,10 +146,13 @@ private:
         event.received = rows.IsNull(row, 9) ? event.updated : rows.Timestamp(row, 9);
         event.sent = rows.IsNull(row, 10) ? 0 : rows.Timestamp(row, 10);
         event.patient = rows.Text(row, 11);
-        CARESTREAM_ASSIGN(body, Open(event, event.version, rows.Bytes(row, 12)));
-        event.body = std::move(body);
-        CARESTREAM_ASSIGN(before, Open(event, event.version - 1, rows.Bytes(row, 13)));
-        event.before = std::move(before);
+        auto body = Open(event, event.version, rows.Bytes(row, 12));
+        auto before = Open(event, event.version - 1, rows.Bytes(row, 13));
+        event.unreadable = !body || !before;
+        if (!event.unreadable) {
+            event.body = *std::move(body);
+            event.before = *std::move(before);
+        }
         return event;
     }
 

@@ -26,6 +26,27 @@ bool Names(std::string_view reference, const Entry& entry) {
            reference[type.size()] == '/' && reference.ends_with(id);
 }
 
+// Identifiers that we gave out ourselves, when we told somebody of a resource: the value is its id.
+// (mappings/outbound: Appointment.SCH.yaml)
+constexpr std::string_view kOwnSystem = "urn:carestream:authority:CARESTREAM";
+
+bool IsOwn(const fhir::IdentityKey& key) {
+    const std::string_view system = key.system;
+    return system.starts_with(kOwnSystem) &&
+           (system.size() == kOwnSystem.size() || system[kOwnSystem.size()] == '|');
+}
+
+// The resource that an identifier of our own names.
+Entry* FindOwn(const FeedWrite& write, const fhir::Change& change, WriteContext& context,
+               WorkingSet& set) {
+    for (const fhir::IdentityKey& key : change.keys) {
+        if (!IsOwn(key)) continue;
+        Entry* entry = set.FindId(write.tenant, context.TypeNumber(change.type), key.value);
+        if (entry != nullptr) return entry;
+    }
+    return nullptr;
+}
+
 // A message at work. Lives for one ApplyFeed.
 class FeedApplier {
 public:
@@ -136,6 +157,7 @@ private:
                 meaning.foreign.push_back(&key);
             }
         }
+        if (meaning.raw == nullptr) meaning.raw = FindOwn(write_, change, context_, set_);
         if (meaning.raw == nullptr) {
             meaning.raw = set_.FindId(write_.tenant, type, change.provisional_id);
         }
@@ -496,7 +518,11 @@ void WantIds(const FeedWrite& write, WriteContext& context, WorkingSet& set,
             std::any_of(change.keys.begin(), change.keys.end(), [&](const fhir::IdentityKey& key) {
                 return set.FindIdentity(context.NameOf(write.tenant, change.type, key)) != nullptr;
             });
-        if (type != 0 && !known) ids.push_back({write.tenant, type, change.provisional_id});
+        if (type == 0 || known) continue;
+        ids.push_back({write.tenant, type, change.provisional_id});
+        for (const fhir::IdentityKey& key : change.keys) {
+            if (IsOwn(key)) ids.push_back({write.tenant, type, key.value});
+        }
     }
 }
 
@@ -529,6 +555,7 @@ void LockFeed(const FeedWrite& write, WriteContext& context, WorkingSet& set,
         for (const fhir::IdentityKey& key : change.keys) {
             consider(change, set.FindIdentity(context.NameOf(write.tenant, change.type, key)));
         }
+        consider(change, FindOwn(write, change, context, set));
         consider(change,
                  set.FindId(write.tenant, context.TypeNumber(change.type), change.provisional_id));
     }

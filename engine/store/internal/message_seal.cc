@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/assert.h"
+#include "store/internal/parts.h"
 #include "store/internal/tokens.h"
 
 namespace carestream::store {
@@ -52,22 +53,6 @@ Result<std::string> OpenAs(const crypto::KeyRing& keys, Tenant tenant, std::stri
                            std::int64_t seq, std::string_view sealed) {
     CARESTREAM_ASSIGN(packed, keys.Open(TenantLabel(tenant), table, std::to_string(seq), sealed));
     return Decompress(packed);
-}
-
-// outcome.detail: parts with their lengths; nobody but this file reads it.
-void PutPart(std::string& out, std::string_view part) {
-    for (const int shift : {24, 16, 8, 0}) out += static_cast<char>((part.size() >> shift) & 0xff);
-    out += part;
-}
-
-bool TakePart(std::string_view& in, std::string& part) {
-    if (in.size() < 4) return false;
-    std::size_t size = 0;
-    for (int i = 0; i < 4; ++i) size = size << 8 | static_cast<unsigned char>(in[i]);
-    if (in.size() - 4 < size) return false;
-    part.assign(in.substr(4, size));
-    in.remove_prefix(4 + size);
-    return true;
 }
 
 }  // namespace
@@ -135,6 +120,35 @@ Result<OutcomeDetail> OpenDetail(const crypto::KeyRing& keys, Tenant tenant, std
     }
     if (!whole) return Fail(Code::kInvalid, "the detail of an outcome is cut off");
     return detail;
+}
+
+std::string SealOutbound(const crypto::KeyRing& keys, Tenant tenant, std::int64_t number,
+                         Micros created, std::string_view control_id, std::string_view bytes) {
+    std::string plain;
+    PutPart(plain, control_id);
+    PutPart(plain, bytes);
+    return SealAs(keys, tenant, "outbound.message", number, created, plain);
+}
+
+Result<OutboundText> OpenOutbound(const crypto::KeyRing& keys, Tenant tenant, std::int64_t number,
+                                  std::string_view sealed) {
+    CARESTREAM_ASSIGN(plain, OpenAs(keys, tenant, "outbound.message", number, sealed));
+    OutboundText text;
+    std::string_view rest = plain;
+    if (!TakePart(rest, text.control_id) || !TakePart(rest, text.bytes)) {
+        return Fail(Code::kInvalid, "a message on its way out is cut off");
+    }
+    return text;
+}
+
+std::string SealOutboundAck(const crypto::KeyRing& keys, Tenant tenant, std::int64_t number,
+                            Micros at, std::string_view ack) {
+    return SealAs(keys, tenant, "outbound.ack", number, at, ack);
+}
+
+Result<std::string> OpenOutboundAck(const crypto::KeyRing& keys, Tenant tenant, std::int64_t number,
+                                    std::string_view sealed) {
+    return OpenAs(keys, tenant, "outbound.ack", number, sealed);
 }
 
 }  // namespace carestream::store

@@ -1,5 +1,6 @@
 #pragma once
-// The sealed columns of journal and outcome: zstd, then AES-256-GCM bound to tenant, table and seq.
+// The sealed columns of journal, outcome and outbound: zstd, then AES-256-GCM bound to tenant,
+// table and number.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -39,5 +40,21 @@ struct OutcomeDetail {
                                      const std::vector<ChangedResource>& resources);
 [[nodiscard]] Result<OutcomeDetail> OpenDetail(const crypto::KeyRing& keys, Tenant tenant,
                                                std::int64_t seq, std::string_view sealed);
+
+// outbound.message: MSH-10 and the bytes.
+struct OutboundText {
+    std::string control_id;
+    std::string bytes;
+};
+[[nodiscard]] std::string SealOutbound(const crypto::KeyRing& keys, Tenant tenant,
+                                       std::int64_t number, Micros created,
+                                       std::string_view control_id, std::string_view bytes);
+[[nodiscard]] Result<OutboundText> OpenOutbound(const crypto::KeyRing& keys, Tenant tenant,
+                                                std::int64_t number, std::string_view sealed);
+// outbound.ack; `at`: when it was written.
+[[nodiscard]] std::string SealOutboundAck(const crypto::KeyRing& keys, Tenant tenant,
+                                          std::int64_t number, Micros at, std::string_view ack);
+[[nodiscard]] Result<std::string> OpenOutboundAck(const crypto::KeyRing& keys, Tenant tenant,
+                                                  std::int64_t number, std::string_view sealed);
 
 }  // namespace carestream::store

@@ -10,6 +10,7 @@
 #include <utility>
 #include <variant>
 
+#include "store/internal/access_read.h"
 #include "store/internal/search_run.h"
 
 namespace carestream::store {
@@ -30,14 +31,15 @@ const std::vector<std::string> kSettings = {"set enable_hashjoin = off",
 
 const pg::Statement kPoints{
     "r_points",
-    "select q.n, v.version, v.updated, v.body from "
+    "select q.n, v.version, v.updated, v.body, r.subject from "
     "unnest($1::int2[], $2::int2[], $3::text[], $4::int4[]) with ordinality "
     "q(tenant, type, id, version, n) join resource r on r.tenant = q.tenant and "
     "r.type = q.type and r.id = q.id collate \"C\" join version v on v.resource = r.pk and "
     "v.version = case when q.version = 0 then r.version else q.version end"};
 const pg::Statement kHistory{
     "r_history",
-    "select r.version, v.version, v.updated, v.body from resource r join lateral (select * from "
+    "select r.version, v.version, v.updated, v.body, r.subject from resource r join lateral "
+    "(select * from "
     "version v where v.resource = r.pk and ($4::int4 = 0 or v.version < $4::int4) order by "
     "v.version desc limit $5::int8) v on true where r.tenant = $1::int2 and r.type = $2::int2 "
     "and r.id = $3::text collate \"C\" order by v.version desc"};
@@ -62,7 +64,11 @@ struct LinkedRead {
     std::string id;
     Callback<std::vector<std::string>> done;
 };
-using LongRead = std::variant<HistoryRead, SearchRead, LinkedRead>;
+struct AccessRead {
+    AccessQuery query;
+    Callback<AccessPage> done;
+};
+using LongRead = std::variant<HistoryRead, SearchRead, LinkedRead, AccessRead>;
 
 Error Closing() {
     Error error;
@@ -157,6 +163,12 @@ public:
                 [&](pg::Connection& connection) { return Linked(connection, *linked); }));
             return;
         }
+        if (auto* access = std::get_if<AccessRead>(&read)) {
+            access->done(Ask<AccessPage>([&](pg::Connection& connection) {
+                return ReadAccesses(connection, parts_.keys, TypeNumber("Patient"), access->query);
+            }));
+            return;
+        }
         auto& search = std::get<SearchRead>(read);
         const CancelToken& token = search.request.cancel;
         if (token && *token) return search.done(Fail(Cancelled()));
@@ -194,7 +206,7 @@ private:
         return static_cast<std::int16_t>(parts_.definitions->ResourceTypeNumber(type));
     }
 
-    // Columns from `column`: version, updated, body.
+    // Columns from `column`: version, updated, body, subject.
     Result<StoredVersion> TakeVersion(Tenant tenant, const std::string& type, const std::string& id,
                                       const pg::Rows& rows, int row, int column) const {
         StoredVersion version;
@@ -203,6 +215,7 @@ private:
         version.version = rows.Int4(row, column);
         version.last_updated = rows.Timestamp(row, column + 1);
         version.deleted = rows.IsNull(row, column + 2);
+        version.patient = rows.Int8(row, column + 3);
         if (version.deleted) return version;
         CARESTREAM_ASSIGN(body, codec_->OpenBody({tenant, type, id, version.version},
                                                  rows.Bytes(row, column + 2)));
@@ -299,6 +312,10 @@ public:
         if (!Push(longs_, LongRead(LinkedRead{tenant, std::move(patient_id), done}))) {
             done(Fail(Refused()));
         }
+    }
+
+    void Accesses(AccessQuery query, Callback<AccessPage> done) override {
+        if (!Push(longs_, LongRead(AccessRead{std::move(query), done}))) done(Fail(Refused()));
     }
 
 private:

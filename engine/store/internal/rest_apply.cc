@@ -21,8 +21,8 @@ fhir::Node ClientMeta(const fhir::Node& resource) {
 
 RestResult Describe(const Entry& entry, bool created, bool unchanged) {
     RestResult result;
-    result.version = {std::string(entry.type), entry.id,      entry.version,
-                      entry.deleted,           entry.updated, entry.body};
+    result.version = {std::string(entry.type), entry.id,   entry.version, entry.deleted,
+                      entry.updated,           entry.body, entry.subject};
     result.created = created;
     result.unchanged = unchanged;
     return result;

@@ -27,7 +27,8 @@ const pg::Statement kCountTokens{
     "limit $2::int8) s"};
 const pg::Statement kByReference{
     "r_by_reference",
-    "select r.type, r.id, r.version, r.updated, v.body from unnest($2::int2[], $3::text[]) "
+    "select r.type, r.id, r.version, r.updated, v.body, r.subject from unnest($2::int2[], "
+    "$3::text[]) "
     "q(type, id) join resource r on r.tenant = $1::int2 and r.type = q.type and r.id = q.id "
     "collate \"C\" join version v on v.resource = r.pk and v.version = r.version "
     "where not r.deleted and r.version > 0"};
@@ -192,6 +193,7 @@ Result<Searcher::Match> Searcher::TakeMatch(const pg::Rows& rows, int row, const
     match.cursor.id = version.id;
     version.version = rows.Int4(row, 9);
     version.last_updated = rows.Timestamp(row, 10);
+    version.patient = rows.Int8(row, 12);
     const BodyName name{query.tenant, version.type, version.id, version.version};
     CARESTREAM_ASSIGN(body, codec_->OpenBody(name, rows.Bytes(row, 11)));
     version.body = std::move(body);
@@ -399,6 +401,7 @@ Result<void> Searcher::AddIncludes(pg::Connection& connection, const SearchReque
             version.id = rows.Text(row, 1);
             version.version = rows.Int4(row, 2);
             version.last_updated = rows.Timestamp(row, 3);
+            version.patient = rows.Int8(row, 5);
             const BodyName name{request.tenant, version.type, version.id, version.version};
             CARESTREAM_ASSIGN(body, codec_->OpenBody(name, rows.Bytes(row, 4)));
             version.body = std::move(body);

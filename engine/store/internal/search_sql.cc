@@ -393,16 +393,17 @@ void WriteStep(const UsableQuery& query, const Plan& plan, const Cursor* after, 
     Sql sql(query, plan, text);
     const std::string set = sql.Candidates(after, candidates);
     const std::string filters = sql.Filters(ceiling) + sql.AfterCursor(after);
-    text.text = "with c as materialized (" + set + ") select k.n, k.key, k.key2, k.pk, k.id, " +
-                "p.pk, p.key, p.key2, p.id, p.version, p.updated, v.body from (select count(*) "
-                "over () n, c.key, c.key2, c.pk, c.id from c" +
-                sql.OrderText("c", true) +
-                " limit 1) k left join lateral (select s.* from (select r.pk, " + sql.KeyColumns() +
-                ", r.id, r.version, r.updated from c join resource r on "
-                "r.pk = c.pk where " +
-                filters + ") s" + sql.OrderText("s", false) + " limit " + text.Int8(rows) +
-                ") p on true left join version v on v.resource = p.pk and v.version = p.version" +
-                sql.OrderText("p", false);
+    text.text =
+        "with c as materialized (" + set + ") select k.n, k.key, k.key2, k.pk, k.id, " +
+        "p.pk, p.key, p.key2, p.id, p.version, p.updated, v.body, p.subject from (select count(*) "
+        "over () n, c.key, c.key2, c.pk, c.id from c" +
+        sql.OrderText("c", true) + " limit 1) k left join lateral (select s.* from (select r.pk, " +
+        sql.KeyColumns() +
+        ", r.id, r.version, r.updated, r.subject from c join resource r on "
+        "r.pk = c.pk where " +
+        filters + ") s" + sql.OrderText("s", false) + " limit " + text.Int8(rows) +
+        ") p on true left join version v on v.resource = p.pk and v.version = p.version" +
+        sql.OrderText("p", false);
 }
 
 void WriteCount(const UsableQuery& query, const Plan& plan, int candidates, SqlText& text) {

@@ -82,9 +82,10 @@ void Sockets::BindById(const PeerPtr& peer, store::Tenant tenant, const std::str
         if (who == nullptr || active == nullptr) return false;
         if (who->open) return true;
         auth::Access access(*context_.parts.definitions, *who);
-        const auto verdict = access.Of("Subscription", auth::Action::kRead).verdict;
-        if (verdict == auth::Verdict::kAllowed) return true;
-        return verdict == auth::Verdict::kConfined && active->definition.owner &&
+        const auth::Decision& decision = access.Of("Subscription", auth::Action::kRead);
+        if (!decision.rules.empty()) return false;
+        if (decision.verdict == auth::Verdict::kAllowed) return true;
+        return decision.verdict == auth::Verdict::kConfined && active->definition.owner &&
                auth::IsSameOwner(*active->definition.owner, *who);
     };
     if (!may() || active->definition.channel != ChannelType::kWebSocket) {

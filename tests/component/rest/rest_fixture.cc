@@ -43,6 +43,7 @@ void RestTest::StartService(rest::ServiceOptions options, std::vector<rest::Oper
                 .value();
         (void)keys();  // made before the store looks for them
         store::StoreOptions store_options = Options();
+        store_options.access_audit_queue_bytes_max = audit_queue_bytes_max_;
         store_options.label = label_;
         auto opened =
             store::Store::Open(store_options, definitions_,
@@ -52,8 +53,9 @@ void RestTest::StartService(rest::ServiceOptions options, std::vector<rest::Oper
     }
     service_ = std::make_unique<rest::Service>(
         std::move(options),
-        rest::ServiceParts{definitions_, store_->reader(), store_->writer(), store_->keys(), clock_,
-                           log_, [this] { return disk_low_.load(); }, gate_.get(), write_rules_},
+        rest::ServiceParts{definitions_, store_->reader(), store_->writer(), store_->access_audit(),
+                           store_->login_links(), store_->keys(), clock_, log_,
+                           [this] { return disk_low_.load(); }, gate_.get(), write_rules_},
         std::move(operations));
     net::HttpOptions http;
     http.name = "fhir";

@@ -64,6 +64,7 @@ protected:
                         }};
     telemetry::Metrics metrics_;
     std::atomic<bool> disk_low_ = false;
+    std::size_t audit_queue_bytes_max_ = 16u << 20;  // set before the first StartService
     std::shared_ptr<const fhir::Definitions> definitions_;
     std::unique_ptr<store::Store> store_;
     net::Executor executor_{2};

@@ -93,6 +93,22 @@ TEST_F(EventsTest, ANewConsumerBeginsAtTheHeadAndNeverGoesBack) {
     EXPECT_EQ(events->Cursor("topics").value(), 2);
 }
 
+TEST_F(EventsTest, ADamagedVersionHoldsUpNobody) {
+    ASSERT_TRUE(Create(R"({"resourceType":"Patient","gender":"female"})"));
+    ASSERT_TRUE(Create(R"({"resourceType":"Patient","gender":"male"})"));
+    auto connection = Connect();
+    ASSERT_TRUE(
+        connection.Execute("update version set body = '\\x00' where resource = (select "
+                           "min(resource) from version)"));
+    const auto events = MakeEvents()->Read(0, 10);
+    ASSERT_TRUE(events) << events.error().ToString();
+    ASSERT_EQ(events->size(), 2u);
+    EXPECT_TRUE((*events)[0].unreadable);
+    EXPECT_EQ((*events)[0].body, "");
+    EXPECT_FALSE((*events)[1].unreadable);
+    EXPECT_THAT((*events)[1].body, HasSubstr("\"male\""));
+}
+
 TEST_F(EventsTest, PagesAndLoadsByNumber) {
     for (int i = 0; i < 5; ++i) ASSERT_TRUE(Create(R"({"resourceType":"Patient","active":true})"));
     const auto events = MakeEvents();

@@ -122,9 +122,21 @@ TEST_F(DaemonSettingsTest, WhoMayAskIsSaidWhollyOrRefused) {
         "auth: {mode: tokens, local_tokens: true, skew: 5s}");
     ASSERT_TRUE(read.errors.empty()) << read.errors[0].ToString();
     EXPECT_TRUE(read.settings.auth_tokens);
+    EXPECT_EQ(read.settings.client_limit.per_second, 50);
+    EXPECT_EQ(read.settings.unauthenticated_limit.burst, 20);
     EXPECT_EQ(read.settings.auth.skew, 5'000'000);
     EXPECT_EQ(read.settings.auth.issuers.at(0).jwks_file, folder_ / "st/auth/local.jwks");
     EXPECT_FALSE(Read("").settings.auth_tokens);
+    const ReadSettings other = Read(
+        "auth: {mode: tokens, rate_limit: {requests_per_second: 0, "
+        "unauthenticated_burst: 7}, issuers: [{" +
+        named + "jwks_file: k, patient_claim: link}]}");
+    ASSERT_TRUE(other.errors.empty()) << other.errors[0].ToString();
+    EXPECT_EQ(other.settings.client_limit.per_second, 0);
+    EXPECT_EQ(other.settings.unauthenticated_limit.burst, 7);
+    EXPECT_EQ(other.settings.auth.issuers.at(0).patient_claim, auth::PatientClaim::kLink);
+    EXPECT_NE(first("auth: {rate_limit: {burst: 0}}"), "valid");
+    EXPECT_NE(issuer(named + "jwks_file: k, patient_claim: believed"), "valid");
 }
 
 TEST_F(DaemonSettingsTest, PathsStartAtTheFilesFolder) {
