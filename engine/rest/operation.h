@@ -8,6 +8,7 @@
 
 #include "auth/access.h"
 #include "fhir/node.h"
+#include "fhir/validator.h"
 #include "net/http.h"
 #include "net/url.h"
 
@@ -52,6 +53,8 @@ struct WriteRule {
     std::string type;
     // Errors are answered 422, kLimit and kUnavailable 503; `path` names the element.
     std::function<Result<void>(const auth::Principal& who, fhir::Node& resource)> check;
+    // Asked before; all that it finds is answered, 422. Pure. May be empty.
+    std::function<std::vector<fhir::Issue>(const fhir::Node& resource)> validate = {};
 };
 
 }  // namespace carestream::rest
