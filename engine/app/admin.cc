@@ -269,6 +269,9 @@ Response Admin::Answer(const Request& request) {
     if (path.starts_with("/outbound")) {
         return AnswerOutbound(parts_.outbound, request, ActorOf(request));
     }
+    if (path == "/bookings" || path.starts_with("/bookings/")) {
+        return parts_.bookings(request, ActorOf(request));
+    }
     return Failure(404, "no such request; engine/app/README.md lists them");
 }
 

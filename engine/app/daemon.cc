@@ -7,6 +7,8 @@
 #include <iterator>
 
 #include "app/folders.h"
+#include "app/internal/booking_pages.h"
+#include "app/internal/deliveries.h"
 #include "app/internal/hook_sender.h"
 #include "app/internal/outbound_pages.h"
 #include "app/internal/process_metrics.h"
@@ -15,6 +17,7 @@
 #include "base/home.h"
 #include "rest/admin_pages.h"
 #include "rest/outcome.h"
+#include "scheduling/operations.h"
 #include "subscriptions/endpoint.h"
 #include "subscriptions/operations.h"
 
@@ -80,6 +83,17 @@ std::string Version() {
     return CARESTREAM_VERSION;
 }
 
+namespace {
+
+std::shared_ptr<const scheduling::Templates> LoadSchedules(const fs::path& mappings,
+                                                           std::vector<Error>& errors) {
+    auto loaded = scheduling::Templates::Load(mappings / "schedules", "schedules/");
+    std::move(loaded.errors.begin(), loaded.errors.end(), std::back_inserter(errors));
+    return std::move(loaded.templates);
+}
+
+}  // namespace
+
 std::vector<Error> Check(const fs::path& config_file) {
     const auto home = FindHome();
     if (!home) return One(home.error());
@@ -92,6 +106,7 @@ std::vector<Error> Check(const fs::path& config_file) {
     if (!dictionary) return One(dictionary.error());
     const channel::GenerationInputs inputs = InputsOf(settings, *definitions, *dictionary);
     channel::Loaded loaded = channel::LoadGeneration(inputs, 0);
+    (void)LoadSchedules(inputs.mappings, loaded.errors);
     LocateMappings(inputs.mappings, loaded.errors);
     for (Error& unread : UnreadFiles(inputs.channels, inputs.mappings)) {
         loaded.errors.push_back(std::move(unread));
@@ -154,6 +169,7 @@ std::vector<Error> Daemon::LoadContent() {
     // Before the store is touched: a mistake in YAML is said within a moment.
     mapping_sums_ = SumsOfMappings(settings_.mappings);
     channel::Loaded loaded = channel::LoadGeneration(Inputs(), ++generations_);
+    schedules_.Set(LoadSchedules(settings_.mappings, loaded.errors));
     LocateMappings(settings_.mappings, loaded.errors);
     first_ = std::move(loaded.generation);
     return std::move(loaded.errors);
@@ -176,6 +192,7 @@ std::vector<Error> Daemon::Start(const std::function<bool()>& stop_wanted) {
     first_.reset();
     if (auto applied = Apply(generation); !applied) return One(applied.error());
     subscriptions_->Start();
+    scheduler_->Start();
     releases_ = std::make_unique<results::Releases>(
         results::ReleasesOptions{settings_.tenants.at(settings_.fhir_tenant)},
         results::ReleasesParts{*definitions_, store_->reader(), store_->writer(), clock_, log_,
@@ -319,12 +336,31 @@ Result<void> Daemon::MakeSubscriptions() {
     return {};
 }
 
+void Daemon::MakeScheduler() {
+    scheduler_ = std::make_unique<scheduling::Scheduler>(
+        settings_.scheduling,
+        scheduling::SchedulerParts{
+            definitions_, [this] { return schedules_.Get(); }, store_->MakeEvents(),
+            store_->MakeBookings(), store_->MakeBookings(), DeliveriesOf(store_->MakeOutbound()),
+            store_->reader(), store_->writer(), store_->keys(), clock_, log_, metrics_});
+    event_wakers_.Add([this] { scheduler_->Wake(); });
+}
+
+std::vector<rest::WriteRule> Daemon::WriteRules() const {
+    auto rules = scheduling::WriteRules();
+    rules.push_back(subscriptions::SubscriptionRule(*subscriptions_));
+    return rules;
+}
+
 std::vector<rest::Operation> Daemon::Operations(store::Tenant tenant) {
     auto operations =
         subscriptions::Operations(*subscriptions_, tenant, subscriptions::kWebSocketPath);
     operations.push_back(results::ReleaseOperation(store_->reader(), store_->writer(), tenant));
     auto links = rest::LinkOperations(LinkPartsOf(tenant));
     std::move(links.begin(), links.end(), std::back_inserter(operations));
+    for (auto& operation : scheduling::Operations(*scheduler_)) {
+        operations.push_back(std::move(operation));
+    }
     return operations;
 }
 
@@ -347,19 +383,13 @@ Result<void> Daemon::StartFhir() {
         gate_ = std::move(gate);
     }
     CARESTREAM_TRY(MakeSubscriptions());
+    MakeScheduler();
     service_ = std::make_unique<rest::Service>(
         options,
-        rest::ServiceParts{definitions_,
-                           store_->reader(),
-                           store_->writer(),
-                           store_->access_audit(),
-                           store_->login_links(),
-                           store_->keys(),
-                           clock_,
-                           log_,
-                           [this] { return store_->journal().DiskLow(); },
-                           gate_.get(),
-                           {subscriptions::SubscriptionRule(*subscriptions_)}},
+        rest::ServiceParts{definitions_, store_->reader(), store_->writer(), store_->access_audit(),
+                           store_->login_links(), store_->keys(), clock_, log_,
+                           [this] { return store_->journal().DiskLow(); }, gate_.get(),
+                           WriteRules()},
         Operations(options.tenant));
     net::HttpOptions http;
     http.name = "fhir";
@@ -391,6 +421,9 @@ Result<void> Daemon::StartAdminSocket() {
         [this](const store::StoreStatus& status, bool answers) {
             return ConditionNow(status, answers);
         },
+        [this](const net::Request& request, const std::string& actor) {
+            return AnswerBookings(*scheduler_, request, actor);
+        },
         Version(), started_at_, clock_});
     net::HttpOptions options;
     options.name = "admin.sock";
@@ -415,11 +448,14 @@ Reloaded Daemon::Reload() {
     FileSums sums = SumsOfMappings(settings_.mappings);
     channel::Loaded loaded = channel::LoadGeneration(Inputs(), generations_ + 1);
     reloaded.errors = std::move(loaded.errors);
+    auto schedules = LoadSchedules(settings_.mappings, reloaded.errors);
     LocateMappings(settings_.mappings, reloaded.errors);
     if (reloaded.errors.empty()) {
         auto applied = Apply(loaded.generation);
         if (applied) {
             holds_.Set(loaded.generation->holds);
+            schedules_.Set(std::move(schedules));
+            scheduler_->Reload();
             reloaded.generation = ++generations_;
             reloaded.changes = std::move(*applied);
             if (reloaded.changes.empty()) reloaded.changes.emplace_back("channels unchanged");
@@ -498,6 +534,7 @@ Condition Daemon::ConditionNow(const store::StoreStatus& store, bool answers) {
                     last_reload_errors_.front().ToString()};
         }
     }
+    if (auto unclear = BookingsCondition(*scheduler_)) return std::move(*unclear);
     if (auto condition = OutboundCondition(*outbound_, clock_.Now())) return *condition;
     Condition condition = WaitingForPeople(store);
     if (const std::string refused = RefusedByOthers(*outbound_); !refused.empty()) {
@@ -556,12 +593,14 @@ void Daemon::Stop() {
     releases_.reset();
     event_wakers_.Clear();
     journal_wakers_.Clear();
+    if (scheduler_ != nullptr) scheduler_->Stop();
     if (subscriptions_ != nullptr) subscriptions_->Stop();
     fhir_server_.reset();
     service_.reset();
     hook_sender_.reset();
     subscriptions_.reset();
     outbound_.reset();
+    scheduler_.reset();
     store_.reset();
     if (executor_ != nullptr) executor_->Stop();
 }

@@ -4,6 +4,8 @@
 #include "channel/settings.h"
 #include "config/documents.h"
 #include "holds/holds.h"
+#include "questionnaires/rules.h"
+#include "scheduling/template.h"
 #include "topics/topics.h"
 
 namespace carestream::app {
@@ -25,7 +27,9 @@ in the code (`GOLDEN_UPDATE=1 unit_app` writes them, the same test compares them
 - Sizes: `512`, `64KiB`, `64MiB`, `2GiB`. Durations: `250ms`, `20s`, `5m`, `2h`, `7d`, `none`.
 - Editors that speak YAML take the schemas; for VS Code:
   `"yaml.schemas": {"schemas/config/channels.json": "channels/*.yaml", "schemas/config/carestream.json": "conf/*.yaml",
-  "schemas/config/topic.json": "mappings/topics/*.yaml", "schemas/config/hold.json": "mappings/holds/*.yaml"}`.
+  "schemas/config/topic.json": "mappings/topics/*.yaml", "schemas/config/hold.json": "mappings/holds/*.yaml",
+  "schemas/config/schedule.json": "mappings/schedules/*.yaml",
+  "schemas/config/questionnaire-rules.json": "mappings/questionnaires/*.rules.yaml"}`.
 - A changed daemon configuration takes effect at the next start; changed channels and mappings at SIGHUP or
   `carestream reload`, whole or not at all.
 
@@ -48,16 +52,21 @@ std::vector<Document> ConfigurationDocuments() {
     const config::Spec outbound = channel::OutboundSpec(DestinationTypes());
     const config::Spec topic = topics::TopicSpec();
     const config::Spec hold = holds::HoldSpec();
+    const config::Spec schedule = scheduling::ScheduleSpec();
+    const config::Spec rules = questionnaires::RulesSpec();
     return {{"schemas/config/" + daemon.name + ".json", config::JsonSchema(daemon)},
             {"schemas/config/" + channel.name + ".json", config::JsonSchema(channel)},
             {"schemas/config/" + outbound.name + ".json", config::JsonSchema(outbound)},
             {"schemas/config/channels.json", kChannelsSchema},
             {"schemas/config/" + topic.name + ".json", config::JsonSchema(topic)},
             {"schemas/config/" + hold.name + ".json", config::JsonSchema(hold)},
+            {"schemas/config/" + rules.name + ".json", config::JsonSchema(rules)},
+            {"schemas/config/" + schedule.name + ".json", config::JsonSchema(schedule)},
             {"conf/README.md",
              kIntroduction + config::ReferencePage(daemon) + "\n" + config::ReferencePage(channel) +
                  "\n" + config::ReferencePage(outbound) + "\n" + config::ReferencePage(topic) +
-                 "\n" + config::ReferencePage(hold)}};
+                 "\n" + config::ReferencePage(hold) + "\n" + config::ReferencePage(schedule) +
+                 "\n" + config::ReferencePage(rules)}};
 }
 
 }  // namespace carestream::app

@@ -73,7 +73,10 @@ FileSums SumsOfMappings(const fs::path& mappings) {
     for (const fs::path& file : FilesIn(mappings, true)) {
         const std::string name = file.lexically_relative(mappings).string();
         // Tests beside the maps are none of a generation.
-        if (file.extension() != ".yaml" || name.starts_with("tests/")) continue;
+        if (name.starts_with("tests/")) continue;
+        const bool questionnaire =
+            file.extension() == ".json" && name.starts_with("questionnaires/");
+        if (file.extension() != ".yaml" && !questionnaire) continue;
         sums[name] = SumOf(file);
     }
     return sums;

@@ -18,7 +18,7 @@ namespace carestream::app {
 // Errors of mappings name files from the folder of the mappings: makes them paths that open.
 void LocateMappings(const std::filesystem::path& mappings, std::vector<Error>& errors);
 
-// Hash by name, from `mappings`, of the YAML files that a generation reads there.
+// Hash by name, from `mappings`, of the files that a generation reads there.
 using FileSums = std::map<std::string, std::uint64_t>;
 [[nodiscard]] FileSums SumsOfMappings(const std::filesystem::path& mappings);
 

@@ -17,6 +17,10 @@ constexpr std::array<std::string_view, 10> kShared = {
     "Practitioner", "PractitionerRole", "Organization",      "Location", "Medication",
     "Device",       "Schedule",         "HealthcareService", "Slot",     "Questionnaire"};
 
+// What the clinic keeps about a patient: he reads it. Else he could take a warning back before
+// anybody saw it.
+constexpr std::array<std::string_view, 2> kKept = {"Flag", "Task"};
+
 bool IsShared(std::string_view type) {
     return std::find(kShared.begin(), kShared.end(), type) != kShared.end();
 }
@@ -31,6 +35,7 @@ bool ReadsOnly(Action action) {
 
 bool PatientsMay(const fhir::Definitions& definitions, std::string_view type, Action action) {
     if (type == "Patient") return action != Action::kCreate;  // a new patient is another one
+    if (std::find(kKept.begin(), kKept.end(), type) != kKept.end()) return ReadsOnly(action);
     if (InPatientCompartment(definitions, type)) return true;
     if (IsOwnedType(type)) return true;
     return IsShared(type) && ReadsOnly(action);

@@ -142,6 +142,11 @@ Loaded LoadGeneration(const GenerationInputs& inputs, std::int64_t number) {
         holds::Holds::Load(inputs.mappings / "holds", "holds/", inputs.definitions);
     std::move(holds.errors.begin(), holds.errors.end(), std::back_inserter(loaded.errors));
     generation->holds = std::move(holds.holds);
+    auto questionnaires = questionnaires::Questionnaires::Load(
+        inputs.mappings / "questionnaires", "questionnaires/", *inputs.definitions);
+    std::move(questionnaires.errors.begin(), questionnaires.errors.end(),
+              std::back_inserter(loaded.errors));
+    generation->questionnaires = std::move(questionnaires.questionnaires);
     if (generation->topics != nullptr) {
         for (OutboundSettings& settings : read.outbound) {
             loaded.overlays.insert(settings.overlays.begin(), settings.overlays.end());
@@ -163,6 +168,7 @@ std::shared_ptr<const Generation> WithIdKeys(
     keyed->number = generation.number;
     keyed->topics = generation.topics;
     keyed->holds = generation.holds;
+    keyed->questionnaires = generation.questionnaires;
     keyed->outbound = generation.outbound;
     for (const auto& channel : generation.channels) {
         Channel copy = *channel;

@@ -15,6 +15,7 @@
 #include "channel/spi.h"
 #include "holds/holds.h"
 #include "mapping/program.h"
+#include "questionnaires/questionnaires.h"
 #include "search/query.h"
 #include "topics/topics.h"
 
@@ -54,6 +55,8 @@ struct Generation {
     std::vector<std::shared_ptr<const OutboundChannel>> outbound;
     std::shared_ptr<const topics::Topics> topics;  // of mappings/topics; never null
     std::shared_ptr<const holds::Holds> holds;     // of mappings/holds; never null
+    // Of mappings/questionnaires; never null.
+    std::shared_ptr<const questionnaires::Questionnaires> questionnaires;
     [[nodiscard]] std::shared_ptr<const Channel> Find(std::string_view name) const;
 };
 

@@ -8,17 +8,19 @@
 
 #include "auth/access.h"
 #include "fhir/node.h"
+#include "fhir/validator.h"
 #include "net/http.h"
 #include "net/url.h"
 
 namespace carestream::rest {
 
 struct OperationCall {
-    std::string type;            // "" at system level
-    std::string id;              // "" at type level
-    net::Parameters parameters;  // of the query string
-    fhir::Node body;             // of a POST: parsed, not validated; null without a body
-    std::string base_url;        // "https://host/fhir/r4"
+    std::string type;             // "" at system level
+    std::string id;               // "" at type level
+    net::Parameters parameters;   // of the query string
+    fhir::Node body;              // of a POST: parsed, not validated; null without a body
+    std::string base_url;         // "https://host/fhir/r4"
+    std::string idempotency_key;  // header Idempotency-Key, "" = none
     // Set when a patient's token asks: the answer is to be confined to that patient's compartment.
     std::string patient;
     std::shared_ptr<auth::Access> access;  // who asks, for operations that confine by more
@@ -51,6 +53,8 @@ struct WriteRule {
     std::string type;
     // Errors are answered 422, kLimit and kUnavailable 503; `path` names the element.
     std::function<Result<void>(const auth::Principal& who, fhir::Node& resource)> check;
+    // Asked before; all that it finds is answered, 422. Pure. May be empty.
+    std::function<std::vector<fhir::Issue>(const fhir::Node& resource)> validate = {};
 };
 
 }  // namespace carestream::rest

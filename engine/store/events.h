@@ -35,12 +35,22 @@ struct Event {
 // Read stops after the event with which the bodies pass this, whatever its limit says.
 constexpr std::size_t kEventBytesMax = 32u << 20;
 
+struct EventsRead {
+    std::vector<Event> events;
+    std::int64_t read_to = 0;  // there are no others up to this number
+};
+
 // On a session of its own. Blocking; one caller at a time.
 class Events {
 public:
     virtual ~Events() = default;
     // The events with seq > `after`, oldest first. Error: kUnavailable.
     [[nodiscard]] virtual Result<std::vector<Event>> Read(std::int64_t after, int limit) = 0;
+    // The same of these resource types only, without looking at the bodies of others: for those who
+    // wait for something rare.
+    [[nodiscard]] virtual Result<EventsRead> ReadTypes(std::int64_t after,
+                                                       const std::vector<std::string>& types,
+                                                       int limit) = 0;
     // Of those, the ones whose numbers are listed; for replays. Without those that are not there.
     [[nodiscard]] virtual Result<std::vector<Event>> Load(
         const std::vector<std::int64_t>& seqs) = 0;
@@ -49,6 +59,8 @@ public:
     // How far this consumer came. One that is new begins at the head: what was before it does not
     // concern it.
     [[nodiscard]] virtual Result<std::int64_t> Cursor(std::string_view consumer) = 0;
+    // The same for one that is new and begins at the beginning, or counts something else.
+    [[nodiscard]] virtual Result<std::int64_t> CursorFromZero(std::string_view consumer) = 0;
     // For consumers that keep nothing but how far they came; others do it in their own transaction.
     // Never backwards.
     [[nodiscard]] virtual Result<void> MoveCursor(std::string_view consumer, std::int64_t seq) = 0;

@@ -195,11 +195,15 @@ check(new Set(parameterLines.map((l) => l.split('\t').slice(0, 2).join())).size 
 write('search_parameters.tsv', 'base code type expression targets url components', parameterLines);
 
 // ---- compartments.tsv --------------------------------------------------------------------------
+// What R4's list leaves out and R5's has: a patient sees the tasks that are for him.
+const BEYOND_R4 = [['Patient', 'Task', 'patient']];
 const compartmentLines = definitions.filter((d) => d.resourceType === 'CompartmentDefinition')
     .sort((a, b) => byName(a.code, b.code))
     .flatMap((d) => d.resource.map(({code, param}) => {
         const names = [...(param ?? [])];
         if (code === d.code && !names.includes('{def}')) names.unshift('{def}');
+        const added = BEYOND_R4.find(([compartment, type]) => compartment === d.code && type === code);
+        if (added && !names.length) names.push(added[2]);
         return names.length ? [[d.code, code, names.join(',')].join('\t')] : [];
     }).flat());
 write('compartments.tsv', 'compartment type parameters', compartmentLines);

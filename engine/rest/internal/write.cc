@@ -170,6 +170,12 @@ bool ReadResource(Exchange& exchange, fhir::Node& resource) {
 bool FollowsRules(Exchange& exchange, fhir::Node& resource) {
     for (const WriteRule& rule : exchange.state->parts.write_rules) {
         if (rule.type != exchange.route.type) continue;
+        if (rule.validate) {
+            if (const auto issues = rule.validate(resource); !issues.empty()) {
+                exchange.Send(OutcomeOf(issues));
+                return false;
+            }
+        }
         const Result<void> checked = rule.check(exchange.access->principal(), resource);
         if (checked) continue;
         const Error& error = checked.error();

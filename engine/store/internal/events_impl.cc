@@ -1,5 +1,6 @@
 #include "store/internal/events_impl.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "store/internal/session.h"
@@ -22,6 +23,10 @@ namespace {
 const pg::Statement kRead{"e_read", CARESTREAM_EVENT_COLUMNS
                           "from (select * from event where seq > $1::int8 order by seq limit "
                           "$2::int4) e " CARESTREAM_EVENT_JOINS};
+const pg::Statement kReadTypes{"e_read_types", CARESTREAM_EVENT_COLUMNS
+                               "from (select * from event where seq > $1::int8 and seq <= $2::int8 "
+                               "and type = any($3::int2[]) order by seq limit $4::int4) "
+                               "e " CARESTREAM_EVENT_JOINS};
 const pg::Statement kLoad{"e_load", CARESTREAM_EVENT_COLUMNS
                           "from (select * from event where seq = any($1::int8[])) "
                           "e " CARESTREAM_EVENT_JOINS};
@@ -29,6 +34,11 @@ const pg::Statement kHead{"e_head", "select seq from event_head"};
 const pg::Statement kCursor{
     "e_cursor",
     "with made as (insert into event_cursor (consumer, seq) select $1::text, seq from event_head "
+    "on conflict do nothing returning seq) select seq from made union all select seq from "
+    "event_cursor where consumer = $1::text"};
+const pg::Statement kCursorFromZero{
+    "e_cursor_zero",
+    "with made as (insert into event_cursor (consumer, seq) values ($1::text, 0) "
     "on conflict do nothing returning seq) select seq from made union all select seq from "
     "event_cursor where consumer = $1::text"};
 const pg::Statement kMove{"e_move",
@@ -45,6 +55,28 @@ public:
         return Take(rows);
     }
 
+    Result<EventsRead> ReadTypes(std::int64_t after, const std::vector<std::string>& types,
+                                 int limit) override {
+        pg::Array numbers(pg::Type::kInt2);
+        for (const std::string& type : types) {
+            numbers.AddInt2(
+                static_cast<std::int16_t>(parts_.definitions->ResourceTypeNumber(type)));
+        }
+        EventsRead read;
+        CARESTREAM_ASSIGN(head, Head());
+        read.read_to = std::max(head, after);
+        if (head <= after) return read;
+        CARESTREAM_ASSIGN(
+            rows, session_.Run(kReadTypes,
+                               pg::Params().Int8(after).Int8(head).List(numbers).Int4(limit)));
+        CARESTREAM_ASSIGN(events, Take(rows));
+        read.events = std::move(events);
+        const bool whole =
+            rows.size() < limit && read.events.size() == static_cast<std::size_t>(rows.size());
+        if (!whole) read.read_to = read.events.back().seq;
+        return read;
+    }
+
     Result<std::vector<Event>> Load(const std::vector<std::int64_t>& seqs) override {
         pg::Array wanted(pg::Type::kInt8);
         for (const std::int64_t seq : seqs) wanted.AddInt8(seq);
@@ -59,6 +91,11 @@ public:
 
     Result<std::int64_t> Cursor(std::string_view consumer) override {
         CARESTREAM_ASSIGN(rows, session_.Run(kCursor, pg::Params().Text(consumer)));
+        return rows.Int8(0, 0);
+    }
+
+    Result<std::int64_t> CursorFromZero(std::string_view consumer) override {
+        CARESTREAM_ASSIGN(rows, session_.Run(kCursorFromZero, pg::Params().Text(consumer)));
         return rows.Int8(0, 0);
     }
 

@@ -124,5 +124,35 @@ TEST_F(EventsTest, PagesAndLoadsByNumber) {
     EXPECT_EQ((*loaded)[1].seq, 5);
 }
 
+TEST_F(EventsTest, ReadsSomeTypesAndSaysHowFarItLooked) {
+    const auto events = MakeEvents();
+    EXPECT_EQ(events->ReadTypes(0, {"Flag"}, 10).value().read_to, 0);
+    for (const char* type : {"Patient", "Basic", "Patient", "Basic", "Patient"}) {
+        const std::string code = std::string(type) == "Basic" ? R"(,"code":{"text":"x"})" : "";
+        ASSERT_TRUE(Create(R"({"resourceType":")" + std::string(type) + "\"" + code + "}"));
+    }
+    const auto basic = events->ReadTypes(0, {"Basic"}, 10).value();
+    ASSERT_EQ(basic.events.size(), 2u);
+    EXPECT_EQ(basic.events[0].seq, 2);
+    EXPECT_EQ(basic.events[1].seq, 4);
+    EXPECT_EQ(basic.read_to, 5);
+    const auto page = events->ReadTypes(0, {"Basic", "Patient"}, 2).value();
+    EXPECT_EQ(page.events.size(), 2u);
+    EXPECT_EQ(page.read_to, 2);
+    EXPECT_EQ(events->ReadTypes(2, {"Basic"}, 1).value().read_to, 4);
+    const auto none = events->ReadTypes(4, {"Basic"}, 10).value();
+    EXPECT_TRUE(none.events.empty());
+    EXPECT_EQ(none.read_to, 5);
+}
+
+TEST_F(EventsTest, ACursorMayCountFromZero) {
+    ASSERT_TRUE(Create(R"({"resourceType":"Patient"})"));
+    const auto events = MakeEvents();
+    EXPECT_EQ(events->CursorFromZero("other").value(), 0);
+    ASSERT_TRUE(events->MoveCursor("other", 7));
+    EXPECT_EQ(events->CursorFromZero("other").value(), 7);
+    EXPECT_EQ(events->Cursor("head").value(), 1);
+}
+
 }  // namespace
 }  // namespace carestream

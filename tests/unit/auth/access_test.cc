@@ -65,6 +65,12 @@ TEST(Decide, Table) {
         {"patient/*.cruds", "Practitioner", A::kUpdate, "denied"},
         {"patient/*.cruds", "Device", A::kCreate, "denied"},
         {"patient/*.cruds", "Binary", A::kRead, "denied"},
+        {"patient/*.cruds", "Flag", A::kRead, "confined"},
+        {"patient/*.cruds", "Flag", A::kUpdate, "denied"},  // nobody takes back his own red flag
+        {"patient/*.cruds", "Flag", A::kDelete, "denied"},
+        {"patient/*.cruds", "Task", A::kSearch, "confined"},
+        {"patient/*.cruds", "Task", A::kCreate, "denied"},
+        {"system/*.cruds", "Flag", A::kUpdate, "allowed"},
         {"patient/*.cruds", "Subscription", A::kRead, "confined"},  // to what he made
         {"patient/*.rs", "Subscription", A::kCreate, "denied"},
         {"patient/*.cruds", "*", A::kRead, "denied"},
