@@ -43,6 +43,9 @@ struct WriteRule {
     std::string type;
     // Errors are answered 422, kLimit and kUnavailable 503; `path` names the element.
     std::function<Result<void>(const auth::Principal& who, fhir::Node& resource)> check;
+    // The same before one is deleted. Absent: no rule.
+    std::function<Result<void>(const auth::Principal& who, const std::string& id)> check_delete =
+        {};
 };
 
 }  // namespace carestream::rest
