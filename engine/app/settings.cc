@@ -292,6 +292,13 @@ Field SchedulingField() {
              .default_text = "30",
              .min = 1,
              .max = 1'440},
+            {.key = "open_per_patient_max",
+             .type = Type::kInteger,
+             .description =
+                 "How many appointments ahead a patient's token may have held or booked.",
+             .default_text = "20",
+             .min = 1,
+             .max = 500},
             {.key = "authority",
              .description = "Assigning authority of the numbers that bookings are given (SCH-1.2, "
                             "ARQ-1.2), by which the answer finds them: a name of its own.",
@@ -544,6 +551,7 @@ void ReadScheduling(const config::Values& values, Settings& settings) {
     }
     options.answer_wait = values.Integer("answer_wait") * 1000;
     options.hold_minutes_max = static_cast<int>(values.Integer("hold_minutes_max"));
+    options.open_per_patient_max = static_cast<int>(values.Integer("open_per_patient_max"));
     options.authority = values.String("authority");
     options.keep = values.Integer("keep") * 1000;
 }

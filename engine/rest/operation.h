@@ -55,6 +55,9 @@ struct WriteRule {
     std::function<Result<void>(const auth::Principal& who, fhir::Node& resource)> check;
     // Asked before; all that it finds is answered, 422. Pure. May be empty.
     std::function<std::vector<fhir::Issue>(const fhir::Node& resource)> validate = {};
+    // The same before one is deleted. Absent: no rule.
+    std::function<Result<void>(const auth::Principal& who, const std::string& id)> check_delete =
+        {};
 };
 
 }  // namespace carestream::rest

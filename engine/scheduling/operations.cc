@@ -388,20 +388,36 @@ Result<void> CheckAppointment(const fhir::Node& appointment) {
     return {};
 }
 
+bool IsMadeId(std::string_view id) {
+    return id.starts_with(kSlotPrefix) || id.starts_with(kSchedulePrefix);
+}
+
+Result<void> RefuseMade(std::string_view type) {
+    return Fail(Code::kUnsupported,
+                "it is made of a schedule's template (mappings/schedules): change that, or book by "
+                "POST Appointment/$book",
+                std::string(type) + ".id");
+}
+
 // Made of a template, or as if it were.
 Result<void> CheckMade(const fhir::Node& resource, std::string_view type) {
     const fhir::Node* schedule = resource.Find("schedule");
     const std::string of =
         schedule == nullptr ? "" : IdOf(schedule->TextOf("reference"), "Schedule");
-    const std::string_view id = resource.TextOf("id");
-    if (!id.starts_with(kSlotPrefix) && !id.starts_with(kSchedulePrefix) &&
-        !of.starts_with(kSchedulePrefix)) {
-        return {};
-    }
-    return Fail(Code::kUnsupported,
-                "it is made of a schedule's template (mappings/schedules): change that, or book by "
-                "POST Appointment/$book",
-                std::string(type) + ".id");
+    if (!IsMadeId(resource.TextOf("id")) && !of.starts_with(kSchedulePrefix)) return {};
+    return RefuseMade(type);
+}
+
+rest::WriteRule RuleOfMade(std::string type) {
+    rest::WriteRule rule;
+    rule.type = type;
+    rule.check = [type](const auth::Principal&, fhir::Node& resource) {
+        return CheckMade(resource, type);
+    };
+    rule.check_delete = [type](const auth::Principal&, const std::string& id) {
+        return IsMadeId(id) ? RefuseMade(type) : Result<void>();
+    };
+    return rule;
 }
 
 }  // namespace
@@ -416,13 +432,12 @@ std::vector<rest::Operation> Operations(Scheduler& scheduler) {
 }
 
 std::vector<rest::WriteRule> WriteRules() {
-    return {{"Appointment", [](const auth::Principal&,
-                               fhir::Node& resource) { return CheckAppointment(resource); }},
-            {"Slot", [](const auth::Principal&,
-                        fhir::Node& resource) { return CheckMade(resource, "Slot"); }},
-            {"Schedule", [](const auth::Principal&, fhir::Node& resource) {
-                 return CheckMade(resource, "Schedule");
-             }}};
+    rest::WriteRule appointment;
+    appointment.type = "Appointment";
+    appointment.check = [](const auth::Principal&, fhir::Node& resource) {
+        return CheckAppointment(resource);
+    };
+    return {std::move(appointment), RuleOfMade("Slot"), RuleOfMade("Schedule")};
 }
 
 }  // namespace carestream::scheduling

@@ -27,7 +27,7 @@ namespace carestream::scheduling {
 
 // Appointments that are booked here change by the saga alone: of a PUT only status cancelled is
 // taken, and does what $cancel does. Slots of templates, and Appointments that name one, are not
-// written by clients. (A DELETE of an Appointment frees its slots.)
+// written or deleted by clients. (A DELETE of an Appointment frees its slots.)
 [[nodiscard]] std::vector<rest::WriteRule> WriteRules();
 
 }  // namespace carestream::scheduling

@@ -44,11 +44,14 @@ struct Scheduler::Core {
     Micros count_at = 0;
     Micros prune_at = 0;
     Micros slots_at = 0;
+    std::string outage;
     std::atomic<bool> reload = false;
     std::atomic<std::int64_t> ambiguous = 0;
     std::thread thread;
 
     void Run();
+    // An outage is told once, however often it is met.
+    void Tell(const Result<void>& outcome);
     // How long nothing is to be done.
     [[nodiscard]] Result<Micros> Round();
     [[nodiscard]] Result<void> Housekeeping();
@@ -70,9 +73,15 @@ void Scheduler::Core::Run() {
                 load = Fail(idle.error());
             }
         }
-        if (!load) context.parts.log.Warn("scheduling.outage", load.error().ToString());
+        Tell(load);
         for (auto& command : context.inbox->Wait(wait)) command();
     }
+}
+
+void Scheduler::Core::Tell(const Result<void>& outcome) {
+    const std::string text = outcome ? std::string() : outcome.error().ToString();
+    if (!text.empty() && text != outage) context.parts.log.Warn("scheduling.outage", text);
+    outage = text;
 }
 
 Result<Micros> Scheduler::Core::Round() {

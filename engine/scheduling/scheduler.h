@@ -39,6 +39,7 @@ struct SchedulerOptions {
     Confirm confirm = Confirm::kNone;            // kNone exactly when there is no destination
     Micros answer_wait = 15LL * 60 * 1'000'000;  // then a request is ambiguous
     int hold_minutes_max = 30;
+    int open_per_patient_max = 20;  // held, asked for and booked ones ahead, by a patient's token
     std::string authority = "CARESTREAM";     // assigns the placer's numbers
     Micros keep = 90LL * 86'400 * 1'000'000;  // rows of settled bookings
     std::size_t waiting_max = 4'096;          // requests of apps that wait; more are refused

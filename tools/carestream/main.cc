@@ -427,12 +427,12 @@ void AddBookings(CLI::App& app, Arguments& a) {
             ->group(kDaemon);
     bookings->footer(R"(Examples:
   carestream bookings                             what is held, asked for, booked or unclear
-  carestream bookings --state ambiguous           asked for and not answered: the slot stays taken
+  carestream bookings --status ambiguous          asked for and not answered: the slot stays taken
   carestream bookings show booking-<id>           its slots, and the evidence so far
   carestream bookings confirm booking-<id>        the clinic has it
   carestream bookings free booking-<id>           the clinic does not have it: the slot is free again)");
     const auto add_filter = [&a](CLI::App& command) {
-        command.add_option("--state", a.booking.state,
+        command.add_option("--status", a.booking.state,
                            "In this state: held, pending, booked, rescheduling, cancelling, "
                            "ambiguous, cancelled, compensated, expired, over");
         command.add_option("--after", a.booking.after, "Only those after this id");

@@ -118,7 +118,7 @@ std::optional<Condition> BookingsCondition(const scheduling::Scheduler& schedule
                      std::to_string(count) + (count == 1 ? " booking is" : " bookings are") +
                          " unclear: the clinic's system did not answer",
                      0,
-                     "their slots stay taken; look with `carestream bookings --state ambiguous`, "
+                     "their slots stay taken; look with `carestream bookings --status ambiguous`, "
                      "ask the clinic, then `carestream bookings confirm` or `free`"};
 }
 

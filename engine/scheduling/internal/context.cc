@@ -32,6 +32,28 @@ Result<Stored> Context::Read(const std::string& type, const std::string& id) {
     return stored;
 }
 
+Result<std::vector<store::StoredVersion>> Context::Search(const std::string& type,
+                                                          const net::Parameters& search) {
+    CARESTREAM_ASSIGN(query, search::ParseQuery(*parts.definitions, type, search));
+    std::vector<store::StoredVersion> found;
+    std::string position;
+    do {
+        store::SearchRequest request;
+        request.tenant = options.tenant;
+        request.query = query;
+        request.position = position;
+        std::promise<Result<store::SearchPage>> promise;
+        parts.reader.Search(std::move(request), [&](Result<store::SearchPage> page) {
+            promise.set_value(std::move(page));
+        });
+        Result<store::SearchPage> page = promise.get_future().get();
+        if (!page) return Fail(std::move(page).error());
+        for (store::StoredVersion& one : page->matches) found.push_back(std::move(one));
+        position = std::move(page->next);
+    } while (!position.empty() && !inbox->closed());
+    return found;
+}
+
 Result<std::vector<store::RestResult>> Context::Write(store::RestTransaction transaction) {
     std::promise<Result<std::vector<store::RestResult>>> promise;
     parts.writer.SubmitTransaction(std::move(transaction),

@@ -30,6 +30,9 @@ struct Context {
     [[nodiscard]] Micros Now() const { return parts.clock.Now(); }  // from any thread
     // Blocks until the reader answers. What is absent or deleted does not exist; it is no error.
     [[nodiscard]] Result<Stored> Read(const std::string& type, const std::string& id);
+    // All pages of it; blocks likewise.
+    [[nodiscard]] Result<std::vector<store::StoredVersion>> Search(const std::string& type,
+                                                                   const net::Parameters& search);
     // Blocks until it is committed.
     [[nodiscard]] Result<std::vector<store::RestResult>> Write(store::RestTransaction transaction);
     // Tells log and metrics. From any thread.

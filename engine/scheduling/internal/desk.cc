@@ -109,8 +109,6 @@ Result<Stored> Desk::FreeSlot(const std::string& id) {
 
 Result<fhir::Node> Desk::NewAppointment(const BookRequest& request, const Stored& slot,
                                         const std::string& id) {
-    CARESTREAM_ASSIGN(patient, context_.Read("Patient", request.patient));
-    if (!patient.exists()) return Fail(Code::kNotFound, "no such patient", "patient");
     CARESTREAM_ASSIGN(schedule,
                       context_.Read("Schedule", IdOf(RefOf(slot.node).schedule, "Schedule")));
     fhir::Node node =
@@ -120,7 +118,25 @@ Result<fhir::Node> Desk::NewAppointment(const BookRequest& request, const Stored
     if (!request.access->MayWrite("Appointment", node, auth::Action::kCreate)) {
         return Fail(Code::kDenied, "the token may book for its own patient only", "patient");
     }
+    CARESTREAM_ASSIGN(patient, context_.Read("Patient", request.patient));
+    if (!patient.exists()) return Fail(Code::kNotFound, "no such patient", "patient");
+    if (request.access->IsConfined()) CARESTREAM_TRY(CheckOpen(request.patient));
     return node;
+}
+
+// One patient's app does not take all slots there are.
+Result<void> Desk::CheckOpen(const std::string& patient) {
+    const int most = context_.options.open_per_patient_max;
+    CARESTREAM_ASSIGN(
+        open, context_.Search("Appointment", {{"patient", "Patient/" + patient},
+                                              {"status", "proposed,pending,booked"},
+                                              {"date", "ge" + FormatInstant(context_.Now())},
+                                              {"_count", std::to_string(most)}}));
+    if (static_cast<int>(open.size()) < most) return {};
+    return Fail(Code::kConflict,
+                "there are " + std::to_string(most) +
+                    " appointments already that lie ahead: cancel one of them first",
+                "patient");
 }
 
 Result<Desk::Decision> Desk::MakeNew(const BookRequest& request) {

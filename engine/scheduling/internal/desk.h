@@ -50,6 +50,7 @@ private:
     [[nodiscard]] Result<Stored> FreeSlot(const std::string& id);
     [[nodiscard]] Result<fhir::Node> NewAppointment(const BookRequest& request, const Stored& slot,
                                                     const std::string& id);
+    [[nodiscard]] Result<void> CheckOpen(const std::string& patient);
     [[nodiscard]] std::string IdFor(const BookRequest& request) const;
     [[nodiscard]] Micros HeldUntil(const BookRequest& request) const;
     void Submit(const TicketPtr& ticket, Decision decision);

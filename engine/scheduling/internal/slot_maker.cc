@@ -1,7 +1,6 @@
 #include "scheduling/internal/slot_maker.h"
 
 #include <algorithm>
-#include <future>
 #include <utility>
 
 #include "fhir/json.h"
@@ -34,16 +33,28 @@ void SlotMaker::Begin() {
 
 Result<bool> SlotMaker::Continue() {
     if (find_tasks_) {
-        CARESTREAM_TRY(FindTasks());
+        const auto found = FindTasks();
+        if (!found && found.error().retryable) return Fail(found.error());
+        if (!found) Complain(found.error());
         find_tasks_ = false;
         return true;
     }
     if (writes_.empty()) {
         if (tasks_.empty()) return false;
-        CARESTREAM_TRY(Compare(tasks_.front()));
+        const auto compared = Compare(tasks_.front());
+        if (!compared && compared.error().retryable) return Fail(compared.error());
+        if (!compared) Complain(compared.error());
         tasks_.pop_front();
         return true;
     }
+    return Write();
+}
+
+void SlotMaker::Complain(const Error& error) {
+    context_.parts.log.Error("scheduling.slots", error.message, {{"path", error.path}});
+}
+
+Result<bool> SlotMaker::Write() {
     const std::size_t count = std::min(kWritesAPiece, writes_.size());
     store::RestTransaction transaction;
     transaction.writes.assign(writes_.begin(),
@@ -60,34 +71,9 @@ Result<bool> SlotMaker::Continue() {
         }
     }
     if (!written && written.error().retryable) return Fail(written.error());
-    if (!written) {
-        context_.parts.log.Error("scheduling.slots", written.error().message,
-                                 {{"path", written.error().path}});
-    }
+    if (!written) Complain(written.error());
     writes_.erase(writes_.begin(), writes_.begin() + static_cast<std::ptrdiff_t>(count));
     return true;
-}
-
-Result<std::vector<store::StoredVersion>> SlotMaker::Search(
-    const std::string& type, const std::vector<std::pair<std::string, std::string>>& parameters) {
-    CARESTREAM_ASSIGN(query, search::ParseQuery(*context_.parts.definitions, type, parameters));
-    std::vector<store::StoredVersion> found;
-    std::string position;
-    do {
-        store::SearchRequest request;
-        request.tenant = context_.options.tenant;
-        request.query = query;
-        request.position = position;
-        std::promise<Result<store::SearchPage>> promise;
-        context_.parts.reader.Search(std::move(request), [&](Result<store::SearchPage> page) {
-            promise.set_value(std::move(page));
-        });
-        Result<store::SearchPage> page = promise.get_future().get();
-        if (!page) return Fail(std::move(page).error());
-        for (store::StoredVersion& one : page->matches) found.push_back(std::move(one));
-        position = std::move(page->next);
-    } while (!position.empty() && !context_.inbox->closed());
-    return found;
 }
 
 Result<void> SlotMaker::FindTasks() {
@@ -97,9 +83,10 @@ Result<void> SlotMaker::FindTasks() {
         tasks_.push_back({{templates, &one}, ScheduleId(context_.rules->ids(), one)});
         wanted.insert(tasks_.back().id);
     }
-    CARESTREAM_ASSIGN(known, Search("Schedule", {{"identifier", std::string(kScheduleSystem) + "|"},
-                                                 {"active", "true"},
-                                                 {"_count", std::to_string(kPage)}}));
+    CARESTREAM_ASSIGN(
+        known, context_.Search("Schedule", {{"identifier", std::string(kScheduleSystem) + "|"},
+                                            {"active", "true"},
+                                            {"_count", std::to_string(kPage)}}));
     for (const store::StoredVersion& one : known) {
         const bool gone = one.id.starts_with(kSchedulePrefix) && wanted.count(one.id) == 0;
         if (gone) tasks_.push_back({nullptr, one.id});
@@ -109,9 +96,9 @@ Result<void> SlotMaker::FindTasks() {
 
 Result<std::map<std::string, Stored>> SlotMaker::SlotsOf(const std::string& schedule_id,
                                                          Micros from) {
-    CARESTREAM_ASSIGN(found, Search("Slot", {{"schedule", "Schedule/" + schedule_id},
-                                             {"start", "ge" + FormatInstant(from)},
-                                             {"_count", std::to_string(kPage)}}));
+    CARESTREAM_ASSIGN(found, context_.Search("Slot", {{"schedule", "Schedule/" + schedule_id},
+                                                      {"start", "ge" + FormatInstant(from)},
+                                                      {"_count", std::to_string(kPage)}}));
     std::map<std::string, Stored> slots;
     for (store::StoredVersion& one : found) {
         CARESTREAM_ASSIGN(node, fhir::ParseJson(one.body));

@@ -33,9 +33,8 @@ private:
     [[nodiscard]] Result<void> Compare(const Task& task);
     [[nodiscard]] Result<std::map<std::string, Stored>> SlotsOf(const std::string& schedule_id,
                                                                 Micros from);
-    [[nodiscard]] Result<std::vector<store::StoredVersion>> Search(
-        const std::string& type,
-        const std::vector<std::pair<std::string, std::string>>& parameters);
+    [[nodiscard]] Result<bool> Write();
+    void Complain(const Error& error);
     [[nodiscard]] std::map<std::string, SlotTime> WantedOf(
         const Task& task, const std::map<std::string, Stored>& slots, Micros now) const;
     void PutSchedule(const Task& task, const Stored& stored);

@@ -155,6 +155,10 @@ Result<bool> Watch::FollowMove(const std::string& appointment, const SlotRef& to
 Result<Plan> Watch::PlanMove(Case one, const SlotRef& told) {
     Record& record = one.record;
     SlotRef now = told;
+    if (now.end.empty()) {
+        const Micros length = InstantOf(record.slot.end) - InstantOf(record.slot.start);
+        now.end = FormatInstant(InstantOf(told.start) + length);
+    }
     std::optional<Stored> taken;
     if (const auto schedule = context_.rules->TemplateOf(record.slot.schedule)) {
         const std::string id = SlotId(context_.rules->ids(), *schedule, InstantOf(told.start));

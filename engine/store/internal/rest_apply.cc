@@ -139,8 +139,15 @@ std::string NameOf(const RestWrite& write) {
     return write.id.empty() ? write.type : write.type + "/" + write.id;
 }
 
-// What the parts of a transaction may not be. Errors: kInvalid.
+// A batch takes many jobs, and its locks are held until it has committed.
+constexpr std::size_t kTransactionWritesMax = 256;
+
+// What the parts of a transaction may not be. Errors: kInvalid, kLimit.
 Result<void> CheckTransaction(const std::vector<RestWrite>& writes) {
+    if (writes.size() > kTransactionWritesMax) {
+        return Fail(Code::kLimit, "more than " + std::to_string(kTransactionWritesMax) +
+                                      " writes in one transaction");
+    }
     std::set<std::string> names;
     for (const RestWrite& write : writes) {
         if (write.if_none_exist) {

@@ -266,6 +266,7 @@ TEST_F(SchedulingTest, APutThatCancelsIsACancellationAndOtherPutsAreNone) {
     slot.Set("status", fhir::Node::String("busy"));
     EXPECT_EQ(Put("Slot/" + slots[5], fhir::ToJson(slot)).status, 422);
     EXPECT_EQ(Post("Slot", fhir::ToJson(slot)).status, 422);
+    EXPECT_EQ(Delete("Slot/" + slots[5]).status, 422);
     EXPECT_EQ(
         Post("Appointment",
              R"({"resourceType":"Appointment","status":"booked","slot":[{"reference":"Slot/)" +

@@ -102,6 +102,9 @@ TEST_F(TransactionTest, WhatIsNoTransactionIsRefused) {
     store::RestWrite conditional = Put("a", "free");
     conditional.if_none_exist.emplace();
     EXPECT_EQ(Run({conditional}).error().code, Code::kInvalid);
+    std::vector<store::RestWrite> many;
+    for (int i = 0; i < 257; ++i) many.push_back(Put("m" + std::to_string(i), "free"));
+    EXPECT_EQ(Run(many).error().code, Code::kLimit);
     EXPECT_EQ(Scalar("select count(*) from version"), "0");
 }
 
