@@ -8,9 +8,12 @@
 #include "app/internal/hook_sender.h"
 #include "app/internal/outbound_pages.h"
 #include "app/internal/process_metrics.h"
+#include "app/internal/report_parts.h"
 #include "auth/local_token.h"
 #include "base/file.h"
 #include "base/home.h"
+#include "reports/findings.h"
+#include "reports/response_rule.h"
 #include "rest/admin_pages.h"
 #include "rest/outcome.h"
 #include "subscriptions/endpoint.h"
@@ -216,8 +219,10 @@ Result<void> Daemon::OpenStore(const std::function<bool()>& stop_wanted) {
         journal_wakers_.Wake();
     };
     holds_.Set(first_->holds);
+    questionnaires_.Set(first_->questionnaires);
     settings_.store.label = [this](const fhir::Node& before, fhir::Node& resource, Micros now) {
         holds_.Get()->Label(before, resource, now);
+        reports::KeepEscalation(before, resource);
     };
     bool said = false;
     for (;;) {
@@ -308,6 +313,25 @@ Result<void> Daemon::MakeSubscriptions() {
     return {};
 }
 
+Result<void> Daemon::StartReports() {
+    reports::ReporterOptions options;
+    options.tenant = settings_.tenants.at(settings_.fhir_tenant);
+    options.tenant_name = settings_.fhir_tenant;
+    const bool at_first = PassesReportsOn(*first_);
+    const auto passed_on = [this, at_first] {
+        const auto generation = supervisor_->generation();
+        return generation == nullptr ? at_first : PassesReportsOn(*generation);
+    };
+    reporter_ = std::make_unique<reports::Reporter>(
+        options, reports::ReporterParts{definitions_, [this] { return questionnaires_.Get(); },
+                                        store_->MakeEvents(), store_->reader(), store_->writer(),
+                                        store_->keys().id_key(options.tenant_name), passed_on,
+                                        DeliveriesOf(outbound_->queue()), clock_, log_, metrics_});
+    CARESTREAM_TRY(reporter_->Start());
+    event_wakers_.Add([this] { reporter_->Wake(); });
+    return {};
+}
+
 std::vector<rest::Operation> Daemon::Operations(store::Tenant tenant) {
     auto operations =
         subscriptions::Operations(*subscriptions_, tenant, subscriptions::kWebSocketPath);
@@ -336,6 +360,7 @@ Result<void> Daemon::StartFhir() {
         gate_ = std::move(gate);
     }
     CARESTREAM_TRY(MakeSubscriptions());
+    CARESTREAM_TRY(StartReports());
     service_ = std::make_unique<rest::Service>(
         options,
         rest::ServiceParts{definitions_,
@@ -348,7 +373,8 @@ Result<void> Daemon::StartFhir() {
                            log_,
                            [this] { return store_->journal().DiskLow(); },
                            gate_.get(),
-                           {subscriptions::SubscriptionRule(*subscriptions_)}},
+                           {subscriptions::SubscriptionRule(*subscriptions_),
+                            reports::ResponseRule([this] { return questionnaires_.Get(); })}},
         Operations(options.tenant));
     net::HttpOptions http;
     http.name = "fhir";
@@ -409,6 +435,8 @@ Reloaded Daemon::Reload() {
         auto applied = Apply(loaded.generation);
         if (applied) {
             holds_.Set(loaded.generation->holds);
+            questionnaires_.Set(loaded.generation->questionnaires);
+            reporter_->Wake();
             reloaded.generation = ++generations_;
             reloaded.changes = std::move(*applied);
             if (reloaded.changes.empty()) reloaded.changes.emplace_back("channels unchanged");
@@ -546,6 +574,7 @@ void Daemon::Stop() {
     event_wakers_.Clear();
     journal_wakers_.Clear();
     if (subscriptions_ != nullptr) subscriptions_->Stop();
+    reporter_.reset();
     fhir_server_.reset();
     service_.reset();
     hook_sender_.reset();

@@ -18,6 +18,7 @@
 #include "net/http.h"
 #include "net/http_sender.h"
 #include "outbound/service.h"
+#include "reports/reporter.h"
 #include "rest/link_operations.h"
 #include "rest/service.h"
 #include "results/releases.h"
@@ -59,6 +60,7 @@ private:
         const std::shared_ptr<const channel::Generation>& generation);
     [[nodiscard]] Result<void> StartAdminPort();
     [[nodiscard]] Result<void> MakeSubscriptions();
+    [[nodiscard]] Result<void> StartReports();
     [[nodiscard]] std::vector<rest::Operation> Operations(store::Tenant tenant);
     [[nodiscard]] std::string PublicBase() const;  // "https://host/fhir/r4"
     [[nodiscard]] rest::LinkParts LinkPartsOf(store::Tenant tenant) const;
@@ -100,13 +102,15 @@ private:
     std::unique_ptr<channel::Supervisor>
         supervisor_;               // outlives the store: callbacks come until its end
     Current<holds::Holds> holds_;  // of the generation in force; the store asks it
-    Wakers event_wakers_;          // the consumers of events; cleared before they go
-    Wakers journal_wakers_;        // those of messages that arrived, likewise
+    Current<questionnaires::Questionnaires> questionnaires_;  // likewise; reports ask it
+    Wakers event_wakers_;    // the consumers of events; cleared before they go
+    Wakers journal_wakers_;  // those of messages that arrived, likewise
     std::unique_ptr<store::Store> store_;
     std::unique_ptr<outbound::Service> outbound_;
     std::unique_ptr<net::HttpSender> hook_sender_;
     std::unique_ptr<subscriptions::Engine> subscriptions_;
     std::unique_ptr<results::Releases> releases_;
+    std::unique_ptr<reports::Reporter> reporter_;
     std::unique_ptr<rest::Service> service_;
     std::unique_ptr<net::HttpServer> fhir_server_;
     std::unique_ptr<Admin> admin_;
