@@ -12,9 +12,12 @@
 #include "app/internal/hook_sender.h"
 #include "app/internal/outbound_pages.h"
 #include "app/internal/process_metrics.h"
+#include "app/internal/report_parts.h"
 #include "auth/local_token.h"
 #include "base/file.h"
 #include "base/home.h"
+#include "reports/findings.h"
+#include "reports/response_rule.h"
 #include "rest/admin_pages.h"
 #include "rest/outcome.h"
 #include "scheduling/operations.h"
@@ -235,8 +238,10 @@ Result<void> Daemon::OpenStore(const std::function<bool()>& stop_wanted) {
         journal_wakers_.Wake();
     };
     holds_.Set(first_->holds);
+    questionnaires_.Set(first_->questionnaires);
     settings_.store.label = [this](const fhir::Node& before, fhir::Node& resource, Micros now) {
         holds_.Get()->Label(before, resource, now);
+        reports::KeepEscalation(before, resource);
     };
     bool said = false;
     for (;;) {
@@ -349,7 +354,27 @@ void Daemon::MakeScheduler() {
 std::vector<rest::WriteRule> Daemon::WriteRules() const {
     auto rules = scheduling::WriteRules();
     rules.push_back(subscriptions::SubscriptionRule(*subscriptions_));
+    rules.push_back(reports::ResponseRule([this] { return questionnaires_.Get(); }));
     return rules;
+}
+
+Result<void> Daemon::StartReports() {
+    reports::ReporterOptions options;
+    options.tenant = settings_.tenants.at(settings_.fhir_tenant);
+    options.tenant_name = settings_.fhir_tenant;
+    const bool at_first = PassesReportsOn(*first_);
+    const auto passed_on = [this, at_first] {
+        const auto generation = supervisor_->generation();
+        return generation == nullptr ? at_first : PassesReportsOn(*generation);
+    };
+    reporter_ = std::make_unique<reports::Reporter>(
+        options, reports::ReporterParts{definitions_, [this] { return questionnaires_.Get(); },
+                                        store_->MakeEvents(), store_->reader(), store_->writer(),
+                                        store_->keys().id_key(options.tenant_name), passed_on,
+                                        DeliveriesOf(outbound_->queue()), clock_, log_, metrics_});
+    CARESTREAM_TRY(reporter_->Start());
+    event_wakers_.Add([this] { reporter_->Wake(); });
+    return {};
 }
 
 std::vector<rest::Operation> Daemon::Operations(store::Tenant tenant) {
@@ -383,6 +408,7 @@ Result<void> Daemon::StartFhir() {
         gate_ = std::move(gate);
     }
     CARESTREAM_TRY(MakeSubscriptions());
+    CARESTREAM_TRY(StartReports());
     MakeScheduler();
     service_ = std::make_unique<rest::Service>(
         options,
@@ -456,6 +482,8 @@ Reloaded Daemon::Reload() {
             holds_.Set(loaded.generation->holds);
             schedules_.Set(std::move(schedules));
             scheduler_->Reload();
+            questionnaires_.Set(loaded.generation->questionnaires);
+            reporter_->Wake();
             reloaded.generation = ++generations_;
             reloaded.changes = std::move(*applied);
             if (reloaded.changes.empty()) reloaded.changes.emplace_back("channels unchanged");
@@ -595,6 +623,7 @@ void Daemon::Stop() {
     journal_wakers_.Clear();
     if (scheduler_ != nullptr) scheduler_->Stop();
     if (subscriptions_ != nullptr) subscriptions_->Stop();
+    reporter_.reset();
     fhir_server_.reset();
     service_.reset();
     hook_sender_.reset();

@@ -18,6 +18,7 @@
 #include "net/http.h"
 #include "net/http_sender.h"
 #include "outbound/service.h"
+#include "reports/reporter.h"
 #include "rest/link_operations.h"
 #include "rest/service.h"
 #include "results/releases.h"
@@ -63,6 +64,7 @@ private:
     [[nodiscard]] Result<void> MakeSubscriptions();
     void MakeScheduler();
     [[nodiscard]] std::vector<rest::WriteRule> WriteRules() const;
+    [[nodiscard]] Result<void> StartReports();
     [[nodiscard]] std::vector<rest::Operation> Operations(store::Tenant tenant);
     [[nodiscard]] std::string PublicBase() const;  // "https://host/fhir/r4"
     [[nodiscard]] rest::LinkParts LinkPartsOf(store::Tenant tenant) const;
@@ -104,8 +106,9 @@ private:
     std::unique_ptr<channel::Supervisor>
         supervisor_;               // outlives the store: callbacks come until its end
     Current<holds::Holds> holds_;  // of the generation in force; the store asks it
-    Wakers event_wakers_;          // the consumers of events; cleared before they go
-    Wakers journal_wakers_;        // those of messages that arrived, likewise
+    Current<questionnaires::Questionnaires> questionnaires_;  // likewise; reports ask it
+    Wakers event_wakers_;    // the consumers of events; cleared before they go
+    Wakers journal_wakers_;  // those of messages that arrived, likewise
     std::unique_ptr<store::Store> store_;
     std::unique_ptr<outbound::Service> outbound_;
     std::unique_ptr<net::HttpSender> hook_sender_;
@@ -113,6 +116,7 @@ private:
     std::unique_ptr<results::Releases> releases_;
     Current<scheduling::Templates> schedules_;  // of mappings/schedules, in force
     std::unique_ptr<scheduling::Scheduler> scheduler_;
+    std::unique_ptr<reports::Reporter> reporter_;
     std::unique_ptr<rest::Service> service_;
     std::unique_ptr<net::HttpServer> fhir_server_;
     std::unique_ptr<Admin> admin_;

@@ -20,6 +20,7 @@ constexpr std::string_view kNamespace = "urn:carestream:questionnaire:";
 constexpr std::string_view kJson = ".json";
 constexpr std::string_view kRules = ".rules.yaml";
 constexpr std::size_t kFilesMax = 512;
+constexpr std::size_t kNameMax = 256;
 constexpr std::size_t kFileBytesMax = 1u << 20;
 
 void Complain(std::vector<Error>& errors, const std::string& file, std::string message) {
@@ -174,7 +175,9 @@ Result<const Entry*> Questionnaires::Find(std::string_view canonical) const {
     if (!url.starts_with(kNamespace)) return nullptr;
     std::vector<std::string_view> urls;
     for (const Entry& entry : entries_) urls.push_back(entry.questionnaire.url);
-    return Fail(Code::kInvalid, "there is no such questionnaire" + DidYouMean(url, urls),
+    // Longer ones are near to none, and dear to compare.
+    const std::string_view name = url.substr(0, kNameMax);
+    return Fail(Code::kInvalid, "there is no such questionnaire" + DidYouMean(name, urls),
                 "QuestionnaireResponse.questionnaire");
 }
 

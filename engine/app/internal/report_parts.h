@@ -1,0 +1,15 @@
+#pragma once
+// What reports need to know of outbound channels.
+#include "channel/generation.h"
+#include "reports/reporter.h"
+#include "store/outbound.h"
+
+namespace carestream::app {
+
+// Is there an outbound channel that sends what patients report?
+[[nodiscard]] bool PassesReportsOn(const channel::Generation& generation);
+
+// The queue outlives the function.
+[[nodiscard]] reports::DeliveriesSince DeliveriesOf(store::Outbound& queue);
+
+}  // namespace carestream::app
