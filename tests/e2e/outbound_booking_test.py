@@ -76,8 +76,10 @@ class Bookings(unittest.TestCase):
             dead = site.wait(1)[0]
             self.assertEqual(dead["state"], "nacked")
             self.assertTrue(dead["path"].startswith("Patient.identifier"), dead)
-            self.assertIn("required", dead["reason"])
-            self.assertIn("booking: 1 refused", site.daemon.cli("status").stdout)
+            self.assertIn("needed for PID-3", dead["reason"])
+            deadline = time.monotonic() + 10
+            while "booking: 1 refused" not in site.daemon.cli("status").stdout:
+                self.assertLess(time.monotonic(), deadline)
             still = site.daemon.cli("outbound", "replay", dead["number"], check=False)
             self.assertIn("can still not be made", still.stderr)
             status, _, _ = site.daemon.request("PUT", f"Patient/{unknown['id']}", {

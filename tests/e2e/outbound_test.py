@@ -143,43 +143,46 @@ class Forwarding(unittest.TestCase):
 
 
 class Mistakes(unittest.TestCase):
-    def lint(self, text):
+    FORWARDING = (
+        ("channel: feed", "channel: fed", "no channel with a source is named 'fed', did you mean 'feed'?"),
+        ("retry: {first: 100ms", "retry: {first: 1h", "'first' is longer than 'max'"),
+        ("connect_to", "connectto", "did you mean 'connect_to'?"),
+        ("channel: NAME", "channel: feed", "channel 'feed' is also in"),
+        ("source:", "filter: [PID-8 is F]\nsource:", "expected PATH == VALUE"),
+        ("source:", "edit: {MSH-10: x}\nsource:", "MSH-10 is not edited"),
+        ("source:", "system: ehr\nsource:", "they would be sent back to where they came from"),
+        ("source:", "on_ambiguous: holdd\nsource:", "did you mean 'hold'?"),
+        ("source:", "application_ack_from: [feed]\nsource:", "'application_ack_from' needs 'application_ack'"),
+        ("{channel: feed}", "{topic: [appointmen]}", "no topic is named 'appointmen', did you mean 'appointment'?"),
+        ("{channel: feed}", "{topic: [appointment]}", "'render' must say which message is made"),
+        ("{channel: feed}", "{channel: feed, acknowledgments_of: feed}", "one of them"))
+    BOOKING = (
+        ("event: SIU^S12", "event: SIU^S99", "no outbound message makes SIU^S99 of Appointment, did you mean"),
+        ("status=cancelled", "stats=cancelled", "stats"),
+        ("receiving_application: EHR", "time_zone: Mars", "time zone"))
+
+    def lint(self, texts):
         with tempfile.TemporaryDirectory() as folder:
             channels = Path(folder) / "channels"
             channels.mkdir()
             (channels / "feed.yaml").write_text(FEED.format(name="feed", system="ehr", port=2599))
-            (channels / "out.yaml").write_text(text)
-            done = subprocess.run([binary_folder() / "carestream", "lint", folder],
-                                  capture_output=True, text=True, cwd=HOME)
+            for number, text in enumerate(texts):
+                (channels / f"out{number}.yaml").write_text(text.replace("NAME", f"out{number}"))
+            done = subprocess.run([binary_folder() / "carestream", "lint", folder], capture_output=True, text=True,
+                                  cwd=HOME)
             return done.returncode, done.stdout
 
     def test_each_is_named_with_its_place_and_the_nearest_name(self):
-        good = FORWARD.format(name="out", port=1, more="")
-        self.assertEqual(self.lint(good)[0], 0, self.lint(good)[1])
-        for wrong, right, said in (
-                ("channel: feed", "channel: fed", "no channel with a source is named 'fed', did you mean 'feed'?"),
-                ("retry: {first: 100ms", "retry: {first: 1h", "'first' is longer than 'max'"),
-                ("connect_to", "connectto", "did you mean 'connect_to'?"),
-                ("channel: out", "channel: feed", "channel 'feed' is also in"),
-                ("source:", "filter: [PID-8 is F]\nsource:", "expected PATH == VALUE"),
-                ("source:", "edit: {MSH-10: x}\nsource:", "MSH-10 is not edited"),
-                ("source:", "system: ehr\nsource:", "they would be sent back to where they came from"),
-                ("{channel: feed}", "{topic: [appointmen]}", "no topic is named 'appointmen', did you mean 'appointment'?"),
-                ("{channel: feed}", "{topic: [appointment]}", "'render' must say which message is made"),
-                ("source:", "on_ambiguous: holdd\nsource:", "did you mean 'hold'?")):
-            code, output = self.lint(good.replace(wrong, right, 1))
-            self.assertEqual(code, 1, right)
-            self.assertIn(said, output)
-            self.assertRegex(output, r"out\.yaml:\d+:\d+: ")
-        booking = BOOKING.format(name="out", port=1).replace("system: ehr\n", "")
-        self.assertEqual(self.lint(booking)[0], 0, self.lint(booking)[1])
-        for wrong, right, said in (
-                ("event: SIU^S12", "event: SIU^S99", "no outbound message makes SIU^S99 of Appointment, did you mean"),
-                ("status=cancelled", "stats=cancelled", "status"),
-                ("receiving_application: EHR", "time_zone: Mars", "time zone")):
-            code, output = self.lint(booking.replace(wrong, right, 1))
-            self.assertEqual(code, 1, right)
-            self.assertIn(said, output)
+        forward = FORWARD.format(name="NAME", port=1, more="")
+        booking = BOOKING.format(name="NAME", port=1)
+        self.assertEqual(self.lint([forward, booking])[0], 0)
+        mistakes = [(forward, *case) for case in self.FORWARDING] + [(booking, *case) for case in self.BOOKING]
+        code, output = self.lint([text.replace(wrong, right, 1) for text, wrong, right, _ in mistakes])
+        self.assertEqual(code, 1)
+        for number, (_, _, right, said) in enumerate(mistakes):
+            lines = [line for line in output.splitlines() if f"out{number}.yaml:" in line.split(": ")[0] + ":"]
+            self.assertTrue(any(said in line for line in lines), f"{right}: {output}")
+            self.assertRegex(lines[0], r"out\d+\.yaml:\d+:\d+: ")
 
 
 if __name__ == "__main__":
