@@ -21,13 +21,14 @@ std::string Unquoted(std::string_view text) {
     return std::string(text);
 }
 
-// "[A, B]"; empty if it is no such list.
+// "[A, B]"; empty if it is no such list, or has an empty item.
 std::vector<std::string> ListOf(std::string_view text) {
     text = Trim(text);
     if (text.size() < 2 || text.front() != '[' || text.back() != ']') return {};
     std::vector<std::string> values;
     for (const std::string_view item : Split(text.substr(1, text.size() - 2), ',')) {
         values.push_back(Unquoted(item));
+        if (values.back().empty()) return {};
     }
     return values;
 }
