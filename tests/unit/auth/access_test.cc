@@ -274,12 +274,14 @@ TEST(Access, GranularSearchesAreNarrowed) {
     Access two(R4(), Who("patient/Observation.rs?category=a patient/Observation.rs?category=b"));
     const auto query = Narrowed(two, "Observation", {});
     ASSERT_TRUE(query.has_value());
-    ASSERT_EQ(query->criteria.size(), 2u);
+    // The compartment, the rules, and what is held.
+    ASSERT_EQ(query->criteria.size(), 3u);
     EXPECT_EQ(query->criteria[1].values, (std::vector<std::string>{"a", "b"}));
+    EXPECT_EQ(query->criteria[2].parameter, "_security:not");
     Access mixed(R4(), Who("patient/Observation.rs?category=a patient/Observation.rs?code=b"));
     EXPECT_EQ(Narrowed(mixed, "Observation", {}).error().code, Code::kDenied);
     Access wide(R4(), Who("patient/Observation.rs?category=a patient/*.rs"));
-    EXPECT_EQ(Narrowed(wide, "Observation", {})->criteria.size(), 1u);
+    EXPECT_EQ(Narrowed(wide, "Observation", {})->criteria.size(), 2u);
     Access other(R4(), Who("patient/Observation.rs?category=a", "p2"));
     EXPECT_NE(two.View("Observation"), other.View("Observation"));
     EXPECT_NE(two.View("Observation"), wide.View("Observation"));

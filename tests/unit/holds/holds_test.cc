@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -23,7 +24,7 @@ constexpr Micros kDay = 86'400'000'000;
 
 class HoldsTest : public testing::Test {
 protected:
-    HoldsTest() : folder_(fs::path(testing::TempDir()) / "holds") {
+    HoldsTest() : folder_(fs::path(testing::TempDir()) / ("holds-" + std::to_string(::getpid()))) {
         fs::remove_all(folder_);
         fs::create_directories(folder_);
     }

