@@ -21,6 +21,8 @@ using ResponderPtr = std::shared_ptr<net::Responder>;
 constexpr std::size_t kKeyMax = 255;
 constexpr std::size_t kTextMax = 1'000;
 constexpr int kFindDefault = 50;
+constexpr int kFindSpare = 200;
+constexpr int kSchedulesMax = 100;  // of one practitioner or location
 constexpr int kFindMax = 200;
 constexpr Micros kDay = 86'400LL * 1'000'000;
 constexpr Micros kFindSpanMax = 93 * kDay;
@@ -243,17 +245,9 @@ rest::Operation OnInstance(Scheduler& scheduler, std::string name, Kind kind,
 // A $find as a search of Slot.
 struct FindQuery {
     net::Parameters search;
+    net::Parameters schedules;  // a search of Schedule whose Slots alone are meant; empty: all
     int count = kFindDefault;
 };
-
-// "system|value" is an identifier, anything else an id.
-void AddActor(const std::string& type, const std::string& value, net::Parameters& search) {
-    if (value.find('|') != std::string::npos) {
-        search.emplace_back("schedule.actor:identifier", value);
-    } else {
-        search.emplace_back("schedule.actor", type + "/" + IdOf(value, type));
-    }
-}
 
 Result<FindQuery> ReadFind(const rest::OperationCall& call, const Rules& rules) {
     const Micros now = rules.Now();
@@ -279,7 +273,10 @@ Result<FindQuery> ReadFind(const rest::OperationCall& call, const Rules& rules) 
     for (const auto& [name, type] :
          {std::pair{"practitioner", "Practitioner"}, std::pair{"location", "Location"}}) {
         if (const std::string value = ValueOf(call, name); !value.empty()) {
-            AddActor(type, value, find.search);
+            if (value.find('|') != std::string::npos) {
+                return Fail(Code::kInvalid, "an id is expected, not an identifier", name);
+            }
+            find.schedules.emplace_back("actor", std::string(type) + "/" + IdOf(value, type));
         }
     }
     if (const std::string service = ValueOf(call, "service-type"); !service.empty()) {
@@ -295,12 +292,13 @@ Result<FindQuery> ReadFind(const rest::OperationCall& call, const Rules& rules) 
         }
     }
     find.search.emplace_back("_sort", "start");
-    find.search.emplace_back("_count", std::to_string(find.count));
+    // More, because what begins too soon is left out.
+    find.search.emplace_back("_count", std::to_string(find.count + kFindSpare));
     find.search.emplace_back("_include", "Slot:schedule");
     return find;
 }
 
-Result<std::string> FindBundle(const store::SearchPage& page, const Rules& rules) {
+Result<std::string> FindBundle(const store::SearchPage& page, int count, const Rules& rules) {
     std::map<std::string, fhir::Node> schedules;
     for (const store::StoredVersion& one : page.included) {
         CARESTREAM_ASSIGN(node, fhir::ParseJson(one.body));
@@ -308,10 +306,15 @@ Result<std::string> FindBundle(const store::SearchPage& page, const Rules& rules
     }
     std::string entries;
     int total = 0;
+    bool more = !page.next.empty();
     for (const store::StoredVersion& one : page.matches) {
         CARESTREAM_ASSIGN(slot, fhir::ParseJson(one.body));
         const SlotRef ref = RefOf(slot);
         if (!rules.CheckBookable(ref.schedule, InstantOf(ref.start))) continue;
+        if (total == count) {
+            more = true;
+            break;
+        }
         const auto schedule = schedules.find(ref.schedule);
         fhir::Node proposal =
             Proposal(slot, schedule == schedules.end() ? nullptr : &schedule->second);
@@ -319,7 +322,7 @@ Result<std::string> FindBundle(const store::SearchPage& page, const Rules& rules
         fhir::WriteJson(proposal, entries);
         entries += R"(,"search":{"mode":"match"}})";
     }
-    if (!page.next.empty()) {
+    if (more) {
         entries += (entries.empty() ? "" : ",") + std::string(R"({"resource":)") +
                    rest::OutcomeJson({{"information", "incomplete",
                                        "there are more: ask from the last start on", "start"}}) +
@@ -327,6 +330,64 @@ Result<std::string> FindBundle(const store::SearchPage& page, const Rules& rules
     }
     return R"({"resourceType":"Bundle","type":"searchset","total":)" + std::to_string(total) +
            (entries.empty() ? "}" : R"(,"entry":[)" + entries + "]}");
+}
+
+// Of one type, on a thread of the store; what fails is answered here.
+void SearchFor(Scheduler& scheduler, std::string_view type, const net::Parameters& parameters,
+               const ResponderPtr& responder,
+               std::function<void(const store::SearchPage& page)> then) {
+    auto query = search::ParseQuery(*scheduler.definitions(), type, parameters);
+    if (!query) {
+        return responder->Send(rest::OutcomeOf(query.error(), rest::ErrorOrigin::kSearch));
+    }
+    store::SearchRequest request;
+    request.tenant = scheduler.options().tenant;
+    request.query = std::move(*query);
+    request.cancel = responder->cancelled();
+    scheduler.reader().Search(std::move(request), [responder, then = std::move(then)](
+                                                      const Result<store::SearchPage>& page) {
+        if (page) return then(*page);
+        responder->Send(rest::OutcomeOf(page.error(), rest::ErrorOrigin::kSearch));
+    });
+}
+
+void SendBundle(const ResponderPtr& responder, const store::SearchPage& page, int count,
+                const Rules& rules) {
+    const Result<std::string> bundle = FindBundle(page, count, rules);
+    if (bundle) {
+        responder->Send(net::Response::Text(200, rest::kFhirJson, *bundle));
+    } else {
+        responder->Send(rest::OutcomeOf(bundle.error(), rest::ErrorOrigin::kSearch));
+    }
+}
+
+// Whose Slots are meant, then those Slots: two bounded searches.
+void FindSlots(Scheduler& scheduler, const std::shared_ptr<const Rules>& rules, FindQuery find,
+               const ResponderPtr& responder) {
+    const auto slots = [&scheduler, rules, responder,
+                        count = find.count](const net::Parameters& search) {
+        SearchFor(scheduler, "Slot", search, responder,
+                  [rules, responder, count](const store::SearchPage& page) {
+                      SendBundle(responder, page, count, *rules);
+                  });
+    };
+    if (find.schedules.empty()) return slots(find.search);
+    find.schedules.emplace_back("_count", std::to_string(kSchedulesMax));
+    SearchFor(scheduler, "Schedule", find.schedules, responder,
+              [slots, rules, responder,
+               search = std::move(find.search)](const store::SearchPage& page) mutable {
+                  if (!page.next.empty()) {
+                      return Refuse(responder, 400, "too-costly",
+                                    "there are too many schedules: name one of them", "schedule");
+                  }
+                  std::string named;
+                  for (const store::StoredVersion& one : page.matches) {
+                      named += (named.empty() ? "Schedule/" : ",Schedule/") + one.id;
+                  }
+                  if (named.empty()) return SendBundle(responder, {}, 0, *rules);
+                  search.emplace_back("schedule", named);
+                  slots(search);
+              });
 }
 
 rest::Operation FindOperation(Scheduler& scheduler) {
@@ -338,28 +399,11 @@ rest::Operation FindOperation(Scheduler& scheduler) {
                                                       "location", "service-type", "_count"})) {
             return Refuse(responder, 400, "invalid", wrong->text, wrong->name);
         }
-        const auto find = ReadFind(call, *rules);
+        auto find = ReadFind(call, *rules);
         if (!find) {
             return Refuse(responder, 400, "value", find.error().message, find.error().path);
         }
-        auto query = search::ParseQuery(*scheduler.definitions(), "Slot", find->search);
-        if (!query) {
-            return responder->Send(rest::OutcomeOf(query.error(), rest::ErrorOrigin::kSearch));
-        }
-        store::SearchRequest request;
-        request.tenant = scheduler.options().tenant;
-        request.query = std::move(*query);
-        request.cancel = responder->cancelled();
-        scheduler.reader().Search(
-            std::move(request), [rules, responder](const Result<store::SearchPage>& page) {
-                const Result<std::string> bundle =
-                    page ? FindBundle(*page, *rules) : Result<std::string>(Fail(page.error()));
-                if (bundle) {
-                    responder->Send(net::Response::Text(200, rest::kFhirJson, *bundle));
-                } else {
-                    responder->Send(rest::OutcomeOf(bundle.error(), rest::ErrorOrigin::kSearch));
-                }
-            });
+        FindSlots(scheduler, rules, std::move(*find), responder);
     };
     return operation;
 }

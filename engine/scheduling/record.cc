@@ -63,7 +63,8 @@ Result<Record> RecordOf(const store::Booking& row) {
     record.saga.state = static_cast<State>(row.state);
     CARESTREAM_ASSIGN(detail, fhir::ParseJson(row.detail));
     record.saga.step = ParseStep(detail.TextOf("step"));
-    const std::string_view asked = detail.TextOf("asked");
+    const Node* number = detail.Find("asked");
+    const std::string_view asked = number == nullptr ? std::string_view() : number->text();
     std::from_chars(asked.data(), asked.data() + asked.size(), record.saga.asked);
     record.slot = SlotOf(detail.Find("slot"));
     record.former = SlotOf(detail.Find("former"));

@@ -40,7 +40,8 @@ TEST_F(SchedulingTest, TemplatesBecomeSlotsThatFindProposes) {
     EXPECT_THAT(Get("Appointment/$find?practitoner=x").http.body, HasSubstr("did you mean"));
     // Made again they are the same.
     scheduler_->Reload();
-    EXPECT_EQ(FreeSlots(60), slots);
+    // (More of them may have been made meanwhile.)
+    EXPECT_THAT(slots, testing::IsSubsetOf(FreeSlots(60)));
     EXPECT_EQ(Scalar("select max(version) from resource r where id like 'slot-%'"), "1");
 }
 
