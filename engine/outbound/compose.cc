@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/assert.h"
+#include "base/text.h"
 #include "channel/decision.h"
 #include "crypto/keys.h"
 #include "fhir/json.h"
@@ -132,7 +133,7 @@ std::string LegibleEvent(const hl7::Header& header) {
 Result<OutboundMessage> Forwarded(const OutboundChannel& channel, OutboundMessage made,
                                   const hl7::Message& message) {
     const auto control = hl7::Resolve(message, *hl7::ParsePath("MSH-10"));
-    const std::string theirs = control.empty() ? std::string() : message.Decode(control.front());
+    const std::string theirs(Trim(control.empty() ? "" : message.Decode(control.front())));
     const bool own = channel.settings.own_control_id || theirs.empty();
     if (!own) made.control_id = theirs;
     if (!own && !IsEdited(channel)) {

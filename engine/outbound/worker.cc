@@ -201,6 +201,7 @@ void Worker::TakeFirst() {
     const Micros now = parts_.clock.Now();
     if (row.state == OutboundState::kSending) {
         // Nobody sends it: its sending ended with the daemon.
+        if (!Flush()) return Pause(kStoreAgain);
         carried_ = AfterAttempt(Channel()->settings.policy, row, End::kInDoubt,
                                 "the daemon ended while it was sent", now);
         NoteEnd(*carried_);
@@ -224,7 +225,9 @@ void Worker::Attempt() {
     if (row.tried == 0) row.tried = parts_.clock.Now();
     if (!destination_->IsOpen() && !Flush()) return Pause(kStoreAgain);
     if (const auto opened = OpenNow(); !opened) {
+        // The link may have closed just now, with the answer to the message before still carried.
         if (Stopping()) return;
+        if (!Flush()) return Pause(kStoreAgain);
         Enter("retrying", opened.error().message);
         carried_ = AfterAttempt(Channel()->settings.policy, row, End::kUnsent,
                                 opened.error().message, parts_.clock.Now());
