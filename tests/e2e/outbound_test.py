@@ -36,9 +36,15 @@ class Forwarding(unittest.TestCase):
                 self.assertEqual(len(set(ids)), 2)
                 for control_id in ids:
                     self.assertRegex(control_id, r"^CS[0-9A-Z]{6,18}$")
-                said = site.daemon.cli("status").stdout
-                self.assertIn("plain", said)
-                self.assertIn("in line 0", said)
+                # The status is as of a moment ago.
+                deadline = time.monotonic() + 20
+                while True:
+                    said = site.daemon.cli("status").stdout
+                    self.assertIn("plain", said)
+                    if said.count("in line 0") == 2:
+                        break
+                    self.assertLess(time.monotonic(), deadline, said)
+                    time.sleep(0.2)
                 shown = site.daemon.cli("outbound", "show", site.outbound("acked")[0]["number"]).stdout
                 self.assertIn("acked", shown)
                 self.assertIn("MSA|AA|M0", shown)
