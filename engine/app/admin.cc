@@ -6,7 +6,6 @@
 
 #include "app/internal/access_admin.h"
 #include "app/internal/admin_answer.h"
-#include "app/internal/admin_json.h"
 #include "app/internal/link_admin.h"
 #include "app/internal/outbound_pages.h"
 #include "base/text.h"
@@ -269,6 +268,9 @@ Response Admin::Answer(const Request& request) {
     if (post && path == "/conflicts/resolve") return ResolveConflict(request);
     if (path.starts_with("/outbound")) {
         return AnswerOutbound(parts_.outbound, request, ActorOf(request));
+    }
+    if (path == "/bookings" || path.starts_with("/bookings/")) {
+        return parts_.bookings(request, ActorOf(request));
     }
     return Failure(404, "no such request; engine/app/README.md lists them");
 }

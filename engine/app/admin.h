@@ -49,6 +49,8 @@ struct AdminParts {
     std::function<Reloaded()> reload;
     // Of what the store said last, and whether it answered just now.
     std::function<Condition(const store::StoreStatus&, bool answers)> condition;
+    // Requests for /bookings and below; `actor` is who asks.
+    std::function<net::Response(const net::Request&, const std::string& actor)> bookings;
     std::string version;
     Micros started = 0;
     const Clock& clock;

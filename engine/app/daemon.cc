@@ -2,9 +2,13 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <future>
 #include <iterator>
 
 #include "app/folders.h"
+#include "app/internal/booking_pages.h"
+#include "app/internal/deliveries.h"
 #include "app/internal/hook_sender.h"
 #include "app/internal/outbound_pages.h"
 #include "app/internal/process_metrics.h"
@@ -16,6 +20,7 @@
 #include "reports/response_rule.h"
 #include "rest/admin_pages.h"
 #include "rest/outcome.h"
+#include "scheduling/operations.h"
 #include "subscriptions/endpoint.h"
 #include "subscriptions/operations.h"
 
@@ -81,6 +86,17 @@ std::string Version() {
     return CARESTREAM_VERSION;
 }
 
+namespace {
+
+std::shared_ptr<const scheduling::Templates> LoadSchedules(const fs::path& mappings,
+                                                           std::vector<Error>& errors) {
+    auto loaded = scheduling::Templates::Load(mappings / "schedules", "schedules/");
+    std::move(loaded.errors.begin(), loaded.errors.end(), std::back_inserter(errors));
+    return std::move(loaded.templates);
+}
+
+}  // namespace
+
 std::vector<Error> Check(const fs::path& config_file) {
     const auto home = FindHome();
     if (!home) return One(home.error());
@@ -93,6 +109,7 @@ std::vector<Error> Check(const fs::path& config_file) {
     if (!dictionary) return One(dictionary.error());
     const channel::GenerationInputs inputs = InputsOf(settings, *definitions, *dictionary);
     channel::Loaded loaded = channel::LoadGeneration(inputs, 0);
+    (void)LoadSchedules(inputs.mappings, loaded.errors);
     LocateMappings(inputs.mappings, loaded.errors);
     for (Error& unread : UnreadFiles(inputs.channels, inputs.mappings)) {
         loaded.errors.push_back(std::move(unread));
@@ -155,6 +172,7 @@ std::vector<Error> Daemon::LoadContent() {
     // Before the store is touched: a mistake in YAML is said within a moment.
     mapping_sums_ = SumsOfMappings(settings_.mappings);
     channel::Loaded loaded = channel::LoadGeneration(Inputs(), ++generations_);
+    schedules_.Set(LoadSchedules(settings_.mappings, loaded.errors));
     LocateMappings(settings_.mappings, loaded.errors);
     first_ = std::move(loaded.generation);
     return std::move(loaded.errors);
@@ -177,6 +195,7 @@ std::vector<Error> Daemon::Start(const std::function<bool()>& stop_wanted) {
     first_.reset();
     if (auto applied = Apply(generation); !applied) return One(applied.error());
     subscriptions_->Start();
+    scheduler_->Start();
     releases_ = std::make_unique<results::Releases>(
         results::ReleasesOptions{settings_.tenants.at(settings_.fhir_tenant)},
         results::ReleasesParts{*definitions_, store_->reader(), store_->writer(), clock_, log_,
@@ -285,6 +304,20 @@ std::string Daemon::PublicBase() const {
     return (tls ? "https://" : "http://") + settings_.fhir_listen.ToString() + "/fhir/r4";
 }
 
+// A link may have been revoked since; the claim of a trusted issuer holds until his next word.
+Result<bool> Daemon::IsInForce(const auth::Principal& owner) {
+    if (!owner.by_link) return true;
+    std::promise<Result<std::vector<store::LoginLink>>> promise;
+    store_->login_links().Find(settings_.tenants.at(settings_.fhir_tenant),
+                               {owner.issuer, owner.subject},
+                               [&promise](Result<std::vector<store::LoginLink>> links) {
+                                   promise.set_value(std::move(links));
+                               });
+    CARESTREAM_ASSIGN(links, promise.get_future().get());
+    return std::any_of(links.begin(), links.end(),
+                       [&](const store::LoginLink& link) { return link.patient == owner.patient; });
+}
+
 Result<void> Daemon::MakeSubscriptions() {
     net::SenderOptions sender;
     sender.policy.networks = settings_.hook_networks;
@@ -294,21 +327,16 @@ Result<void> Daemon::MakeSubscriptions() {
     options.base_url = PublicBase();
     const auto first = first_->topics;
     subscriptions_ = std::make_unique<subscriptions::Engine>(
-        options, subscriptions::EngineParts{definitions_,
-                                            [this, first] {
-                                                const auto generation = supervisor_->generation();
-                                                return generation == nullptr ? first
-                                                                             : generation->topics;
-                                            },
-                                            store_->MakeEvents(),
-                                            store_->MakeSubscriptions(),
-                                            store_->reader(),
-                                            store_->writer(),
-                                            SendThrough(*hook_sender_),
-                                            {},
-                                            clock_,
-                                            log_,
-                                            metrics_});
+        options, subscriptions::EngineParts{
+                     definitions_,
+                     [this, first] {
+                         const auto generation = supervisor_->generation();
+                         return generation == nullptr ? first : generation->topics;
+                     },
+                     store_->MakeEvents(), store_->MakeSubscriptions(), store_->reader(),
+                     store_->writer(), SendThrough(*hook_sender_),
+                     [this](const auth::Principal& owner) { return IsInForce(owner); }, clock_,
+                     log_, metrics_});
     event_wakers_.Add([this] { subscriptions_->Wake(); });
     return {};
 }
@@ -323,13 +351,30 @@ Result<void> Daemon::StartReports() {
         return generation == nullptr ? at_first : PassesReportsOn(*generation);
     };
     reporter_ = std::make_unique<reports::Reporter>(
-        options, reports::ReporterParts{definitions_, [this] { return questionnaires_.Get(); },
-                                        store_->MakeEvents(), store_->reader(), store_->writer(),
-                                        store_->keys().id_key(options.tenant_name), passed_on,
-                                        DeliveriesOf(outbound_->queue()), clock_, log_, metrics_});
+        options, reports::ReporterParts{
+                     definitions_, [this] { return questionnaires_.Get(); }, store_->MakeEvents(),
+                     store_->reader(), store_->writer(), store_->keys().id_key(options.tenant_name),
+                     passed_on, ReportDeliveries(outbound_->queue()), clock_, log_, metrics_});
     CARESTREAM_TRY(reporter_->Start());
     event_wakers_.Add([this] { reporter_->Wake(); });
     return {};
+}
+
+void Daemon::MakeScheduler() {
+    scheduler_ = std::make_unique<scheduling::Scheduler>(
+        settings_.scheduling,
+        scheduling::SchedulerParts{
+            definitions_, [this] { return schedules_.Get(); }, store_->MakeEvents(),
+            store_->MakeBookings(), store_->MakeBookings(), DeliveriesOf(store_->MakeOutbound()),
+            store_->reader(), store_->writer(), store_->keys(), clock_, log_, metrics_});
+    event_wakers_.Add([this] { scheduler_->Wake(); });
+}
+
+std::vector<rest::WriteRule> Daemon::WriteRules() const {
+    auto rules = scheduling::WriteRules();
+    rules.push_back(subscriptions::SubscriptionRule(*subscriptions_));
+    rules.push_back(reports::ResponseRule([this] { return questionnaires_.Get(); }));
+    return rules;
 }
 
 std::vector<rest::Operation> Daemon::Operations(store::Tenant tenant) {
@@ -338,6 +383,9 @@ std::vector<rest::Operation> Daemon::Operations(store::Tenant tenant) {
     operations.push_back(results::ReleaseOperation(store_->reader(), store_->writer(), tenant));
     auto links = rest::LinkOperations(LinkPartsOf(tenant));
     std::move(links.begin(), links.end(), std::back_inserter(operations));
+    for (auto& operation : scheduling::Operations(*scheduler_)) {
+        operations.push_back(std::move(operation));
+    }
     return operations;
 }
 
@@ -361,20 +409,13 @@ Result<void> Daemon::StartFhir() {
     }
     CARESTREAM_TRY(MakeSubscriptions());
     CARESTREAM_TRY(StartReports());
+    MakeScheduler();
     service_ = std::make_unique<rest::Service>(
         options,
-        rest::ServiceParts{definitions_,
-                           store_->reader(),
-                           store_->writer(),
-                           store_->access_audit(),
-                           store_->login_links(),
-                           store_->keys(),
-                           clock_,
-                           log_,
-                           [this] { return store_->journal().DiskLow(); },
-                           gate_.get(),
-                           {subscriptions::SubscriptionRule(*subscriptions_),
-                            reports::ResponseRule([this] { return questionnaires_.Get(); })}},
+        rest::ServiceParts{definitions_, store_->reader(), store_->writer(), store_->access_audit(),
+                           store_->login_links(), store_->keys(), clock_, log_,
+                           [this] { return store_->journal().DiskLow(); }, gate_.get(),
+                           WriteRules()},
         Operations(options.tenant));
     net::HttpOptions http;
     http.name = "fhir";
@@ -406,6 +447,9 @@ Result<void> Daemon::StartAdminSocket() {
         [this](const store::StoreStatus& status, bool answers) {
             return ConditionNow(status, answers);
         },
+        [this](const net::Request& request, const std::string& actor) {
+            return AnswerBookings(*scheduler_, request, actor);
+        },
         Version(), started_at_, clock_});
     net::HttpOptions options;
     options.name = "admin.sock";
@@ -430,6 +474,7 @@ Reloaded Daemon::Reload() {
     FileSums sums = SumsOfMappings(settings_.mappings);
     channel::Loaded loaded = channel::LoadGeneration(Inputs(), generations_ + 1);
     reloaded.errors = std::move(loaded.errors);
+    auto schedules = LoadSchedules(settings_.mappings, reloaded.errors);
     LocateMappings(settings_.mappings, reloaded.errors);
     if (reloaded.errors.empty()) {
         auto applied = Apply(loaded.generation);
@@ -437,6 +482,8 @@ Reloaded Daemon::Reload() {
             holds_.Set(loaded.generation->holds);
             questionnaires_.Set(loaded.generation->questionnaires);
             reporter_->Wake();
+            schedules_.Set(std::move(schedules));
+            scheduler_->Reload();
             reloaded.generation = ++generations_;
             reloaded.changes = std::move(*applied);
             if (reloaded.changes.empty()) reloaded.changes.emplace_back("channels unchanged");
@@ -515,6 +562,7 @@ Condition Daemon::ConditionNow(const store::StoreStatus& store, bool answers) {
                     last_reload_errors_.front().ToString()};
         }
     }
+    if (auto unclear = BookingsCondition(*scheduler_)) return std::move(*unclear);
     if (auto condition = OutboundCondition(*outbound_, clock_.Now())) return *condition;
     Condition condition = WaitingForPeople(store);
     if (const std::string refused = RefusedByOthers(*outbound_); !refused.empty()) {
@@ -573,6 +621,7 @@ void Daemon::Stop() {
     releases_.reset();
     event_wakers_.Clear();
     journal_wakers_.Clear();
+    if (scheduler_ != nullptr) scheduler_->Stop();
     if (subscriptions_ != nullptr) subscriptions_->Stop();
     reporter_.reset();
     fhir_server_.reset();
@@ -580,6 +629,7 @@ void Daemon::Stop() {
     hook_sender_.reset();
     subscriptions_.reset();
     outbound_.reset();
+    scheduler_.reset();
     store_.reset();
     if (executor_ != nullptr) executor_->Stop();
 }

@@ -22,6 +22,7 @@
 #include "rest/link_operations.h"
 #include "rest/service.h"
 #include "results/releases.h"
+#include "scheduling/scheduler.h"
 #include "store/store.h"
 
 namespace carestream::app {
@@ -59,8 +60,11 @@ private:
     [[nodiscard]] Result<std::vector<std::string>> Apply(
         const std::shared_ptr<const channel::Generation>& generation);
     [[nodiscard]] Result<void> StartAdminPort();
+    [[nodiscard]] Result<bool> IsInForce(const auth::Principal& owner);
     [[nodiscard]] Result<void> MakeSubscriptions();
     [[nodiscard]] Result<void> StartReports();
+    void MakeScheduler();
+    [[nodiscard]] std::vector<rest::WriteRule> WriteRules() const;
     [[nodiscard]] std::vector<rest::Operation> Operations(store::Tenant tenant);
     [[nodiscard]] std::string PublicBase() const;  // "https://host/fhir/r4"
     [[nodiscard]] rest::LinkParts LinkPartsOf(store::Tenant tenant) const;
@@ -111,6 +115,8 @@ private:
     std::unique_ptr<subscriptions::Engine> subscriptions_;
     std::unique_ptr<results::Releases> releases_;
     std::unique_ptr<reports::Reporter> reporter_;
+    Current<scheduling::Templates> schedules_;  // of mappings/schedules, in force
+    std::unique_ptr<scheduling::Scheduler> scheduler_;
     std::unique_ptr<rest::Service> service_;
     std::unique_ptr<net::HttpServer> fhir_server_;
     std::unique_ptr<Admin> admin_;

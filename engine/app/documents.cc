@@ -5,6 +5,7 @@
 #include "config/documents.h"
 #include "holds/holds.h"
 #include "questionnaires/rules.h"
+#include "scheduling/template.h"
 #include "topics/topics.h"
 
 namespace carestream::app {
@@ -27,6 +28,7 @@ in the code (`GOLDEN_UPDATE=1 unit_app` writes them, the same test compares them
 - Editors that speak YAML take the schemas; for VS Code:
   `"yaml.schemas": {"schemas/config/channels.json": "channels/*.yaml", "schemas/config/carestream.json": "conf/*.yaml",
   "schemas/config/topic.json": "mappings/topics/*.yaml", "schemas/config/hold.json": "mappings/holds/*.yaml",
+  "schemas/config/schedule.json": "mappings/schedules/*.yaml",
   "schemas/config/questionnaire-rules.json": "mappings/questionnaires/*.rules.yaml"}`.
 - A changed daemon configuration takes effect at the next start; changed channels and mappings at SIGHUP or
   `carestream reload`, whole or not at all.
@@ -50,6 +52,7 @@ std::vector<Document> ConfigurationDocuments() {
     const config::Spec outbound = channel::OutboundSpec(DestinationTypes());
     const config::Spec topic = topics::TopicSpec();
     const config::Spec hold = holds::HoldSpec();
+    const config::Spec schedule = scheduling::ScheduleSpec();
     const config::Spec rules = questionnaires::RulesSpec();
     return {{"schemas/config/" + daemon.name + ".json", config::JsonSchema(daemon)},
             {"schemas/config/" + channel.name + ".json", config::JsonSchema(channel)},
@@ -58,10 +61,12 @@ std::vector<Document> ConfigurationDocuments() {
             {"schemas/config/" + topic.name + ".json", config::JsonSchema(topic)},
             {"schemas/config/" + hold.name + ".json", config::JsonSchema(hold)},
             {"schemas/config/" + rules.name + ".json", config::JsonSchema(rules)},
+            {"schemas/config/" + schedule.name + ".json", config::JsonSchema(schedule)},
             {"conf/README.md",
              kIntroduction + config::ReferencePage(daemon) + "\n" + config::ReferencePage(channel) +
                  "\n" + config::ReferencePage(outbound) + "\n" + config::ReferencePage(topic) +
-                 "\n" + config::ReferencePage(hold) + "\n" + config::ReferencePage(rules)}};
+                 "\n" + config::ReferencePage(hold) + "\n" + config::ReferencePage(schedule) +
+                 "\n" + config::ReferencePage(rules)}};
 }
 
 }  // namespace carestream::app

@@ -259,6 +259,60 @@ Field SubscriptionsField() {
         }};
 }
 
+Field SchedulingField() {
+    return {
+        .key = "scheduling",
+        .type = Type::kObject,
+        .description = "Appointments that patients book. The schedules lie in mappings/schedules.",
+        .fields = {
+            {.key = "destination",
+             .description =
+                 "The outbound channel that asks whoever keeps the schedule (its source: "
+                 "topic `appointment-request`); empty = nobody is asked, and what is "
+                 "booked here is booked.",
+             .example = "siu-to-ehr"},
+            {.key = "confirm",
+             .type = Type::kChoice,
+             .description = "With a destination, what makes a booking certain: `ack` (the message "
+                            "was taken), `application_ack` (the application behind it said so: the "
+                            "channel waits for that), `filler_message` (its own SIU names it as "
+                            "booked), `srr` (it answers SRM with SRR).",
+             .default_text = "application_ack",
+             .choices = {"ack", "application_ack", "filler_message", "srr"}},
+            {.key = "answer_wait",
+             .type = Type::kDuration,
+             .description = "Without an answer for so long a request is ambiguous: the slot stays "
+                            "taken, and the patient reads that it is being clarified.",
+             .default_text = "15m",
+             .min = 10'000,
+             .max = 7 * kDayMs},
+            {.key = "hold_minutes_max",
+             .type = Type::kInteger,
+             .description = "Longest time for which `$hold` keeps a slot.",
+             .default_text = "30",
+             .min = 1,
+             .max = 1'440},
+            {.key = "open_per_patient_max",
+             .type = Type::kInteger,
+             .description =
+                 "How many appointments ahead a patient's token may have held or booked.",
+             .default_text = "20",
+             .min = 1,
+             .max = 500},
+            {.key = "authority",
+             .description = "Assigning authority of the numbers that bookings are given (SCH-1.2, "
+                            "ARQ-1.2), by which the answer finds them: a name of its own.",
+             .default_text = "CARESTREAM"},
+            {.key = "keep",
+             .type = Type::kDuration,
+             .description = "How long `carestream bookings` can show what is settled. The "
+                            "Appointments stay.",
+             .default_text = "90d",
+             .min = kDayMs,
+             .max = 3'650 * kDayMs},
+        }};
+}
+
 Field LimitsField() {
     return {.key = "limits",
             .type = Type::kObject,
@@ -488,6 +542,20 @@ void ReadSubscriptions(const config::Values& values, Settings& settings) {
     }
 }
 
+void ReadScheduling(const config::Values& values, Settings& settings) {
+    scheduling::SchedulerOptions& options = settings.scheduling;
+    options.tenant = settings.subscriptions.tenant;
+    options.destination = values.String("destination");
+    if (!options.destination.empty()) {
+        options.confirm = scheduling::ParseConfirm(values.String("confirm"));
+    }
+    options.answer_wait = values.Integer("answer_wait") * 1000;
+    options.hold_minutes_max = static_cast<int>(values.Integer("hold_minutes_max"));
+    options.open_per_patient_max = static_cast<int>(values.Integer("open_per_patient_max"));
+    options.authority = values.String("authority");
+    options.keep = values.Integer("keep") * 1000;
+}
+
 void ReadLimits(const config::Values& limits, Settings& settings) {
     settings.io_threads = static_cast<int>(limits.Integer("io_threads"));
     settings.dispatcher.workers = static_cast<int>(limits.Integer("map_threads"));
@@ -540,6 +608,7 @@ config::Spec DaemonSpec() {
             FhirField(),
             AuthField(),
             SubscriptionsField(),
+            SchedulingField(),
             {.key = "admin",
              .type = Type::kObject,
              .description =
@@ -575,6 +644,7 @@ ReadSettings ReadSettingsFile(const fs::path& file, const fs::path& home) {
     ReadAuth(values.Object("auth"), folder, settings, read.errors);
     ReadFhir(values.Object("fhir"), folder, settings, read.errors);
     ReadSubscriptions(values.Object("subscriptions"), settings);
+    ReadScheduling(values.Object("scheduling"), settings);
     const config::Values& admin = values.Object("admin");
     if (const auto address = net::ParseAddress(admin.String("listen"))) {
         settings.admin_listen = *address;

@@ -15,6 +15,7 @@
 #include "config/units.h"
 #include "net/address.h"
 #include "net/tls.h"
+#include "scheduling/scheduler.h"
 #include "store/store.h"
 #include "subscriptions/engine.h"
 
@@ -46,6 +47,7 @@ struct Settings : ContentSettings {
     net::TlsServerOptions fhir_tls;              // certificate_file empty: plain
     subscriptions::EngineOptions subscriptions;  // base_url is set at the start
     std::vector<config::Network> hook_networks;  // private ones that rest-hooks may lead to
+    scheduling::SchedulerOptions scheduling;
     net::Address admin_listen;
     std::string admin_variable;
     int io_threads = 0;

@@ -25,6 +25,11 @@ fhir::Node TextExtension(std::string_view url, const std::string& value) {
     return extension;
 }
 
+// A text of FHIR is not empty; no scope is called so.
+std::string LimitText(const std::vector<Scope>& limits) {
+    return limits.empty() ? "none" : FormatScopes(limits);
+}
+
 }  // namespace
 
 bool IsOwnedType(std::string_view type) {
@@ -45,6 +50,8 @@ void SetOwner(fhir::Node& resource, const Principal& principal) {
         if (!principal.client.empty()) parts.Append(TextExtension("client", principal.client));
         if (!principal.patient.empty()) parts.Append(TextExtension("patient", principal.patient));
         parts.Append(TextExtension("scope", FormatScopes(principal.scopes)));
+        if (principal.by_link) parts.Append(TextExtension("mode", "link"));
+        if (principal.limited) parts.Append(TextExtension("limit", LimitText(principal.limits)));
     }
     owner.Set("url", fhir::Node::String(std::string(kOwner)));
     list.Append(std::move(owner));
@@ -65,6 +72,10 @@ std::optional<Principal> OwnerOf(const fhir::Node& resource) {
     principal.client = text("client");
     principal.patient = text("patient");
     principal.scopes = ParseScopes(text("scope"));
+    principal.by_link = text("mode") == "link";
+    // An empty list is a limit, too: then nothing is granted.
+    principal.limited = ExtensionOf(*owner, "limit") != nullptr;
+    principal.limits = ParseScopes(text("limit"));
     return principal;
 }
 

@@ -15,11 +15,12 @@
 namespace carestream::rest {
 
 struct OperationCall {
-    std::string type;            // "" at system level
-    std::string id;              // "" at type level
-    net::Parameters parameters;  // of the query string
-    fhir::Node body;             // of a POST: parsed, not validated; null without a body
-    std::string base_url;        // "https://host/fhir/r4"
+    std::string type;             // "" at system level
+    std::string id;               // "" at type level
+    net::Parameters parameters;   // of the query string
+    fhir::Node body;              // of a POST: parsed, not validated; null without a body
+    std::string base_url;         // "https://host/fhir/r4"
+    std::string idempotency_key;  // header Idempotency-Key, "" = none
     // Set when a patient's token asks: the answer is to be confined to that patient's compartment.
     std::string patient;
     std::shared_ptr<auth::Access> access;  // who asks, for operations that confine by more
@@ -54,6 +55,9 @@ struct WriteRule {
     std::function<Result<void>(const auth::Principal& who, fhir::Node& resource)> check;
     // Asked before; all that it finds is answered, 422. Pure. May be empty.
     std::function<std::vector<fhir::Issue>(const fhir::Node& resource)> validate = {};
+    // The same before one is deleted. Absent: no rule.
+    std::function<Result<void>(const auth::Principal& who, const std::string& id)> check_delete =
+        {};
 };
 
 }  // namespace carestream::rest

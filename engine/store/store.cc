@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "store/internal/access_audit_impl.h"
+#include "store/internal/bookings_impl.h"
 #include "store/internal/crowd.h"
 #include "store/internal/embedded.h"
 #include "store/internal/events_impl.h"
@@ -55,6 +56,9 @@ public:
         return store::MakeOutbound(connect_, *keys_, parts_->clock);
     }
     [[nodiscard]] LoginLinks& login_links() override { return *login_links_; }
+    [[nodiscard]] std::unique_ptr<Bookings> MakeBookings() override {
+        return store::MakeBookings(connect_, *keys_);
+    }
     [[nodiscard]] const crypto::KeyRing& keys() const override { return *keys_; }
     [[nodiscard]] std::string connection_url() const override { return connect_.url; }
     [[nodiscard]] bool Ready() const override {

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "fhir/change_set.h"
 #include "search/query.h"
+#include "store/bookings.h"
 #include "store/types.h"
 
 namespace carestream::store {
@@ -87,15 +88,29 @@ struct RestWrite {
     std::string type;
     std::string id;                        // kUpdate, kDelete
     fhir::Node resource;                   // validated; its id and meta are set by the writer
-    std::optional<std::int32_t> if_match;  // version; else kPreconditionFailed
+    std::optional<std::int32_t> if_match;  // version, or kAbsent; else kPreconditionFailed
     std::optional<search::Query>
         if_none_exist;  // kCreate: one match -> it, more -> kPreconditionFailed
+    // Since when its values hold, against those of messages; 0 = now. Earlier: the answer of a
+    // system whose clock is behind still counts as newer.
+    Micros as_of = 0;
 };
+
+// RestWrite::if_match: no resource of this id may exist (one that was deleted does not).
+constexpr std::int32_t kAbsent = 0;
 
 struct RestResult {
     StoredVersion version;
     bool created = false;
     bool unchanged = false;  // a no-op, or the match of If-None-Exist
+};
+
+// Several writes as one. Of different resources, without if_none_exist.
+struct RestTransaction {
+    std::vector<RestWrite> writes;
+    // Rows that change with them, each naming the revision that it replaces; else kConflict, with
+    // the path "booking".
+    std::vector<Booking> bookings = {};
 };
 
 class Writer {
@@ -108,6 +123,11 @@ public:
     // On a second connection. Errors: kNotFound, kGone, kConflict, kPreconditionFailed,
     // kUnavailable.
     virtual void SubmitRest(RestWrite write, Callback<RestResult> done) = 0;
+    // All of it or nothing, in one commit: each write gets a version and an event, in this order.
+    // All conditions are decided under the locks of all rows. Errors as SubmitRest; the path names
+    // the write at fault: "Slot/<id>". kInvalid: not a transaction.
+    virtual void SubmitTransaction(RestTransaction transaction,
+                                   Callback<std::vector<RestResult>> done) = 0;
 };
 
 }  // namespace carestream::store

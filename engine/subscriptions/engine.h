@@ -34,7 +34,7 @@ namespace carestream::subscriptions {
 
 struct EngineOptions {
     store::Tenant tenant = 1;  // whose Subscriptions these are
-    std::string base_url;  // of the API as receivers know it: "https://host/fhir/r4"
+    std::string base_url;      // of the API as receivers know it: "https://host/fhir/r4"
     std::vector<std::string> plain_hosts;  // rest-hooks by http are taken for these only
     // Older news change data and wake nobody: messages that were sent, or came, longer ago.
     Micros notify_max_age = 2LL * 86'400 * 1'000'000;
@@ -85,8 +85,9 @@ struct EngineParts {
     store::Reader& reader;
     store::Writer& writer;
     HookSender send_hook;
-    // May the owner still act for his patient? Asked before each notification. Empty: yes.
-    std::function<bool(const auth::Principal& owner)> in_force = {};
+    // May the owner still act for his patient? Asked before each notification, on the engine's
+    // thread. An error: it cannot be told now, and nothing is. Empty: yes.
+    std::function<Result<bool>(const auth::Principal& owner)> in_force = {};
     const Clock& clock;
     telemetry::Log& log;
     telemetry::Metrics& metrics;

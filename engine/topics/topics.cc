@@ -20,6 +20,11 @@ void Complain(std::vector<Error>& errors, const Position& position, std::string 
     errors.push_back(Error{Code::kInvalid, std::move(message), {}, position, 0, false});
 }
 
+// An entry of `changed` that is the URL of an extension and no element.
+bool IsExtension(std::string_view changed) {
+    return changed.find(':') != std::string_view::npos;
+}
+
 bool IsName(std::string_view name) {
     return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || IsDigit(c) || c == '-';
@@ -84,6 +89,10 @@ private:
         const auto& changed = values_.Strings("changed");
         const fhir::TypeDefinition* type = definitions_.FindType(topic_.resource);
         for (std::size_t i = 0; i < changed.size(); ++i) {
+            if (IsExtension(changed[i])) {
+                topic_.changed.push_back(changed[i]);
+                continue;
+            }
             std::vector<std::string_view> names;
             for (const fhir::ElementDefinition& element : type->elements) {
                 names.push_back(element.name);
@@ -133,6 +142,14 @@ std::vector<const fhir::Node*> ValuesOf(const fhir::Definitions& definitions,
         const fhir::Node* meta = node.Find("meta");
         const fhir::Node* labels = meta == nullptr ? nullptr : meta->Find("security");
         return labels == nullptr ? values : std::vector<const fhir::Node*>{labels};
+    }
+    if (IsExtension(element)) {
+        const fhir::Node* extensions = node.Find("extension");
+        if (extensions == nullptr) return values;
+        for (const fhir::Node& extension : extensions->items()) {
+            if (extension.TextOf("url") == element) values.push_back(&extension);
+        }
+        return values;
     }
     for (const fhir::Member& member : node.members()) {
         const fhir::ResolvedElement resolved = definitions.Resolve(type, member.name);
@@ -186,10 +203,10 @@ config::Spec TopicSpec() {
              .default_text = "[]",
              .example = "status=final,amended,corrected"},
             {.key = "changed",
-             .description =
-                 "Elements of the type; `meta` means its security labels. An update that "
-                 "changes none of them is no news, unless the resource did not meet "
-                 "`where` before.",
+             .description = "Elements of the type, `meta` meaning its security labels, or URLs of "
+                            "extensions. An update that "
+                            "changes none of them is no news, unless the resource did not meet "
+                            "`where` before.",
              .list = true,
              .default_text = "[]",
              .example = "status, start"},

@@ -30,7 +30,7 @@ struct Topic {
     // Searches of the type; the resource has to meet one of them, of a deleted one its last
     // version. Empty: any resource.
     std::vector<std::vector<search::Criterion>> where;
-    // Elements of the type: an update that changes none of them is no news, unless the version
+    // Elements of the type, or URLs of its extensions: an update that changes none of them is no news, unless the version
     // before did not meet `where`. Empty: any update.
     std::vector<std::string> changed;
     std::vector<std::string> filters;  // search parameters by which subscriptions may filter

@@ -239,9 +239,15 @@ class FullDisk(unittest.TestCase):
                 self.assertIn("disk", outcome["issue"][0]["diagnostics"])
                 self.assertIn("Retry-After", headers)
                 self.assertEqual(daemon.get("Patient")[0], 200)
-                said = daemon.cli("status", check=False)
-                self.assertEqual(said.returncode, 1)
-                first = said.stdout.splitlines()[0]
+                # The API answers a moment before the rest has started.
+                while True:
+                    said = daemon.cli("status", check=False)
+                    self.assertEqual(said.returncode, 1)
+                    first = said.stdout.splitlines()[0]
+                    if not first.startswith("starting"):
+                        break
+                    self.assertLess(time.monotonic(), deadline, first)
+                    time.sleep(0.1)
                 for part in ("disk", "disk_free_min", str(daemon.state)):
                     self.assertIn(part, first)
                 self.assertNotIn("PostgreSQL", first)

@@ -9,6 +9,7 @@
 #include "command_access.h"
 #include "command_admin.h"
 #include "command_backup.h"
+#include "command_bookings.h"
 #include "command_coverage.h"
 #include "command_diff.h"
 #include "command_lint.h"
@@ -41,6 +42,7 @@ struct Arguments {
     AuditOptions audit;
     OutboundOptions outbound;
     LinkOptions link;
+    BookingOptions booking;
     TokenOptions token;
     std::filesystem::path folder;
     Places places;
@@ -419,6 +421,44 @@ void AddDeadLetters(CLI::App& app, Arguments& a) {
     again->callback([&a] { a.exit_code = ReplayDeadLetters(a.admin, a.dead); });
 }
 
+void AddBookings(CLI::App& app, Arguments& a) {
+    CLI::App* bookings =
+        app.add_subcommand("bookings", "Appointments between patients and the clinic's system")
+            ->group(kDaemon);
+    bookings->footer(R"(Examples:
+  carestream bookings                             what is held, asked for, booked or unclear
+  carestream bookings --status ambiguous          asked for and not answered: the slot stays taken
+  carestream bookings show booking-<id>           its slots, and the evidence so far
+  carestream bookings confirm booking-<id>        the clinic has it
+  carestream bookings free booking-<id>           the clinic does not have it: the slot is free again)");
+    const auto add_filter = [&a](CLI::App& command) {
+        command.add_option("--status", a.booking.state,
+                           "In this state: held, pending, booked, rescheduling, cancelling, "
+                           "ambiguous, cancelled, compensated, expired, over");
+        command.add_option("--after", a.booking.after, "Only those after this id");
+        command.add_option("--limit", a.booking.limit, "At most so many")
+            ->check(CLI::Range(1, 9'999));
+        AddAdminFlags(command, a);
+    };
+    const auto add_one = [&](const char* name, const char* text) {
+        CLI::App* command = bookings->add_subcommand(name, text);
+        command->add_option("id", a.booking.id, "Of the Appointment")->required();
+        AddAdminFlags(*command, a);
+        return command;
+    };
+    add_filter(*bookings);
+    add_filter(*bookings->add_subcommand("list", "The same as without"));
+    CLI::App* show = add_one("show", "One with its evidence");
+    CLI::App* confirm = add_one("confirm", "Decide: it is booked");
+    CLI::App* free = add_one("free", "Decide: it is not booked");
+    bookings->callback([&a, show, confirm, free] {
+        a.exit_code = show->parsed()      ? ShowBooking(a.admin, a.booking)
+                      : confirm->parsed() ? DecideBooking(a.admin, a.booking, "confirm")
+                      : free->parsed()    ? DecideBooking(a.admin, a.booking, "free")
+                                          : ListBookings(a.admin, a.booking);
+    });
+}
+
 void AddConflicts(CLI::App& app, Arguments& a) {
     CLI::App* conflicts =
         app.add_subcommand("conflicts",
@@ -657,6 +697,7 @@ int main(int argc, char** argv) {
     AddAudit(app, arguments);
     AddOutbound(app, arguments);
     AddLink(app, arguments);
+    AddBookings(app, arguments);
     AddBackup(app, arguments);
     AddToken(app, arguments);
     GroupNested(app);

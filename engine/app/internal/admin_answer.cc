@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 
+#include "base/text.h"
 #include "fhir/json.h"
 
 namespace carestream::app {
@@ -47,6 +48,21 @@ Node Number(std::int64_t value) {
 }
 Node Instant(Micros time) {
     return time == 0 ? Node::String("") : Node::String(FormatInstant(time));
+}
+
+std::string AsUtf8(const std::string& raw) {
+    if (IsUtf8(raw)) return raw;
+    std::string text;
+    for (const char c : raw) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x80) {
+            text += c;
+        } else {
+            text += static_cast<char>(0xC0 | (byte >> 6));
+            text += static_cast<char>(0x80 | (byte & 0x3F));
+        }
+    }
+    return text;
 }
 
 std::string ActorOf(const Request& request) {

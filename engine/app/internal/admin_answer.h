@@ -24,6 +24,9 @@ constexpr int kListMax = 10'000;
 [[nodiscard]] fhir::Node Number(std::int64_t value);
 [[nodiscard]] fhir::Node Instant(Micros time);  // "" for 0
 
+// Bytes that are no UTF-8 cannot stand in JSON: shown as Latin-1 would, which keeps the structure.
+[[nodiscard]] std::string AsUtf8(const std::string& raw);
+
 // The user at the other end of the socket, as the kernel knows him: for the audit.
 [[nodiscard]] std::string ActorOf(const net::Request& request);
 

@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "app/internal/admin_json.h"
+#include "app/internal/admin_answer.h"
 #include "base/text.h"
 #include "fhir/json.h"
 

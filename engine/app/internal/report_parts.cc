@@ -39,7 +39,7 @@ bool PassesReportsOn(const channel::Generation& generation) {
                        });
 }
 
-reports::DeliveriesSince DeliveriesOf(store::Outbound& queue) {
+reports::DeliveriesSince ReportDeliveries(store::Outbound& queue) {
     return [&queue](std::int64_t after, int limit) -> Result<std::vector<reports::Delivery>> {
         CARESTREAM_ASSIGN(changes, queue.Changes(after, limit));
         std::vector<reports::Delivery> deliveries;

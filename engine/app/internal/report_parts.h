@@ -10,6 +10,6 @@ namespace carestream::app {
 [[nodiscard]] bool PassesReportsOn(const channel::Generation& generation);
 
 // The queue outlives the function.
-[[nodiscard]] reports::DeliveriesSince DeliveriesOf(store::Outbound& queue);
+[[nodiscard]] reports::DeliveriesSince ReportDeliveries(store::Outbound& queue);
 
 }  // namespace carestream::app

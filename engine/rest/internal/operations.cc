@@ -74,6 +74,7 @@ void HandleOperation(const ExchangePtr& exchange) {
     call.id = exchange->route.id;
     call.parameters = exchange->parameters;
     call.base_url = exchange->base;
+    call.idempotency_key = exchange->request.Header("Idempotency-Key");
     if (post && !exchange->request.body.empty()) {
         if (!IsJsonContent(exchange->request.Header("Content-Type"))) {
             exchange->Refuse(415, "not-supported", "Content-Type is to be application/fhir+json");

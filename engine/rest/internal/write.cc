@@ -165,26 +165,32 @@ bool ReadResource(Exchange& exchange, fhir::Node& resource) {
     return true;
 }
 
+void SendRuleError(Exchange& exchange, const Error& error) {
+    const bool busy = error.code == Code::kLimit || error.code == Code::kUnavailable;
+    exchange.Refuse(busy ? 503 : 422,
+                    busy                               ? "throttled"
+                    : error.code == Code::kUnsupported ? "not-supported"
+                                                       : "invalid",
+                    error.message, error.path);
+}
+
 // What other modules say about resources of the type; answers itself and gives false when one of
-// them refuses.
-bool FollowsRules(Exchange& exchange, fhir::Node& resource) {
+// them refuses. `resource` null: it is to be deleted.
+bool FollowsRules(Exchange& exchange, fhir::Node* resource) {
     for (const WriteRule& rule : exchange.state->parts.write_rules) {
         if (rule.type != exchange.route.type) continue;
-        if (rule.validate) {
-            if (const auto issues = rule.validate(resource); !issues.empty()) {
+        if (resource == nullptr && !rule.check_delete) continue;
+        if (resource != nullptr && rule.validate) {
+            if (const auto issues = rule.validate(*resource); !issues.empty()) {
                 exchange.Send(OutcomeOf(issues));
                 return false;
             }
         }
-        const Result<void> checked = rule.check(exchange.access->principal(), resource);
+        const auth::Principal& who = exchange.access->principal();
+        const Result<void> checked = resource == nullptr ? rule.check_delete(who, exchange.route.id)
+                                                         : rule.check(who, *resource);
         if (checked) continue;
-        const Error& error = checked.error();
-        const bool busy = error.code == Code::kLimit || error.code == Code::kUnavailable;
-        exchange.Refuse(busy ? 503 : 422,
-                        busy                               ? "throttled"
-                        : error.code == Code::kUnsupported ? "not-supported"
-                                                           : "invalid",
-                        error.message, error.path);
+        SendRuleError(exchange, checked.error());
         return false;
     }
     return true;
@@ -354,12 +360,13 @@ void HandleWrite(const ExchangePtr& exchange) {
     }
     if (exchange->route.interaction == Interaction::kDelete) {
         write.method = store::RestMethod::kDelete;
+        if (!FollowsRules(*exchange, nullptr)) return;
     } else {
         write.method = exchange->route.interaction == Interaction::kCreate
                            ? store::RestMethod::kCreate
                            : store::RestMethod::kUpdate;
         if (!ReadResource(*exchange, write.resource)) return;
-        if (!FollowsRules(*exchange, write.resource)) return;
+        if (!FollowsRules(*exchange, &write.resource)) return;
     }
     Write(exchange, std::move(write));
 }

@@ -39,6 +39,24 @@ Result<Indexed> ExtractBoth(const search::Indexer& indexer, Entry& entry) {
     return indexed;
 }
 
+std::vector<const RestWrite*> RestWritesOf(const WriteJob& job) {
+    std::vector<const RestWrite*> writes;
+    if (job.rest) writes.push_back(&*job.rest);
+    if (job.transaction) {
+        for (const RestWrite& write : job.transaction->writes) writes.push_back(&write);
+    }
+    return writes;
+}
+
+std::vector<const Booking*> BookingsOf(const std::vector<WriteJob*>& jobs) {
+    std::vector<const Booking*> bookings;
+    for (const WriteJob* job : jobs) {
+        if (!job->transaction) continue;
+        for (const Booking& booking : job->transaction->bookings) bookings.push_back(&booking);
+    }
+    return bookings;
+}
+
 }  // namespace
 
 Result<void> BatchRunner::Run(pg::Connection& connection, const std::vector<WriteJob*>& jobs) {
@@ -78,12 +96,15 @@ Result<BatchPlan> BatchRunner::Plan(pg::Connection& connection, const std::vecto
             set.FindId(job->rest->tenant, context_.TypeNumber(version.type), version.id);
         if (entry != nullptr) version.patient = entry->subject;
     }
-    return MakePlan(context_, set, index, Outcomes(jobs));
+    BatchPlan plan = MakePlan(context_, set, index, Outcomes(jobs));
+    bookings_.AddTo(plan, context_.keys());
+    return plan;
 }
 
 Result<void> BatchRunner::Finish(pg::Connection& connection, const BatchPlan& plan) {
     CARESTREAM_TRY(RunPlan(connection, plan));
     doubt_ = plan.sample;
+    doubt_booking_ = plan.booking;
     in_doubt_ = true;
     Result<std::int64_t> committed = CommitPlan(connection, plan);
     // A server that answers with an error has not committed.
@@ -99,7 +120,7 @@ Result<void> BatchRunner::Load(pg::Connection& connection, const std::vector<Wri
     Wanted wanted;
     for (const WriteJob* job : jobs) {
         if (job->feed) WantFeed(*job->feed, context_, wanted);
-        if (job->rest) WantRest(*job->rest, context_, wanted);
+        for (const RestWrite* write : RestWritesOf(*job)) WantRest(*write, context_, wanted);
     }
     if (!wanted.identities.empty() || !wanted.ids.empty() || wanted.resources_max > 0) {
         CARESTREAM_TRY(ResolveWanted(connection, wanted, context_, set));
@@ -129,7 +150,7 @@ Result<void> BatchRunner::Load(pg::Connection& connection, const std::vector<Wri
     };
     for (const WriteJob* job : jobs) {
         if (job->feed) LockFeed(*job->feed, context_, set, mark);
-        if (job->rest) LockRest(*job->rest, context_, set, mark);
+        for (const RestWrite* write : RestWritesOf(*job)) LockRest(*write, context_, set, mark);
     }
     for (const auto& [visit, resources] : set.visit_resources) {
         mark(*set.FindPk(visit));
@@ -137,6 +158,8 @@ Result<void> BatchRunner::Load(pg::Connection& connection, const std::vector<Wri
             if (Entry* entry = set.FindPk(pk)) mark(*entry);
         }
     }
+    bookings_ = {};
+    CARESTREAM_TRY(bookings_.Load(connection, BookingsOf(jobs)));
     if (lock) CARESTREAM_TRY(BeginBatch(connection));
     return LoadRows(connection, std::move(wanted_rows), set, lock);
 }
@@ -175,6 +198,7 @@ Result<void> BatchRunner::Apply(pg::Connection& connection, const std::vector<Wr
             if (exists) continue;
         }
         if (job->rest) job->rest_result = ApplyRest(*job->rest, context_, set);
+        if (job->transaction) ApplyTransaction(*job, set);
         if (!job->feed) continue;
         if (job->feed->status != OutcomeStatus::kProcessed) {
             job->feed_result = FeedResult{};
@@ -193,6 +217,16 @@ Result<void> BatchRunner::Apply(pg::Connection& connection, const std::vector<Wr
         job->feed_result = std::move(dead);
     }
     return {};
+}
+
+void BatchRunner::ApplyTransaction(WriteJob& job, WorkingSet& set) {
+    const RestTransaction& transaction = *job.transaction;
+    if (const auto checked = bookings_.Check(transaction.bookings); !checked) {
+        job.transaction_result = Fail(checked.error());
+        return;
+    }
+    job.transaction_result = store::ApplyTransaction(transaction.writes, context_, set);
+    if (job.transaction_result) bookings_.Apply(transaction.bookings, context_.Now());
 }
 
 Result<std::vector<IndexChange>> BatchRunner::Index(pg::Connection& connection, WorkingSet& set) {
@@ -279,6 +313,9 @@ Result<bool> BatchRunner::DidCommit(pg::Connection& connection,
         committed = done.size() == writes.size();
     } else if (doubt_.pk != 0) {
         CARESTREAM_ASSIGN(there, HasVersion(connection, doubt_));
+        committed = there;
+    } else if (!doubt_booking_.appointment.empty()) {
+        CARESTREAM_ASSIGN(there, HasBooking(connection, doubt_booking_));
         committed = there;
     }
     if (committed && doubt_.pk != 0) {

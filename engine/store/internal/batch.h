@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "store/internal/batch_write.h"
+#include "store/internal/booking_write.h"
 #include "store/internal/pg.h"
 #include "store/internal/search_run.h"
 #include "store/internal/write_context.h"
@@ -15,14 +16,17 @@
 
 namespace carestream::store {
 
-// Exactly one of the two is set. A result stands once the attempt that made it has committed.
+// Exactly one of the three is set. A result stands once the attempt that made it has committed.
 struct WriteJob {
     std::optional<FeedWrite> feed;
     std::optional<RestWrite> rest;
+    std::optional<RestTransaction> transaction;
     Callback<FeedResult> feed_done;
     Callback<RestResult> rest_done;
+    Callback<std::vector<RestResult>> transaction_done;
     Result<FeedResult> feed_result;
     Result<RestResult> rest_result;
+    Result<std::vector<RestResult>> transaction_result;
 };
 
 // Prepares and runs batches. One call at a time; Prepare may overlap the Commit of the plan before.
@@ -58,6 +62,7 @@ private:
                                     WorkingSet& set, bool lock);
     [[nodiscard]] Result<BatchPlan> Plan(pg::Connection& connection,
                                          const std::vector<WriteJob*>& jobs, WorkingSet& set);
+    void ApplyTransaction(WriteJob& job, WorkingSet& set);
     [[nodiscard]] Result<void> Finish(pg::Connection& connection, const BatchPlan& plan);
     [[nodiscard]] Result<void> Apply(pg::Connection& connection, const std::vector<WriteJob*>& jobs,
                                      WorkingSet& set);
@@ -73,7 +78,9 @@ private:
     Searcher searcher_;
     bool in_doubt_ = false;
     std::int64_t event_seq_ = 0;
-    BatchPlan::Sample doubt_;  // of the batch in doubt
+    BatchPlan::Sample doubt_;  // of the batch in doubt, like the next
+    BatchPlan::BookingSample doubt_booking_;
+    BookingSet bookings_;  // of the running batch
     std::vector<std::int64_t> changed_;
 };
 

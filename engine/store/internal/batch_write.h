@@ -42,7 +42,15 @@ struct BatchPlan {
         std::int32_t version = 0;
         Micros updated = 0;
     };
+    // A booking of the batch, likewise.
+    struct BookingSample {
+        Tenant tenant = 1;
+        std::string appointment;  // "": the batch changes no booking
+        std::int32_t revision = 0;
+        Micros updated = 0;
+    };
     std::vector<Step> steps;
+    BookingSample booking;
     Step events;  // without a statement: no event
     Sample sample;
     std::vector<std::int64_t> changed;  // resources that get a version, by pk

@@ -1,6 +1,7 @@
 #include "store/internal/rest_apply.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/assert.h"
@@ -28,12 +29,22 @@ RestResult Describe(const Entry& entry, bool created, bool unchanged) {
     return result;
 }
 
+// A write that took its place in the set and has no version yet.
+struct Staged {
+    Entry* entry = nullptr;
+    bool created = false;
+    bool unchanged = false;
+};
+
 class RestApplier {
 public:
     RestApplier(const RestWrite& write, WriteContext& context, WorkingSet& set)
-        : write_(write), context_(context), set_(set), stamp_{context.Now(), 0} {}
+        : write_(write),
+          context_(context),
+          set_(set),
+          stamp_{write.as_of != 0 ? write.as_of : context.Now(), 0} {}
 
-    Result<RestResult> Run() {
+    Result<Staged> Run() {
         const std::int16_t type = context_.TypeNumber(write_.type);
         if (type == 0) {
             return Fail(Code::kInvalid, "not a resource type of FHIR R4", write_.type);
@@ -42,11 +53,7 @@ public:
             return Put(set_.AddNew(write_.tenant, type, crypto::RandomUuid(), context_.NewPk()));
         }
         Entry* entry = set_.FindId(write_.tenant, type, write_.id);
-        if (write_.if_match.has_value() &&
-            (entry == nullptr || !entry->Exists() || entry->version != *write_.if_match)) {
-            return Fail(Code::kPreconditionFailed,
-                        "the current version is not the one that If-Match names", write_.type);
-        }
+        CARESTREAM_TRY(CheckVersion(entry));
         if (write_.method == RestMethod::kDelete) return Delete(entry);
         if (entry == nullptr) {
             entry = &set_.AddNew(write_.tenant, type, write_.id, context_.NewPk());
@@ -55,10 +62,22 @@ public:
     }
 
 private:
-    Result<RestResult> Put(Entry& entry) {
+    [[nodiscard]] Result<void> CheckVersion(const Entry* entry) const {
+        if (!write_.if_match.has_value()) return {};
+        const bool exists = entry != nullptr && entry->Exists();
+        if (*write_.if_match == kAbsent) {
+            if (!exists) return {};
+            return Fail(Code::kPreconditionFailed, "there is a resource of this id already",
+                        write_.type);
+        }
+        if (exists && entry->version == *write_.if_match) return {};
+        return Fail(Code::kPreconditionFailed,
+                    "the current version is not the one that If-Match names", write_.type);
+    }
+
+    Result<Staged> Put(Entry& entry) {
         CARESTREAM_ASSERT(entry.loaded);
         CARESTREAM_TRY(set_.Parse(entry));
-        set_.Touch(entry);
         const bool created = !entry.Exists();
         fhir::Node current = std::move(*entry.node);
         entry.node.reset();
@@ -67,9 +86,10 @@ private:
         CARESTREAM_ASSIGN(applied, fhir::Replace(context_.definitions(), current, entry.stamps,
                                                  std::move(replacement), stamp_));
         if (!created && !applied.changed && ClientMeta(current) == ClientMeta(applied.resource)) {
-            set_.Undo();  // not even stamps: a write without effect has none
-            return Describe(entry, false, true);
+            entry.node = std::move(current);  // not even stamps: a write without effect has none
+            return Staged{&entry, false, true};
         }
+        set_.Touch(entry);
         const auto& label = context_.parts().label;
         if (label) label(current, applied.resource, context_.Now());
         RecordIdentifiers(entry, IdentifiersOf(current), IdentifiersOf(applied.resource));
@@ -78,8 +98,7 @@ private:
         entry.newest = std::max(entry.newest, stamp_);
         entry.stamps_changed = true;
         entry.dirty = true;
-        set_.Finish(0, context_.Now());
-        return Describe(entry, created, false);
+        return Staged{&entry, created, false};
     }
 
     // What feeds look for follows what the client says; an identifier that another resource holds
@@ -95,19 +114,18 @@ private:
         }
     }
 
-    Result<RestResult> Delete(Entry* entry) {
+    Result<Staged> Delete(Entry* entry) {
         if (entry == nullptr || entry->version == 0) {
             return Fail(Code::kNotFound, "no such resource", write_.type);
         }
         CARESTREAM_ASSERT(entry->loaded);
         CARESTREAM_TRY(set_.Open(*entry));
-        if (entry->deleted) return Describe(*entry, false, true);
+        if (entry->deleted) return Staged{entry, false, true};
         set_.Touch(*entry);
         entry->gone = true;
         entry->stamps.clear();
         entry->newest = std::max(entry->newest, stamp_);
-        set_.Finish(0, context_.Now());
-        return Describe(*entry, false, false);
+        return Staged{entry, false, false};
     }
 
     const RestWrite& write_;
@@ -115,6 +133,53 @@ private:
     WorkingSet& set_;
     const fhir::Stamp stamp_;
 };
+
+// "Slot/abc", or the type of what has no id yet: which of several writes it was.
+std::string NameOf(const RestWrite& write) {
+    return write.id.empty() ? write.type : write.type + "/" + write.id;
+}
+
+// A batch takes many jobs, and its locks are held until it has committed.
+constexpr std::size_t kTransactionWritesMax = 256;
+
+// What the parts of a transaction may not be. Errors: kInvalid, kLimit.
+Result<void> CheckTransaction(const std::vector<RestWrite>& writes) {
+    if (writes.size() > kTransactionWritesMax) {
+        return Fail(Code::kLimit, "more than " + std::to_string(kTransactionWritesMax) +
+                                      " writes in one transaction");
+    }
+    std::set<std::string> names;
+    for (const RestWrite& write : writes) {
+        if (write.if_none_exist) {
+            return Fail(Code::kInvalid, "If-None-Exist has no place in a transaction",
+                        NameOf(write));
+        }
+        if (!write.id.empty() && !names.insert(NameOf(write)).second) {
+            return Fail(Code::kInvalid, "a transaction writes each resource once", NameOf(write));
+        }
+    }
+    return {};
+}
+
+Result<std::vector<RestResult>> ApplyAll(const std::vector<RestWrite>& writes,
+                                         WriteContext& context, WorkingSet& set) {
+    std::vector<Staged> staged;
+    for (const RestWrite& write : writes) {
+        Result<Staged> one = RestApplier(write, context, set).Run();
+        if (!one) {
+            Error error = std::move(one).error();
+            if (writes.size() > 1) error.path = NameOf(write);
+            return Fail(std::move(error));
+        }
+        staged.push_back(*one);
+    }
+    set.Finish(0, context.Now());
+    std::vector<RestResult> results;
+    for (const Staged& one : staged) {
+        results.push_back(Describe(*one.entry, one.created, one.unchanged));
+    }
+    return results;
+}
 
 }  // namespace
 
@@ -151,9 +216,22 @@ void LockRest(const RestWrite& write, WriteContext& context, WorkingSet& set,
 
 Result<RestResult> ApplyRest(const RestWrite& write, WriteContext& context, WorkingSet& set) {
     set.Begin();
-    Result<RestResult> result = RestApplier(write, context, set).Run();
-    if (!result) set.Undo();
-    return result;
+    const Result<Staged> staged = RestApplier(write, context, set).Run();
+    if (!staged) {
+        set.Undo();
+        return Fail(staged.error());
+    }
+    set.Finish(0, context.Now());
+    return Describe(*staged->entry, staged->created, staged->unchanged);
+}
+
+Result<std::vector<RestResult>> ApplyTransaction(const std::vector<RestWrite>& writes,
+                                                 WriteContext& context, WorkingSet& set) {
+    CARESTREAM_TRY(CheckTransaction(writes));
+    set.Begin();
+    Result<std::vector<RestResult>> results = ApplyAll(writes, context, set);
+    if (!results) set.Undo();
+    return results;
 }
 
 }  // namespace carestream::store

@@ -17,5 +17,10 @@ void LockRest(const RestWrite& write, WriteContext& context, WorkingSet& set,
 // kNotFound, kPreconditionFailed.
 [[nodiscard]] Result<RestResult> ApplyRest(const RestWrite& write, WriteContext& context,
                                            WorkingSet& set);
+// All of them or none, each with a version of its own, in this order. An error's path names the
+// write: "Slot/<id>".
+[[nodiscard]] Result<std::vector<RestResult>> ApplyTransaction(const std::vector<RestWrite>& writes,
+                                                               WriteContext& context,
+                                                               WorkingSet& set);
 
 }  // namespace carestream::store

@@ -45,11 +45,13 @@ bool MetAnotherWriter(const Error& error, const pg::Connection& connection) {
 void Answer(WriteJob& job) {
     if (job.feed_done) job.feed_done(std::move(job.feed_result));
     if (job.rest_done) job.rest_done(std::move(job.rest_result));
+    if (job.transaction_done) job.transaction_done(std::move(job.transaction_result));
 }
 
 void AnswerError(WriteJob& job, const Error& error) {
     job.feed_result = Fail(error);
     job.rest_result = Fail(error);
+    job.transaction_result = Fail(error);
     Answer(job);
 }
 
@@ -425,6 +427,14 @@ public:
         WriteJob job;
         job.rest = std::move(write);
         job.rest_done = std::move(done);
+        rest_.Submit(std::move(job));
+    }
+
+    void SubmitTransaction(RestTransaction transaction,
+                           Callback<std::vector<RestResult>> done) override {
+        WriteJob job;
+        job.transaction = std::move(transaction);
+        job.transaction_done = std::move(done);
         rest_.Submit(std::move(job));
     }
 

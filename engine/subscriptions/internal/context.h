@@ -57,9 +57,9 @@ struct Context {
         active.timer_at = at;
         timers.emplace(at, Due{active.definition.tenant, active.definition.id});
     }
-    [[nodiscard]] bool IsInForce(const Active& active) const {
-        return active.definition.owner.has_value() &&
-               (!parts.in_force || parts.in_force(*active.definition.owner));
+    [[nodiscard]] Result<bool> IsInForce(const Active& active) const {
+        if (!active.definition.owner) return false;
+        return parts.in_force ? parts.in_force(*active.definition.owner) : Result<bool>(true);
     }
     // Changes Subscription.status (and error) in memory and in the store. "" = without an error.
     void SetStatus(const ActivePtr& active, const std::string& status, const std::string& error);

@@ -60,7 +60,9 @@ void Hooks::Kick(const ActivePtr& active, const std::vector<NotifiedEvent>& fres
     const Definition& definition = active->definition;
     if (definition.channel != ChannelType::kRestHook || active->under_way) return;
     if (definition.status == "off") return;
-    if (!context_.IsInForce(*active)) {
+    const Result<bool> in_force = context_.IsInForce(*active);
+    if (!in_force) return context_.Later(context_.Now() + kSecond, *active);
+    if (!*in_force) {
         context_.SetStatus(active, "off", "who asked for it may not do so any more");
         return;
     }

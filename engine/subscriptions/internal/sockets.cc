@@ -98,7 +98,7 @@ void Sockets::BindById(const PeerPtr& peer, store::Tenant tenant, const std::str
 }
 
 bool Sockets::Bind(const PeerPtr& peer, const ActivePtr& active, Micros expires) {
-    if (active->definition.status == "off" || !context_.IsInForce(*active)) {
+    if (active->definition.status == "off" || !context_.IsInForce(*active).value_or(false)) {
         peer->Send("error the subscription is off");
         return true;
     }
@@ -137,7 +137,9 @@ void Sockets::Gone(const PeerPtr& peer) {
 
 void Sockets::Notify(const ActivePtr& active, const std::vector<NotifiedEvent>& events) {
     if (active->peers.empty()) return;
-    if (!context_.IsInForce(*active)) {
+    const Result<bool> in_force = context_.IsInForce(*active);
+    if (!in_force) return;  // its number tells that there was something
+    if (!*in_force) {
         context_.SetStatus(active, "off", "who asked for it may not do so any more");
         return Drop(active);
     }

@@ -185,8 +185,8 @@ protected:
                 definitions_, [this] { return topics_; }, store_->MakeEvents(),
                 store_->MakeSubscriptions(), store_->reader(), store_->writer(),
                 [this](auto request, auto done) { SendHook(std::move(request), std::move(done)); },
-                [this](const auth::Principal&) { return in_force_.load(); }, clock_, log_,
-                metrics_});
+                [this](const auth::Principal&) { return Result<bool>(in_force_.load()); }, clock_,
+                log_, metrics_});
         write_rules_ = {subscriptions::SubscriptionRule(*engine)};
         RestTest::StartService({}, subscriptions::Operations(*engine, 1, "/fhir/r4/websocket"));
         const std::lock_guard lock(engine_mutex_);

@@ -212,6 +212,10 @@ public:
     void SubmitRest(store::RestWrite, store::Callback<store::RestResult> done) override {
         done(Fail(Code::kUnsupported, "not in this test"));
     }
+    void SubmitTransaction(store::RestTransaction,
+                           store::Callback<std::vector<store::RestResult>> done) override {
+        done(Fail(Code::kUnsupported, "not in this test"));
+    }
     std::vector<std::int64_t> seqs() {
         const std::lock_guard lock(mutex_);
         std::vector<std::int64_t> seqs;

@@ -219,6 +219,18 @@ TEST(OwnerTest, IsSetByTheServerAlone) {
     EXPECT_EQ(owner->scopes, principal.scopes);
     EXPECT_FALSE(owner->open);
     EXPECT_EQ(resource.Find("extension")->items().size(), 1u);
+    // What a carer's link limits stays limited.
+    principal.by_link = true;
+    principal.limited = true;
+    principal.limits = auth::ParseScopes("patient/Appointment.rs");
+    auth::SetOwner(resource, principal);
+    EXPECT_TRUE(auth::OwnerOf(resource)->by_link);
+    EXPECT_TRUE(auth::OwnerOf(resource)->limited);
+    EXPECT_EQ(auth::OwnerOf(resource)->limits, principal.limits);
+    principal.limits.clear();
+    auth::SetOwner(resource, principal);
+    EXPECT_TRUE(auth::OwnerOf(resource)->limited);
+    EXPECT_TRUE(auth::OwnerOf(resource)->limits.empty());
     auth::Principal open;
     open.open = true;
     auth::SetOwner(resource, open);

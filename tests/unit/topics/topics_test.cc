@@ -127,6 +127,23 @@ TEST_F(TopicsTest, AChoiceIsOneElement) {
                 ElementsAre());
 }
 
+TEST_F(TopicsTest, AnExtensionIsNamedByItsUrl) {
+    Write("o.yaml", "topic: o\ntitle: x\nresource: Observation\nchanged: ['urn:x:a']\n");
+    const auto loaded = Load();
+    ASSERT_TRUE(loaded.topics) << Mistakes()[0];
+    const auto with = [](const std::string& a, const std::string& b) {
+        return R"({"resourceType":"Observation","status":"final","extension":[{"url":"urn:x:b",)"
+               R"("valueCode":")" +
+               b + R"("},{"url":"urn:x:a","valueCode":")" + a + "\"}]}";
+    };
+    EXPECT_THAT(
+        Fired(*loaded.topics, Change::kUpdated, "Observation", with("2", "1"), with("1", "1")),
+        ElementsAre("o"));
+    EXPECT_THAT(
+        Fired(*loaded.topics, Change::kUpdated, "Observation", with("1", "2"), with("1", "1")),
+        ElementsAre());
+}
+
 TEST_F(TopicsTest, MistakesAreNamedWithPlaceAndRemedy) {
     Write("a.yaml", "topic: Result\ntitle: x\nresource: DiagnosticReprt\n");
     Write("b.yaml",

@@ -1,0 +1,53 @@
+#pragma once
+// Appointments, Slots and Schedules as this module makes them. Pure.
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "crypto/keys.h"
+#include "fhir/node.h"
+#include "scheduling/record.h"
+#include "scheduling/template.h"
+
+namespace carestream::scheduling {
+
+// On the Appointment: how far its booking is ("being-clarified" for ambiguous), and what the
+// destination is asked for last, "new-1", "cancel-2": its change is what outbound channels send
+// for.
+inline constexpr std::string_view kStateExtension = "urn:carestream:booking-state";
+inline constexpr std::string_view kRequestExtension = "urn:carestream:booking-request";
+inline constexpr std::string_view kScheduleSystem = "urn:carestream:schedule";
+
+// The id in "Slot/abc" or a bare "abc"; "" if it is a reference to something else.
+[[nodiscard]] std::string IdOf(std::string_view reference, std::string_view type);
+// Instants in microseconds; 0 = it is none.
+[[nodiscard]] Micros InstantOf(std::string_view text);
+
+[[nodiscard]] SlotRef RefOf(const fhir::Node& slot);
+[[nodiscard]] fhir::Node Reference(std::string reference);
+
+// Deterministic: the same schedule and time give the same ids in this store.
+[[nodiscard]] std::string ScheduleId(const crypto::IdKey& key, const Template& schedule);
+[[nodiscard]] std::string SlotId(const crypto::IdKey& key, const Template& schedule, Micros start);
+[[nodiscard]] fhir::Node ScheduleOf(const Template& schedule, std::string id);
+[[nodiscard]] fhir::Node FreeSlot(const Template& schedule, std::string id,
+                                  std::string_view schedule_id, const SlotTime& time);
+
+// Of a free slot and its schedule, as $find proposes it: status proposed, without a patient.
+[[nodiscard]] fhir::Node Proposal(const fhir::Node& slot, const fhir::Node* schedule);
+// `proposal` for a patient, under an id; `authority` assigns its placer number.
+[[nodiscard]] fhir::Node AppointmentFor(fhir::Node proposal, const std::string& id,
+                                        const std::string& patient, const std::string& authority,
+                                        Micros now);
+// Makes `appointment` say what `record` says: status, times, slot, reason, state; with `ask` also
+// the request. What the EHR said beyond that (arrived, noshow) stays.
+void Show(fhir::Node& appointment, const Record& record, bool ask);
+
+struct Request {
+    Step step = Step::kNone;
+    int number = 0;
+};
+// Of the request extension; kNone = there is none.
+[[nodiscard]] Request RequestOf(const fhir::Node& appointment);
+
+}  // namespace carestream::scheduling

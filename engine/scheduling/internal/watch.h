@@ -1,0 +1,40 @@
+#pragma once
+// What happens without an app's asking: events of Appointments, what became of messages, timers.
+#include <cstdint>
+#include <string>
+
+#include "scheduling/internal/context.h"
+#include "scheduling/internal/ledger.h"
+
+namespace carestream::scheduling {
+
+// Confined to the scheduler's thread. Every error is an outage: the same call again later.
+class Watch {
+public:
+    Watch(Context& context, Ledger& ledger) : context_(context), ledger_(ledger) {}
+
+    // Where it stopped before. Afterwards the others may be called.
+    [[nodiscard]] Result<void> Load();
+    // True: there was something, look again at once.
+    [[nodiscard]] Result<bool> ReadEvents();
+    [[nodiscard]] Result<bool> ReadDeliveries();
+    [[nodiscard]] Result<bool> FireTimers();
+
+private:
+    [[nodiscard]] Result<void> Look(const store::Event& event);
+    [[nodiscard]] Result<void> OfEhr(const store::Event& event);
+    [[nodiscard]] Result<void> OfClient(const store::Event& event);
+    [[nodiscard]] Result<bool> FollowMove(const std::string& appointment, const SlotRef& told);
+    [[nodiscard]] Result<Plan> PlanMove(Case one, const SlotRef& told);
+    [[nodiscard]] Result<void> Take(const Delivery& delivery);
+    // Refusals of the saga and of the data concern this booking only.
+    [[nodiscard]] Result<void> Step(const std::string& appointment, const Ledger::Judge& judge,
+                                    const std::string& evidence, const std::string& reason = {});
+
+    Context& context_;
+    Ledger& ledger_;
+    std::int64_t cursor_ = 0;
+    std::int64_t delivered_ = 0;
+};
+
+}  // namespace carestream::scheduling

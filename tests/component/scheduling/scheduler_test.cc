@@ -1,0 +1,381 @@
+// Goal: what apps, the EHR, silence and people make of a booking, seen from outside: Appointment,
+// Slot and what `carestream bookings` shows. Method: the REST API on a real store.
+#include <gmock/gmock.h>
+
+#include <future>
+#include <set>
+
+#include "component/scheduling/scheduling_fixture.h"
+#include "tests/support/jwt.h"
+
+namespace carestream::test {
+namespace {
+
+using scheduling::Confirm;
+using scheduling::DeliveryState;
+using scheduling::Input;
+using testing::HasSubstr;
+using testing::Not;
+
+TEST_F(SchedulingTest, TemplatesBecomeSlotsThatFindProposes) {
+    PutTemplate("min_notice: 2h\n");
+    StartScheduler();
+    const auto slots = FreeSlots(60);
+    const Reply found = Get("Appointment/$find?_count=2&location=room&service-type=394582007");
+    ASSERT_EQ(found.status, 200) << found.http.body;
+    const fhir::Node* entries = found.body.Find("entry");
+    ASSERT_NE(entries, nullptr) << found.http.body;
+    // The first two, and that there are more. What begins within two hours is none of them.
+    const fhir::Node& proposal = *entries->items().at(0).Find("resource");
+    EXPECT_EQ(proposal.TextOf("status"), "proposed");
+    EXPECT_EQ(proposal.Find("participant")->items().at(0).Find("actor")->TextOf("reference"),
+              "Location/room");
+    EXPECT_GT(scheduling::InstantOf(proposal.TextOf("start")), ahead_.Now() + 120 * kMinute);
+    EXPECT_THAT(found.http.body, HasSubstr("there are more"));
+    EXPECT_EQ(Get("Appointment/$find?location=other").body.Find("total")->text(), "0");
+    EXPECT_GT(std::stoi(Get("Appointment/$find?schedule=room").body.Find("total")->text()), 10);
+    EXPECT_EQ(Get("Appointment/$find?schedule=none").body.Find("total")->text(), "0");
+    EXPECT_EQ(Get("Appointment/$find?start=yesterday").Issue(), "value|start");
+    EXPECT_EQ(Get("Appointment/$find?_count=1000").Issue(), "value|_count");
+    EXPECT_THAT(Get("Appointment/$find?practitoner=x").http.body, HasSubstr("did you mean"));
+    // Made again they are the same.
+    scheduler_->Reload();
+    EXPECT_EQ(FreeSlots(60), slots);
+    EXPECT_EQ(Scalar("select max(version) from resource r where id like 'slot-%'"), "1");
+}
+
+TEST_F(SchedulingTest, WithoutADestinationABookingIsBookedAtOnce) {
+    StartScheduler();
+    const std::string slot = FreeSlots()[3];
+    const Reply made = Book(slot, "ada");
+    ASSERT_EQ(made.status, 201) << made.http.body;
+    EXPECT_EQ(made.body.TextOf("status"), "booked");
+    EXPECT_EQ(StateIn(made.body), "booked");
+    EXPECT_THAT(made.Header("Location"), HasSubstr("/Appointment/" + made.Id() + "/_history/1"));
+    EXPECT_EQ(SlotStatus(slot), "busy");
+    const Reply second = Book(slot, "bob");
+    EXPECT_EQ(second.status, 409);
+    EXPECT_EQ(second.Issue(), "conflict|slot");
+    EXPECT_THAT(second.http.body, HasSubstr("choose another one"));
+    EXPECT_EQ(Book("none", "ada").status, 404);
+    EXPECT_EQ(Book(FreeSlots()[0], "nobody").Issue(), "not-found|patient");
+    const Reply cancelled = Operate("/" + made.Id() + "/$cancel", {{"reason", "Ill"}});
+    ASSERT_EQ(cancelled.status, 200) << cancelled.http.body;
+    EXPECT_EQ(cancelled.body.TextOf("status"), "cancelled");
+    EXPECT_EQ(cancelled.body.Find("cancelationReason")->TextOf("text"), "Ill");
+    EXPECT_EQ(SlotStatus(slot), "free");
+    EXPECT_EQ(Operate("/" + made.Id() + "/$cancel", {}).status, 200);  // again: the same
+    EXPECT_EQ(Operate("/" + made.Id() + "/$confirm", {}).status, 409);
+    EXPECT_EQ(Book(slot, "bob").status, 201);
+}
+
+TEST_F(SchedulingTest, HoldsExpireUnlessTheyAreBooked) {
+    StartScheduler();
+    const auto slots = FreeSlots();
+    const auto hold = [&](const std::string& slot) {
+        return Operate("/$hold", {{"slot", slot}, {"patient", "ada"}, {"minutes", "5"}});
+    };
+    const Reply kept = hold(slots[3]);
+    const Reply lost = hold(slots[4]);
+    ASSERT_EQ(kept.status, 201) << kept.http.body;
+    EXPECT_EQ(kept.body.TextOf("status"), "proposed");
+    EXPECT_EQ(SlotStatus(slots[3]), "busy-tentative");
+    EXPECT_EQ(Book(slots[3], "bob").status, 409);
+    ASSERT_EQ(Operate("/$book", {{"appointment", "Appointment/" + kept.Id()}}).status, 200);
+    ahead_.Advance(6 * kMinute);
+    EXPECT_TRUE(Becomes(lost.Id(), "expired"));
+    EXPECT_EQ(SlotStatus(slots[4]), "free");
+    EXPECT_EQ(Get("Appointment/" + lost.Id()).body.TextOf("status"), "cancelled");
+    EXPECT_EQ(StateOf(kept.Id()), "booked");
+    EXPECT_EQ(Operate("/" + lost.Id() + "/$confirm", {}).status, 409);
+    EXPECT_EQ(
+        Operate("/$hold", {{"slot", slots[5]}, {"patient", "ada"}, {"minutes", "31"}}).Issue(),
+        "value|minutes");
+}
+
+TEST_F(SchedulingTest, AKeyGivesOneBookingHoweverOftenItComes) {
+    StartScheduler();
+    const auto slots = FreeSlots();
+    const Reply first = Book(slots[3], "ada", "k1");
+    ASSERT_EQ(first.status, 201);
+    const Reply again = Book(slots[3], "ada", "k1");
+    EXPECT_EQ(again.status, 200);
+    EXPECT_EQ(again.body, first.body);
+    const Reply other = Book(slots[4], "ada", "k1");
+    EXPECT_EQ(other.status, 422);
+    EXPECT_EQ(other.Issue(), "invalid|idempotency-key");
+    EXPECT_EQ(Book(slots[3], "bob", "k1").status, 409);  // another's key is another key
+    const Reply by_header =
+        Operate("/$book", {{"slot", slots[5]}, {"patient", "ada"}}, {{"Idempotency-Key", "k2"}});
+    const Reply header_again =
+        Operate("/$book", {{"slot", slots[5]}, {"patient", "ada"}}, {{"Idempotency-Key", "k2"}});
+    EXPECT_EQ(header_again.Id(), by_header.Id());
+    // All at once.
+    std::vector<std::future<std::string>> racing;
+    for (int i = 0; i < 12; ++i) {
+        racing.push_back(std::async(std::launch::async, [&] {
+            auto client = net::HttpClient::Connect(address_);
+            auto answer = client->Send({.method = "POST",
+                                        .target = "/fhir/r4/Appointment/$book?slot=" + slots[6] +
+                                                  "&patient=ada&idempotency-key=k3",
+                                        .headers = {},
+                                        .body = {}});
+            const auto body = fhir::ParseJson(answer->body);
+            return std::string(body->TextOf("resourceType")) + "/" +
+                   std::string(body->TextOf("id"));
+        }));
+    }
+    std::set<std::string> ids;
+    for (auto& one : racing) ids.insert(one.get());
+    EXPECT_EQ(ids.size(), 1u) << *ids.begin() << " " << *ids.rbegin();
+    EXPECT_THAT(*ids.begin(), HasSubstr("Appointment/booking-"));
+}
+
+TEST_F(SchedulingTest, TheDestinationsEvidenceDecides) {
+    StartScheduler(Confirm::kAck);
+    const auto slots = FreeSlots();
+    const std::string taken = Book(slots[3], "ada").Id();
+    const std::string refused = Book(slots[4], "bob").Id();
+    EXPECT_EQ(StateOf(taken), "pending");
+    EXPECT_EQ(Get("Appointment/" + taken).body.TextOf("status"), "pending");
+    EXPECT_EQ(StateIn(Get("Appointment/" + taken).body, scheduling::kRequestExtension), "new-1");
+    EXPECT_EQ(Operate("/" + taken + "/$reschedule", {{"slot", slots[5]}}).status, 409);
+    Deliver(taken, DeliveryState::kRefused, "AE", "other-channel");  // not of our business
+    Deliver(taken, DeliveryState::kTaken);
+    Deliver(refused, DeliveryState::kRefused, "AE");
+    EXPECT_TRUE(Becomes(taken, "booked"));
+    EXPECT_TRUE(Becomes(refused, "compensated"));
+    EXPECT_EQ(SlotStatus(slots[3]), "busy");
+    EXPECT_EQ(SlotStatus(slots[4]), "free");
+    const fhir::Node told = Get("Appointment/" + refused).body;
+    EXPECT_EQ(told.TextOf("status"), "cancelled");
+    EXPECT_THAT(told.Find("cancelationReason")->TextOf("text"), HasSubstr("could not take"));
+    EXPECT_THAT(scheduler_->Find(refused)->evidence.at(0), HasSubstr("new-1 refused AE"));
+}
+
+TEST_F(SchedulingTest, SilenceIsAmbiguousAndFreesNothing) {
+    StartScheduler(Confirm::kAck);
+    const auto slots = FreeSlots();
+    std::vector<std::string> ids;
+    for (int i = 3; i < 8; ++i) ids.push_back(Book(slots[static_cast<std::size_t>(i)], "ada").Id());
+    Deliver(ids[4], DeliveryState::kUncertain, "");
+    EXPECT_TRUE(Becomes(ids[4], "being-clarified"));
+    ahead_.Advance(16 * kMinute);
+    for (const std::string& id : ids) EXPECT_TRUE(Becomes(id, "being-clarified"));
+    for (int i = 3; i < 8; ++i) EXPECT_EQ(SlotStatus(slots[static_cast<std::size_t>(i)]), "busy");
+    EXPECT_EQ(Get("Appointment/" + ids[0]).body.TextOf("status"), "pending");
+    EXPECT_EQ(scheduler_->List(scheduling::State::kAmbiguous, "", 10)->size(), 5u);
+    ahead_.Advance(10'000'000);
+    EXPECT_TRUE(Eventually([&] { return scheduler_->ambiguous() == 5; }));
+    // The answer after all; a person; our cancellation, acknowledged; the EHR's.
+    Deliver(ids[0], DeliveryState::kTaken);
+    EXPECT_TRUE(Becomes(ids[0], "booked"));
+    EXPECT_TRUE(scheduler_->Decide(ids[1], Input::kFree, "operator"));
+    EXPECT_EQ(SlotStatus(slots[4]), "free");
+    EXPECT_TRUE(scheduler_->Decide(ids[2], Input::kConfirm, "operator"));
+    EXPECT_EQ(StateOf(ids[2]), "booked");
+    EXPECT_EQ(SlotStatus(slots[5]), "busy");
+    ASSERT_EQ(Operate("/" + ids[3] + "/$cancel", {}).status, 200);
+    EXPECT_EQ(SlotStatus(slots[6]), "busy");
+    Deliver(ids[3], DeliveryState::kTaken);
+    EXPECT_TRUE(Becomes(ids[3], "cancelled"));
+    EXPECT_EQ(SlotStatus(slots[6]), "free");
+    Ehr(ids[4], R"("status":"cancelled")");
+    EXPECT_TRUE(Becomes(ids[4], "compensated"));
+    EXPECT_EQ(SlotStatus(slots[7]), "free");
+    EXPECT_EQ(scheduler_->Decide("booking-none", Input::kFree, "operator").error().code,
+              Code::kNotFound);
+    EXPECT_EQ(scheduler_->Decide(ids[3], Input::kConfirm, "operator").error().code,
+              Code::kConflict);
+}
+
+TEST_F(SchedulingTest, TheFillersOwnMessageIsWhatSomeWaitFor) {
+    StartScheduler(Confirm::kFillerMessage);
+    const auto slots = FreeSlots();
+    const std::string id = Book(slots[3], "ada").Id();
+    const std::string start(Get("Appointment/" + id).body.TextOf("start"));
+    Deliver(id, DeliveryState::kTaken);
+    EXPECT_TRUE(Eventually([&] { return scheduler_->Find(id)->evidence.size() == 1; }));
+    EXPECT_EQ(StateOf(id), "pending");
+    Ehr(id, R"("status":"booked","start":")" + start + "\"");
+    EXPECT_TRUE(Becomes(id, "booked"));
+    // And later it moves it: its word holds.
+    const std::string moved(Get("Slot/" + slots[5]).body.TextOf("start"));
+    Ehr(id, R"("status":"booked","start":")" + moved + "\"");
+    EXPECT_TRUE(Eventually([&] { return SlotStatus(slots[3]) == "free"; }));
+    EXPECT_EQ(SlotStatus(slots[5]), "busy");
+    EXPECT_EQ(Get("Appointment/" + id).body.TextOf("start"), moved);
+    Ehr(id, R"("status":"cancelled")");
+    EXPECT_TRUE(Becomes(id, "cancelled"));
+    EXPECT_EQ(SlotStatus(slots[5]), "free");
+}
+
+TEST_F(SchedulingTest, MovingTakesTheNewSlotFirst) {
+    StartScheduler(Confirm::kAck);
+    const auto slots = FreeSlots();
+    const std::string id = Book(slots[3], "ada").Id();
+    const std::string start(Get("Appointment/" + id).body.TextOf("start"));
+    Deliver(id, DeliveryState::kTaken);
+    ASSERT_TRUE(Becomes(id, "booked"));
+    const Reply moving = Operate("/" + id + "/$reschedule", {{"slot", slots[4]}});
+    ASSERT_EQ(moving.status, 200) << moving.http.body;
+    EXPECT_EQ(StateIn(moving.body), "rescheduling");
+    EXPECT_EQ(SlotStatus(slots[3]), "busy");
+    EXPECT_EQ(SlotStatus(slots[4]), "busy");
+    Deliver(id, DeliveryState::kRefused, "AE");
+    ASSERT_TRUE(Becomes(id, "booked"));
+    EXPECT_EQ(SlotStatus(slots[3]), "busy");
+    EXPECT_EQ(SlotStatus(slots[4]), "free");
+    EXPECT_EQ(Get("Appointment/" + id).body.TextOf("start"), start);
+    ASSERT_EQ(Operate("/" + id + "/$reschedule", {{"slot", slots[5]}}).status, 200);
+    EXPECT_EQ(Operate("/" + id + "/$reschedule", {{"slot", slots[5]}}).status, 200);  // again
+    Deliver(id, DeliveryState::kTaken);
+    ASSERT_TRUE(Becomes(id, "booked"));
+    EXPECT_EQ(SlotStatus(slots[3]), "free");
+    EXPECT_EQ(SlotStatus(slots[5]), "busy");
+    EXPECT_EQ(Operate("/" + id + "/$reschedule", {{"slot", "none"}}).status, 404);
+}
+
+TEST_F(SchedulingTest, APutThatCancelsIsACancellationAndOtherPutsAreNone) {
+    StartScheduler(Confirm::kAck);
+    const auto slots = FreeSlots();
+    const std::string id = Book(slots[3], "ada").Id();
+    Deliver(id, DeliveryState::kTaken);
+    ASSERT_TRUE(Becomes(id, "booked"));
+    fhir::Node appointment = Get("Appointment/" + id).body;
+    appointment.Set("description", fhir::Node::String("x"));
+    EXPECT_EQ(Put("Appointment/" + id, fhir::ToJson(appointment)).status, 422);
+    appointment.Set("status", fhir::Node::String("cancelled"));
+    appointment.Remove("extension");
+    appointment.Set("start", fhir::Node::String("2031-01-01T00:00:00Z"));
+    appointment.Set("end", fhir::Node::String("2031-01-01T01:00:00Z"));
+    ASSERT_EQ(Put("Appointment/" + id, fhir::ToJson(appointment)).status, 200);
+    ASSERT_TRUE(Becomes(id, "cancelling"));
+    EXPECT_NE(Get("Appointment/" + id).body.TextOf("start"), "2031-01-01T00:00:00Z");
+    EXPECT_EQ(SlotStatus(slots[3]), "busy");
+    EXPECT_EQ(StateIn(Get("Appointment/" + id).body, scheduling::kRequestExtension), "cancel-2");
+    Deliver(id, DeliveryState::kTaken);
+    ASSERT_TRUE(Becomes(id, "cancelled"));
+    EXPECT_EQ(SlotStatus(slots[3]), "free");
+    // A deleted one frees its slot, too.
+    const std::string deleted = Book(slots[4], "ada").Id();
+    ASSERT_EQ(Delete("Appointment/" + deleted).status, 204);
+    EXPECT_TRUE(Eventually([&] { return SlotStatus(slots[4]) == "free"; }));
+
+    fhir::Node slot = Get("Slot/" + slots[5]).body;
+    slot.Set("status", fhir::Node::String("busy"));
+    EXPECT_EQ(Put("Slot/" + slots[5], fhir::ToJson(slot)).status, 422);
+    EXPECT_EQ(Post("Slot", fhir::ToJson(slot)).status, 422);
+    EXPECT_EQ(Delete("Slot/" + slots[5]).status, 422);
+    EXPECT_EQ(
+        Post("Appointment",
+             R"({"resourceType":"Appointment","status":"booked","slot":[{"reference":"Slot/)" +
+                 slots[5] +
+                 R"("}],"participant":[{"actor":{"reference":"Patient/ada"},)"
+                 R"("status":"accepted"}]})")
+            .status,
+        422);
+}
+
+TEST_F(SchedulingTest, WhatWasBegunGoesOnAfterARestart) {
+    StartScheduler(Confirm::kAck);
+    const auto slots = FreeSlots();
+    const std::string booked = Book(slots[3], "ada").Id();
+    const std::string silent = Book(slots[4], "ada").Id();
+    const Reply held = Operate("/$hold", {{"slot", slots[5]}, {"patient", "ada"}});
+    Deliver(booked, DeliveryState::kTaken);
+    ASSERT_TRUE(Becomes(booked, "booked"));
+    StopScheduler();
+    ahead_.Advance(40 * kMinute);
+    StartScheduler(Confirm::kAck);
+    EXPECT_TRUE(Becomes(silent, "being-clarified"));
+    EXPECT_TRUE(Becomes(held.Id(), "expired"));
+    EXPECT_EQ(StateOf(booked), "booked");
+    Deliver(silent, DeliveryState::kTaken);
+    EXPECT_TRUE(Becomes(silent, "booked"));
+}
+
+TEST_F(SchedulingTest, ATemplateThatChangesLeavesWhatIsTakenAlone) {
+    StartScheduler();
+    const auto slots = FreeSlots(60);
+    const std::string id = Book(slots[10], "ada").Id();
+    PutTemplate("", 30);
+    // Of 60 minutes each, every one is of 30 now, but for the one that is booked.
+    EXPECT_TRUE(Eventually([&] { return FreeSlots(100).size() > 100; }, 30'000));
+    EXPECT_EQ(SlotStatus(slots[10]), "busy");
+    const Micros start = scheduling::InstantOf(Get("Slot/" + slots[10]).body.TextOf("start"));
+    EXPECT_EQ(scheduling::InstantOf(Get("Slot/" + slots[10]).body.TextOf("end")) - start,
+              60 * kMinute);
+    // What would overlap it is not made.
+    std::set<Micros> starts;
+    for (const std::string& one : FreeSlots(100)) {
+        starts.insert(scheduling::InstantOf(Get("Slot/" + one).body.TextOf("start")));
+    }
+    EXPECT_EQ(starts.count(start), 0u);
+    EXPECT_EQ(starts.count(start + 30 * kMinute), 0u);
+    EXPECT_EQ(starts.count(start + 60 * kMinute), 1u);
+    // Gone altogether: what is free goes with it, and no more comes.
+    std::filesystem::remove(folder_ / "room.yaml");
+    LoadTemplates();
+    EXPECT_TRUE(Eventually(
+        [&] { return Get("Appointment/$find").body.Find("total")->text() == "0"; }, 30'000));
+    EXPECT_EQ(SlotStatus(slots[10]), "busy");
+    EXPECT_EQ(StateOf(id), "booked");
+}
+
+TEST_F(SchedulingTest, APatientBooksForHerselfAlone) {
+    StopScheduler();
+    const TestKey key(TestKey::Type::kP256, "k1");
+    const auto file = state_folder() / "issuer.jwks";
+    std::ofstream(file) << key.Jwks();
+    auth::GateOptions gate;
+    auth::IssuerOptions issuer;
+    issuer.issuer = "https://issuer.example";
+    issuer.audience = "https://fhir.example";
+    issuer.jwks_file = file;
+    gate.issuers.push_back(issuer);
+    gate_ = auth::Gate::Create(gate, clock_, log_).value();
+    StartScheduler();
+    const auto token = [&](const std::string& patient, const std::string& scope) {
+        return Headers{
+            {"Authorization",
+             "Bearer " + key.Token(R"({"iss":"https://issuer.example","aud":)"
+                                   R"("https://fhir.example","exp":99999999999,"sub":"s")" +
+                                   (patient.empty() ? "" : R"(,"patient":")" + patient + "\"") +
+                                   R"(,"scope":")" + scope + "\"}")}};
+    };
+    const Headers ada = token("ada", "patient/*.cruds");
+    const Headers bob = token("bob", "patient/*.cruds");
+    const Headers reader = token("ada", "patient/*.rs");
+    std::string slot;
+    ASSERT_TRUE(Eventually([&] {
+        const Reply found = Get("Appointment/$find?_count=5", ada);
+        const fhir::Node* entries = found.body.Find("entry");
+        if (entries == nullptr || entries->items().size() < 5) return false;
+        slot = scheduling::IdOf(entries->items()
+                                    .at(3)
+                                    .Find("resource")
+                                    ->Find("slot")
+                                    ->items()
+                                    .at(0)
+                                    .TextOf("reference"),
+                                "Slot");
+        return true;
+    }));
+    EXPECT_EQ(Operate("/$book", {{"slot", slot}}, reader).status, 403);
+    EXPECT_EQ(Operate("/$book", {{"slot", slot}, {"patient", "bob"}}, ada).status, 403);
+    const Reply made = Operate("/$book", {{"slot", slot}}, ada);
+    ASSERT_EQ(made.status, 201) << made.http.body;
+    EXPECT_THAT(made.http.body, HasSubstr("Patient/ada"));
+    // For bob it is not there.
+    for (const char* name : {"/$cancel", "/$confirm"}) {
+        EXPECT_EQ(Operate("/" + made.Id() + name, {}, bob).status, 404) << name;
+    }
+    EXPECT_EQ(Operate("/" + made.Id() + "/$reschedule", {{"slot", slot}}, bob).status, 404);
+    EXPECT_EQ(Operate("/$book", {{"appointment", made.Id()}}, bob).status, 404);
+    EXPECT_EQ(Operate("/" + made.Id() + "/$cancel", {}, ada).status, 200);
+    for (const std::string& line : lines_) EXPECT_THAT(line, Not(HasSubstr("ada")));
+}
+
+}  // namespace
+}  // namespace carestream::test
