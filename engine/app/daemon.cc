@@ -362,16 +362,16 @@ Result<void> Daemon::StartReports() {
     reports::ReporterOptions options;
     options.tenant = settings_.tenants.at(settings_.fhir_tenant);
     options.tenant_name = settings_.fhir_tenant;
-    const bool at_first = PassesReportsOn(*first_);
-    const auto passed_on = [this, at_first] {
+    const bool at_first = PassesReportsOn(*first_, options.tenant);
+    const auto passed_on = [this, at_first, tenant = options.tenant] {
         const auto generation = supervisor_->generation();
-        return generation == nullptr ? at_first : PassesReportsOn(*generation);
+        return generation == nullptr ? at_first : PassesReportsOn(*generation, tenant);
     };
     reporter_ = std::make_unique<reports::Reporter>(
-        options, reports::ReporterParts{definitions_, [this] { return questionnaires_.Get(); },
-                                        store_->MakeEvents(), store_->reader(), store_->writer(),
-                                        store_->keys().id_key(options.tenant_name), passed_on,
-                                        DeliveriesOf(outbound_->queue()), clock_, log_, metrics_});
+        options, reports::ReporterParts{
+                     definitions_, [this] { return questionnaires_.Get(); }, store_->MakeEvents(),
+                     store_->reader(), store_->writer(), store_->keys().id_key(options.tenant_name),
+                     passed_on, ReportDeliveries(outbound_->queue()), clock_, log_, metrics_});
     CARESTREAM_TRY(reporter_->Start());
     event_wakers_.Add([this] { reporter_->Wake(); });
     return {};

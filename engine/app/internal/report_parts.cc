@@ -29,17 +29,17 @@ reports::DeliveryState StateOf(store::OutboundState state) {
 
 }  // namespace
 
-bool PassesReportsOn(const channel::Generation& generation) {
-    return std::any_of(generation.outbound.begin(), generation.outbound.end(),
-                       [](const auto& channel) {
-                           return std::any_of(channel->topics.begin(), channel->topics.end(),
-                                              [](const topics::Topic* topic) {
-                                                  return topic->resource == "QuestionnaireResponse";
-                                              });
-                       });
+bool PassesReportsOn(const channel::Generation& generation, store::Tenant tenant) {
+    const auto passes = [tenant](const auto& channel) {
+        return channel->settings.tenant_number == tenant &&
+               std::any_of(channel->topics.begin(), channel->topics.end(), [](const auto* topic) {
+                   return topic->resource == "QuestionnaireResponse";
+               });
+    };
+    return std::any_of(generation.outbound.begin(), generation.outbound.end(), passes);
 }
 
-reports::DeliveriesSince DeliveriesOf(store::Outbound& queue) {
+reports::DeliveriesSince ReportDeliveries(store::Outbound& queue) {
     return [&queue](std::int64_t after, int limit) -> Result<std::vector<reports::Delivery>> {
         CARESTREAM_ASSIGN(changes, queue.Changes(after, limit));
         std::vector<reports::Delivery> deliveries;

@@ -6,10 +6,10 @@
 
 namespace carestream::app {
 
-// Is there an outbound channel that sends what patients report?
-[[nodiscard]] bool PassesReportsOn(const channel::Generation& generation);
+// Is there an outbound channel that sends what patients of the tenant report?
+[[nodiscard]] bool PassesReportsOn(const channel::Generation& generation, store::Tenant tenant);
 
 // The queue outlives the function.
-[[nodiscard]] reports::DeliveriesSince DeliveriesOf(store::Outbound& queue);
+[[nodiscard]] reports::DeliveriesSince ReportDeliveries(store::Outbound& queue);
 
 }  // namespace carestream::app
