@@ -350,8 +350,10 @@ TEST_F(ReportsTest, WhatNobodyAcknowledgesEscalatesOnceAlsoOverARestart) {
     EXPECT_TRUE(
         Eventually([&] { return Count("Flag?_tag=urn:carestream:escalation|escalated") == 1; }));
     EXPECT_EQ(Count("Flag?_tag=urn:carestream:escalation|waiting"), 0u);
-    // Staff ends it: no further news of the escalation.
+    // Staff rewrites and ends it: no further news of the escalation.
     auto flag = Get("Flag/" + id, staff_).body;
+    flag.Remove("meta");
+    flag.Find("code")->Set("text", fhir::Node::String("Item 9"));
     flag.Set("status", fhir::Node::String("inactive"));
     ASSERT_EQ(Put("Flag/" + id, fhir::ToJson(flag), staff_).status, 200);
     std::vector<std::string> fired;
