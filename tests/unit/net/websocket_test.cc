@@ -84,6 +84,7 @@ using TlsPeer = Peer<asio::ssl::stream<tcp::socket>>;
 class WebSocketTest : public testing::Test {
 protected:
     ~WebSocketTest() override {
+        for (auto& decision : decisions_) decision.join();
         if (server_) server_->Stop();
     }
 
@@ -129,10 +130,11 @@ protected:
         };
         handler.closed = [this] { ++closed_; };
         if (request.path == "/later") {
-            std::thread([responder, handler]() mutable {
+            const std::lock_guard lock(mutex_);
+            decisions_.emplace_back([responder, handler]() mutable {
                 std::this_thread::sleep_for(20ms);
                 responder->Accept(std::move(handler));
-            }).detach();
+            });
             return;
         }
         responder->Accept(std::move(handler));
@@ -162,6 +164,7 @@ protected:
     std::vector<std::string> lines_;
     std::mutex mutex_;
     std::shared_ptr<WebSocket> last_;
+    std::vector<std::thread> decisions_;
     std::atomic<int> opened_ = 0;
     std::atomic<int> closed_ = 0;
     telemetry::Log log_{telemetry::Level::kDebug, [this](std::string_view line) {
@@ -507,6 +510,8 @@ TEST_F(WebSocketTest, ManyThreadsSendWhilePeersComeAndGo) {
     for (int round = 0; round < 60; ++round) {
         PlainPeer peer;
         ASSERT_FALSE(peer.Open(address_));
+        // Else a late `opened` of the round before would take this one's place in last_.
+        ASSERT_TRUE(Eventually([&] { return opened_ == round + 1; }));
         for (int i = 0; i < round % 7; ++i) {
             if (!peer.Hear().starts_with("from ")) break;
         }
