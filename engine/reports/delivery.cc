@@ -5,11 +5,18 @@
 #include <charconv>
 #include <utility>
 
-#include "reports/internal/build.h"
+#include "fhir/build.h"
 
 namespace carestream::reports {
 
 namespace {
+
+using fhir::CodeIn;
+using fhir::Concept;
+using fhir::Copy;
+using fhir::Reference;
+using fhir::Resource;
+using fhir::Text;
 
 constexpr std::string_view kStateSystem = "urn:carestream:delivery";
 constexpr std::string_view kChannelSystem = "urn:carestream:channel";

@@ -4,12 +4,21 @@
 #include <array>
 #include <utility>
 
+#include "fhir/build.h"
 #include "fhir/temporal.h"
-#include "reports/internal/build.h"
 
 namespace carestream::reports {
 
 namespace {
+
+using fhir::Coding;
+using fhir::Concept;
+using fhir::Copy;
+using fhir::Extension;
+using fhir::ExtensionValue;
+using fhir::Reference;
+using fhir::Resource;
+using fhir::Text;
 
 constexpr std::string_view kEscalateAt = "urn:carestream:escalate-at";
 constexpr std::string_view kUcum = "http://unitsofmeasure.org";
@@ -29,34 +38,17 @@ bool IsOneOf(const fhir::Node& reference, const Types& types) {
     return std::find(types.begin(), types.end(), text.substr(0, text.find('/'))) != types.end();
 }
 
-bool HasTag(const fhir::Node& resource, std::string_view code) {
-    const fhir::Node* meta = resource.Find("meta");
-    const fhir::Node* tags = meta == nullptr ? nullptr : meta->Find("tag");
-    if (tags == nullptr) return false;
-    return std::any_of(tags->items().begin(), tags->items().end(), [&](const fhir::Node& tag) {
-        return tag.TextOf("system") == kEscalationSystem && tag.TextOf("code") == code;
-    });
+bool IsMarked(const fhir::Node& resource, std::string_view code) {
+    return fhir::HasTag(resource, kEscalationSystem, code);
 }
 
 // Leaves the Flag with this tag of the escalation, or with none ("").
-void SetTag(fhir::Node& flag, std::string_view code) {
-    fhir::Node& meta = flag.At("meta");
-    if (fhir::Node* tags = meta.Find("tag")) {
-        std::erase_if(tags->items(), [](const fhir::Node& tag) {
-            return tag.TextOf("system") == kEscalationSystem;
-        });
-        if (tags->items().empty()) meta.Remove("tag");
-    }
-    if (!code.empty()) meta.At("tag").Append(Coding(kEscalationSystem, code));
-    if (meta.members().empty()) flag.Remove("meta");
+void Mark(fhir::Node& flag, std::string_view code) {
+    fhir::SetTag(flag, kEscalationSystem, code);
 }
 
 void SetEscalateAt(fhir::Node& flag, const fhir::Node& instant) {
-    fhir::Node& list = flag.At("extension");
-    std::erase_if(list.items(), [](const fhir::Node& extension) {
-        return extension.TextOf("url") == kEscalateAt;
-    });
-    list.Append(Extension(kEscalateAt, "valueInstant", instant));
+    fhir::SetExtension(flag, kEscalateAt, Extension(kEscalateAt, "valueInstant", instant));
 }
 
 std::string_view PriorityOf(std::string_view severity) {
@@ -120,7 +112,7 @@ fhir::Node FlagOf(const Report& report, std::string id, const questionnaires::Ra
     made.At("extension")
         .Append(Extension(kDetail, "valueReference", Reference(ReferenceTo(report))));
     if (flag.escalate_after != 0) {
-        SetTag(made, kWaiting);
+        Mark(made, kWaiting);
         SetEscalateAt(made, Text(FormatInstant(raised_at + flag.escalate_after)));
     }
     made.Set("status", Text("active"));
@@ -140,7 +132,7 @@ fhir::Node FlagOf(const Report& report, std::string id, const questionnaires::Ra
 }
 
 std::optional<Micros> EscalateAt(const fhir::Node& flag) {
-    if (flag.TextOf("status") != "active" || !HasTag(flag, kWaiting)) return std::nullopt;
+    if (flag.TextOf("status") != "active" || !IsMarked(flag, kWaiting)) return std::nullopt;
     const fhir::Node* instant = ExtensionValue(flag, kEscalateAt, "valueInstant");
     const auto time =
         instant == nullptr ? std::nullopt : fhir::Temporal::ParseDateTime(instant->text());
@@ -148,18 +140,18 @@ std::optional<Micros> EscalateAt(const fhir::Node& flag) {
 }
 
 void Escalate(fhir::Node& flag) {
-    SetTag(flag, kEscalated);
+    Mark(flag, kEscalated);
 }
 
 void KeepEscalation(const fhir::Node& before, fhir::Node& resource) {
     if (resource.TextOf("resourceType") != "Flag") return;
     const bool active = resource.TextOf("status") == "active";
-    if (HasTag(resource, kEscalated) || HasTag(before, kEscalated)) {
-        SetTag(resource, kEscalated);
-    } else if (!active && HasTag(resource, kWaiting)) {
-        SetTag(resource, {});
-    } else if (active && HasTag(before, kWaiting)) {
-        SetTag(resource, kWaiting);
+    if (IsMarked(resource, kEscalated) || IsMarked(before, kEscalated)) {
+        Mark(resource, kEscalated);
+    } else if (!active && IsMarked(resource, kWaiting)) {
+        Mark(resource, {});
+    } else if (active && IsMarked(before, kWaiting)) {
+        Mark(resource, kWaiting);
         const fhir::Node* instant = ExtensionValue(before, kEscalateAt, "valueInstant");
         if (instant != nullptr) SetEscalateAt(resource, *instant);
     }

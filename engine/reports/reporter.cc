@@ -10,8 +10,8 @@
 #include "fhir/json.h"
 #include "questionnaires/evaluate.h"
 #include "reports/findings.h"
-#include "reports/internal/records.h"
 #include "search/query.h"
+#include "store/records.h"
 
 namespace carestream::reports {
 
@@ -89,7 +89,7 @@ struct Reporter::Core {
 
     const ReporterOptions options;
     const ReporterParts parts;
-    Records records;
+    store::Records records;
     telemetry::Counter& reports;
     telemetry::Counter& red_flags;
     telemetry::Counter& escalated;

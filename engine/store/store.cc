@@ -139,9 +139,10 @@ Result<void> StoreImpl::Open(const StoreOptions& options,
     CARESTREAM_ASSIGN(made_journal, MakeJournal(std::move(journal)));
     journal_ = std::move(made_journal);
 
-    parts_.emplace(
-        ResourceParts{connect_, *keys_, std::move(definitions), std::move(indexer), clock, events,
-                      options.schemas_sql.parent_path() / "fhir" / "dictionaries", options.label});
+    parts_.emplace(ResourceParts{connect_, *keys_, std::move(definitions), std::move(indexer),
+                                 clock, events,
+                                 options.schemas_sql.parent_path() / "fhir" / "dictionaries",
+                                 options.label, options.label_elements});
     CARESTREAM_ASSIGN(codec, BodyCodec::Create(*keys_, parts_->dictionaries));
     codec_ = std::move(codec);
     access_audit_ = MakeAccessAudit({.connect = connect_,

@@ -40,6 +40,8 @@ struct StoreOptions {
     // Looks at each resource that a write changed, before it is written, and may label it (results
     // that are held). `before` is null for a new one. Pure, from any thread. Empty: none is.
     std::function<void(const fhir::Node& before, fhir::Node& resource, Micros now)> label = {};
+    // Types of which it changes elements beside meta, also of what messages bring.
+    std::vector<std::string> label_elements = {};
     int shared_buffers_mb = 0;  // 0 = a quarter of memory, at most 4096
 };
 

@@ -94,6 +94,8 @@ struct RestWrite {
     // Since when its values hold, against those of messages; 0 = now. Earlier: the answer of a
     // system whose clock is behind still counts as newer.
     Micros as_of = 0;
+    // Written by who owns the labels of the resource: StoreOptions::label is not asked.
+    bool labelled = false;
 };
 
 // RestWrite::if_match: no resource of this id may exist (one that was deleted does not).

@@ -323,12 +323,26 @@ private:
         entry.stamps_changed |= applied.stamps_changed;
         entry.gone = false;
         if (applied.changed || !was_there) {
-            const auto& label = context_.parts().label;
-            // What messages bring leaves the labels of what was there as they are.
-            if (label) label(fhir::Node(), *entry.node, context_.Now());
+            CARESTREAM_TRY(Label(entry, stamp));
             entry.dirty = true;
             changed_ = true;
         }
+        return {};
+    }
+
+    // What messages bring leaves the labels of what was there as they are.
+    Result<void> Label(Entry& entry, const fhir::Stamp& stamp) {
+        const auto& label = context_.parts().label;
+        const auto& types = context_.parts().label_elements;
+        if (!label) return {};
+        const bool elements = std::find(types.begin(), types.end(), entry.type) != types.end();
+        const fhir::Node merged = elements ? *entry.node : fhir::Node();
+        label(fhir::Node(), *entry.node, context_.Now());
+        if (!elements || *entry.node == merged) return {};
+        CARESTREAM_ASSIGN(labelled, fhir::Replace(context_.definitions(), merged, entry.stamps,
+                                                  std::move(*entry.node), stamp));
+        entry.node = std::move(labelled.resource);
+        entry.stamps = std::move(labelled.stamps);
         return {};
     }
 

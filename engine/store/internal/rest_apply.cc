@@ -83,6 +83,9 @@ private:
         entry.node.reset();
         fhir::Node replacement = write_.resource;
         replacement.Set("id", fhir::Node::String(entry.id));
+        // Before the merge: what a label adds is stamped like the rest of the write.
+        const auto& label = context_.parts().label;
+        if (label && !write_.labelled) label(current, replacement, context_.Now());
         CARESTREAM_ASSIGN(applied, fhir::Replace(context_.definitions(), current, entry.stamps,
                                                  std::move(replacement), stamp_));
         if (!created && !applied.changed && ClientMeta(current) == ClientMeta(applied.resource)) {
@@ -90,8 +93,6 @@ private:
             return Staged{&entry, false, true};
         }
         set_.Touch(entry);
-        const auto& label = context_.parts().label;
-        if (label) label(current, applied.resource, context_.Now());
         RecordIdentifiers(entry, IdentifiersOf(current), IdentifiersOf(applied.resource));
         entry.node = std::move(applied.resource);
         entry.stamps = std::move(applied.stamps);

@@ -26,8 +26,9 @@ struct ResourceParts {
     StoreEvents events;
     // Folder of zstd dictionaries (schemas/fhir/dictionaries); empty or absent: compress without.
     std::filesystem::path dictionaries;
-    // StoreOptions::label
+    // StoreOptions::label, label_elements
     std::function<void(const fhir::Node& before, fhir::Node& resource, Micros now)> label = {};
+    std::vector<std::string> label_elements = {};
 };
 
 struct WriterOptions {

@@ -34,6 +34,7 @@ protected:
             std::string(CARESTREAM_SOURCE_DIR) + "/mappings/questionnaires", "", *definitions_);
         ASSERT_TRUE(loaded.questionnaires);
         questionnaires_ = loaded.questionnaires;
+        label_elements_ = {"Flag"};
         label_ = [](const fhir::Node& before, fhir::Node& resource, Micros) {
             reports::KeepEscalation(before, resource);
         };
@@ -368,6 +369,22 @@ TEST_F(ReportsTest, WhatNobodyAcknowledgesEscalatesOnceAlsoOverARestart) {
         }
     }
     EXPECT_THAT(fired, ElementsAre("red-flag", "red-flag-escalated"));
+}
+
+// What the server puts back into a write is part of it for the next one.
+TEST_F(ReportsTest, AFlagCanBeWrittenAgainAndAgainWithoutItsEscalation) {
+    ASSERT_EQ(Post("QuestionnaireResponse", Phq9(0, 1), ada_).status, 201);
+    EXPECT_TRUE(
+        Eventually([&] { return Count("Flag?_tag=urn:carestream:escalation|waiting") == 1; }));
+    auto flag = Get("Flag", staff_).body.Find("entry")->items().at(0).Find("resource")[0];
+    flag.Remove("meta");
+    flag.Remove("extension");
+    for (const char* text : {"a", "b", "c"}) {
+        flag.Find("code")->Set("text", fhir::Node::String(text));
+        const Reply put = Put("Flag/" + std::string(flag.TextOf("id")), fhir::ToJson(flag), staff_);
+        EXPECT_EQ(put.status, 200) << put.http.body;
+    }
+    EXPECT_EQ(Count("Flag?_tag=urn:carestream:escalation|waiting"), 1u);
 }
 
 TEST_F(ReportsTest, WhatStaffAcknowledgesDoesNotEscalate) {

@@ -45,6 +45,7 @@ void RestTest::StartService(rest::ServiceOptions options, std::vector<rest::Oper
         store::StoreOptions store_options = Options();
         store_options.access_audit_queue_bytes_max = audit_queue_bytes_max_;
         store_options.label = label_;
+        store_options.label_elements = label_elements_;
         auto opened =
             store::Store::Open(store_options, definitions_,
                                search::Indexer::Create(definitions_).value(), clock_, events_);

@@ -71,6 +71,7 @@ protected:
     // Set before StartService.
     store::StoreEvents events_;
     std::function<void(const fhir::Node& before, fhir::Node& resource, Micros now)> label_;
+    std::vector<std::string> label_elements_;
     std::vector<rest::WriteRule> write_rules_;
     std::unique_ptr<auth::Gate> gate_;  // set before StartService: tokens are asked for
     std::unique_ptr<rest::Service> service_;

@@ -1,4 +1,4 @@
-#include "reports/internal/records.h"
+#include "store/records.h"
 
 #include <chrono>
 #include <future>
@@ -7,7 +7,7 @@
 
 #include "fhir/json.h"
 
-namespace carestream::reports {
+namespace carestream::store {
 
 namespace {
 
@@ -18,7 +18,7 @@ constexpr std::chrono::milliseconds kLookUp{50};
 }  // namespace
 
 template <typename T>
-Result<T> Records::Await(const std::function<void(store::Callback<T>)>& ask) const {
+Result<T> Records::Await(const std::function<void(Callback<T>)>& ask) const {
     // Shared: the answer may come after nobody waits for it any more.
     auto promise = std::make_shared<std::promise<Result<T>>>();
     auto future = promise->get_future();
@@ -29,17 +29,30 @@ Result<T> Records::Await(const std::function<void(store::Callback<T>)>& ask) con
     return future.get();
 }
 
-Result<store::RestResult> Records::Write(store::RestWrite write) {
+Result<RestResult> Records::Write(RestWrite write) {
     write.tenant = tenant_;
-    write.method = store::RestMethod::kUpdate;
-    return Await<store::RestResult>(
+    write.method = RestMethod::kUpdate;
+    return Await<RestResult>(
         [&](auto done) { writer_.SubmitRest(std::move(write), std::move(done)); });
 }
 
-Result<bool> Records::Update(std::string_view type, const std::string& id, const Change& change) {
+Result<StoredVersion> Records::Read(std::string_view type, const std::string& id) {
+    return Await<StoredVersion>(
+        [&](auto done) { reader_.Read(tenant_, std::string(type), id, std::move(done)); });
+}
+
+Result<std::vector<RestResult>> Records::WriteAll(std::vector<RestWrite> writes) {
+    RestTransaction transaction;
+    transaction.writes = std::move(writes);
+    for (RestWrite& write : transaction.writes) write.tenant = tenant_;
+    return Await<std::vector<RestResult>>(
+        [&](auto done) { writer_.SubmitTransaction(std::move(transaction), std::move(done)); });
+}
+
+Result<bool> Records::Update(std::string_view type, const std::string& id, const Change& change,
+                             bool labelled) {
     for (int tries = 1;; ++tries) {
-        const auto found = Await<store::StoredVersion>(
-            [&](auto done) { reader_.Read(tenant_, std::string(type), id, std::move(done)); });
+        const auto found = Read(type, id);
         if (!found && found.error().code != Code::kNotFound) return Fail(found.error());
         if (found && found->deleted) return false;
         fhir::Node current;
@@ -49,10 +62,11 @@ Result<bool> Records::Update(std::string_view type, const std::string& id, const
         }
         auto next = change(current);
         if (!next) return false;
-        store::RestWrite write;
+        RestWrite write;
         write.type = type;
         write.id = id;
         write.resource = *std::move(next);
+        write.labelled = labelled;
         if (found) write.if_match = found->version;
         const auto written = Write(std::move(write));
         if (written) return !written->unchanged;
@@ -65,7 +79,7 @@ Result<bool> Records::Update(std::string_view type, const std::string& id, const
 }
 
 Result<void> Records::Put(fhir::Node resource) {
-    store::RestWrite write;
+    RestWrite write;
     write.type = resource.TextOf("resourceType");
     write.id = resource.TextOf("id");
     write.resource = std::move(resource);
@@ -73,13 +87,13 @@ Result<void> Records::Put(fhir::Node resource) {
     return {};
 }
 
-Result<store::SearchPage> Records::Search(search::Query query, std::string position) {
-    store::SearchRequest request;
+Result<SearchPage> Records::Search(search::Query query, std::string position) {
+    SearchRequest request;
     request.tenant = tenant_;
     request.query = std::move(query);
     request.position = std::move(position);
-    return Await<store::SearchPage>(
+    return Await<SearchPage>(
         [&](auto done) { reader_.Search(std::move(request), std::move(done)); });
 }
 
-}  // namespace carestream::reports
+}  // namespace carestream::store

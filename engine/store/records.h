@@ -5,40 +5,45 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "fhir/node.h"
 #include "store/reader.h"
 #include "store/writer.h"
 
-namespace carestream::reports {
+namespace carestream::store {
 
 // One thread at a time. Reader and writer outlive it.
 class Records {
 public:
     // `stopping` ends any waiting with kUnavailable: a store that is down answers when it is up.
-    Records(store::Tenant tenant, store::Reader& reader, store::Writer& writer,
-            std::function<bool()> stopping)
+    Records(Tenant tenant, Reader& reader, Writer& writer, std::function<bool()> stopping)
         : tenant_(tenant), reader_(reader), writer_(writer), stopping_(std::move(stopping)) {}
 
     // From the stored resource (null: there is none) to the one that is to be; nullopt: it stays.
     using Change = std::function<std::optional<fhir::Node>(const fhir::Node& current)>;
     // Repeats when another write comes between. One that was deleted stays so. True: it was
     // written.
+    // `labelled`: as RestWrite::labelled.
     [[nodiscard]] Result<bool> Update(std::string_view type, const std::string& id,
-                                      const Change& change);
+                                      const Change& change, bool labelled = false);
     [[nodiscard]] Result<void> Put(fhir::Node resource);
-    [[nodiscard]] Result<store::SearchPage> Search(search::Query query, std::string position);
+    // As Reader::Read.
+    [[nodiscard]] Result<StoredVersion> Read(std::string_view type, const std::string& id);
+    // As Writer::SubmitTransaction; the tenant is set here.
+    [[nodiscard]] Result<std::vector<RestResult>> WriteAll(std::vector<RestWrite> writes);
+    [[nodiscard]] Result<SearchPage> Search(search::Query query, std::string position);
 
 private:
-    [[nodiscard]] Result<store::RestResult> Write(store::RestWrite write);
+    [[nodiscard]] Result<RestResult> Write(RestWrite write);
     template <typename T>
-    [[nodiscard]] Result<T> Await(const std::function<void(store::Callback<T>)>& ask) const;
+    [[nodiscard]] Result<T> Await(const std::function<void(Callback<T>)>& ask) const;
 
-    const store::Tenant tenant_;
-    store::Reader& reader_;
-    store::Writer& writer_;
+    const Tenant tenant_;
+    Reader& reader_;
+    Writer& writer_;
     const std::function<bool()> stopping_;
 };
 
-}  // namespace carestream::reports
+}  // namespace carestream::store
