@@ -2,6 +2,7 @@
 
 #include "app/settings.h"
 #include "channel/settings.h"
+#include "clinics/clinics.h"
 #include "config/documents.h"
 #include "holds/holds.h"
 #include "questionnaires/rules.h"
@@ -28,6 +29,7 @@ in the code (`GOLDEN_UPDATE=1 unit_app` writes them, the same test compares them
 - Editors that speak YAML take the schemas; for VS Code:
   `"yaml.schemas": {"schemas/config/channels.json": "channels/*.yaml", "schemas/config/carestream.json": "conf/*.yaml",
   "schemas/config/topic.json": "mappings/topics/*.yaml", "schemas/config/hold.json": "mappings/holds/*.yaml",
+  "schemas/config/clinic.json": "mappings/clinics/*.yaml",
   "schemas/config/schedule.json": "mappings/schedules/*.yaml",
   "schemas/config/questionnaire-rules.json": "mappings/questionnaires/*.rules.yaml"}`.
 - A changed daemon configuration takes effect at the next start; changed channels and mappings at SIGHUP or
@@ -52,6 +54,7 @@ std::vector<Document> ConfigurationDocuments() {
     const config::Spec outbound = channel::OutboundSpec(DestinationTypes());
     const config::Spec topic = topics::TopicSpec();
     const config::Spec hold = holds::HoldSpec();
+    const config::Spec clinic = clinics::ClinicSpec();
     const config::Spec schedule = scheduling::ScheduleSpec();
     const config::Spec rules = questionnaires::RulesSpec();
     return {{"schemas/config/" + daemon.name + ".json", config::JsonSchema(daemon)},
@@ -60,13 +63,14 @@ std::vector<Document> ConfigurationDocuments() {
             {"schemas/config/channels.json", kChannelsSchema},
             {"schemas/config/" + topic.name + ".json", config::JsonSchema(topic)},
             {"schemas/config/" + hold.name + ".json", config::JsonSchema(hold)},
+            {"schemas/config/" + clinic.name + ".json", config::JsonSchema(clinic)},
             {"schemas/config/" + rules.name + ".json", config::JsonSchema(rules)},
             {"schemas/config/" + schedule.name + ".json", config::JsonSchema(schedule)},
             {"conf/README.md",
              kIntroduction + config::ReferencePage(daemon) + "\n" + config::ReferencePage(channel) +
                  "\n" + config::ReferencePage(outbound) + "\n" + config::ReferencePage(topic) +
-                 "\n" + config::ReferencePage(hold) + "\n" + config::ReferencePage(schedule) +
-                 "\n" + config::ReferencePage(rules)}};
+                 "\n" + config::ReferencePage(hold) + "\n" + config::ReferencePage(clinic) + "\n" +
+                 config::ReferencePage(schedule) + "\n" + config::ReferencePage(rules)}};
 }
 
 }  // namespace carestream::app

@@ -142,6 +142,10 @@ Loaded LoadGeneration(const GenerationInputs& inputs, std::int64_t number) {
         holds::Holds::Load(inputs.mappings / "holds", "holds/", inputs.definitions);
     std::move(holds.errors.begin(), holds.errors.end(), std::back_inserter(loaded.errors));
     generation->holds = std::move(holds.holds);
+    clinics::Clinics::Loaded clinics =
+        clinics::Clinics::Load(inputs.mappings / "clinics", "clinics/", inputs.definitions);
+    std::move(clinics.errors.begin(), clinics.errors.end(), std::back_inserter(loaded.errors));
+    generation->clinics = std::move(clinics.clinics);
     auto questionnaires = questionnaires::Questionnaires::Load(
         inputs.mappings / "questionnaires", "questionnaires/", *inputs.definitions);
     std::move(questionnaires.errors.begin(), questionnaires.errors.end(),
@@ -168,6 +172,7 @@ std::shared_ptr<const Generation> WithIdKeys(
     keyed->number = generation.number;
     keyed->topics = generation.topics;
     keyed->holds = generation.holds;
+    keyed->clinics = generation.clinics;
     keyed->questionnaires = generation.questionnaires;
     keyed->outbound = generation.outbound;
     for (const auto& channel : generation.channels) {

@@ -13,6 +13,7 @@
 
 #include "channel/settings.h"
 #include "channel/spi.h"
+#include "clinics/clinics.h"
 #include "holds/holds.h"
 #include "mapping/program.h"
 #include "questionnaires/questionnaires.h"
@@ -53,8 +54,9 @@ struct Generation {
     std::int64_t number = 0;
     std::vector<std::shared_ptr<const Channel>> channels;
     std::vector<std::shared_ptr<const OutboundChannel>> outbound;
-    std::shared_ptr<const topics::Topics> topics;  // of mappings/topics; never null
-    std::shared_ptr<const holds::Holds> holds;     // of mappings/holds; never null
+    std::shared_ptr<const topics::Topics> topics;     // of mappings/topics; never null
+    std::shared_ptr<const holds::Holds> holds;        // of mappings/holds; never null
+    std::shared_ptr<const clinics::Clinics> clinics;  // of mappings/clinics; never null
     // Of mappings/questionnaires; never null.
     std::shared_ptr<const questionnaires::Questionnaires> questionnaires;
     [[nodiscard]] std::shared_ptr<const Channel> Find(std::string_view name) const;
