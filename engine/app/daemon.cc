@@ -16,6 +16,7 @@
 #include "auth/local_token.h"
 #include "base/file.h"
 #include "base/home.h"
+#include "clinics/visit.h"
 #include "reports/findings.h"
 #include "reports/response_rule.h"
 #include "rest/admin_pages.h"
@@ -23,6 +24,7 @@
 #include "scheduling/operations.h"
 #include "subscriptions/endpoint.h"
 #include "subscriptions/operations.h"
+#include "waiting/check_in.h"
 
 namespace carestream::app {
 
@@ -238,10 +240,13 @@ Result<void> Daemon::OpenStore(const std::function<bool()>& stop_wanted) {
         journal_wakers_.Wake();
     };
     holds_.Set(first_->holds);
+    clinics_.Set(first_->clinics);
     questionnaires_.Set(first_->questionnaires);
+    settings_.store.label_elements = {"Encounter", "Flag"};
     settings_.store.label = [this](const fhir::Node& before, fhir::Node& resource, Micros now) {
         holds_.Get()->Label(before, resource, now);
         reports::KeepEscalation(before, resource);
+        clinics::KeepVisit(before, resource, now);
     };
     bool said = false;
     for (;;) {
@@ -377,10 +382,25 @@ Result<void> Daemon::StartReports() {
     return {};
 }
 
+Result<void> Daemon::StartRooms() {
+    waiting::RoomsOptions options;
+    options.tenant = settings_.tenants.at(settings_.fhir_tenant);
+    options.tenant_name = settings_.fhir_tenant;
+    rooms_ = std::make_unique<waiting::Rooms>(
+        options,
+        waiting::RoomsParts{definitions_, [this] { return clinics_.Get(); }, store_->MakeEvents(),
+                            store_->reader(), store_->writer(),
+                            store_->keys().id_key(options.tenant_name), clock_, log_, metrics_});
+    CARESTREAM_TRY(rooms_->Start());
+    event_wakers_.Add([this] { rooms_->Wake(); });
+    return {};
+}
+
 std::vector<rest::Operation> Daemon::Operations(store::Tenant tenant) {
     auto operations =
         subscriptions::Operations(*subscriptions_, tenant, subscriptions::kWebSocketPath);
     operations.push_back(results::ReleaseOperation(store_->reader(), store_->writer(), tenant));
+    operations.push_back(waiting::CheckInOperation(*rooms_));
     auto links = rest::LinkOperations(LinkPartsOf(tenant));
     std::move(links.begin(), links.end(), std::back_inserter(operations));
     for (auto& operation : scheduling::Operations(*scheduler_)) {
@@ -409,6 +429,7 @@ Result<void> Daemon::StartFhir() {
     }
     CARESTREAM_TRY(MakeSubscriptions());
     CARESTREAM_TRY(StartReports());
+    CARESTREAM_TRY(StartRooms());
     MakeScheduler();
     service_ = std::make_unique<rest::Service>(
         options,
@@ -480,6 +501,8 @@ Reloaded Daemon::Reload() {
         auto applied = Apply(loaded.generation);
         if (applied) {
             holds_.Set(loaded.generation->holds);
+            clinics_.Set(loaded.generation->clinics);
+            rooms_->Wake();
             schedules_.Set(std::move(schedules));
             scheduler_->Reload();
             questionnaires_.Set(loaded.generation->questionnaires);
@@ -624,12 +647,14 @@ void Daemon::Stop() {
     if (scheduler_ != nullptr) scheduler_->Stop();
     if (subscriptions_ != nullptr) subscriptions_->Stop();
     reporter_.reset();
+    if (rooms_ != nullptr) rooms_->Stop();
     fhir_server_.reset();
     service_.reset();
     hook_sender_.reset();
     subscriptions_.reset();
     outbound_.reset();
     scheduler_.reset();
+    rooms_.reset();
     store_.reset();
     if (executor_ != nullptr) executor_->Stop();
 }

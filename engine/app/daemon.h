@@ -14,6 +14,7 @@
 #include "app/settings.h"
 #include "auth/gate.h"
 #include "channel/supervisor.h"
+#include "clinics/clinics.h"
 #include "net/executor.h"
 #include "net/http.h"
 #include "net/http_sender.h"
@@ -24,6 +25,7 @@
 #include "results/releases.h"
 #include "scheduling/scheduler.h"
 #include "store/store.h"
+#include "waiting/rooms.h"
 
 namespace carestream::app {
 
@@ -65,6 +67,7 @@ private:
     void MakeScheduler();
     [[nodiscard]] std::vector<rest::WriteRule> WriteRules() const;
     [[nodiscard]] Result<void> StartReports();
+    [[nodiscard]] Result<void> StartRooms();
     [[nodiscard]] std::vector<rest::Operation> Operations(store::Tenant tenant);
     [[nodiscard]] std::string PublicBase() const;  // "https://host/fhir/r4"
     [[nodiscard]] rest::LinkParts LinkPartsOf(store::Tenant tenant) const;
@@ -104,7 +107,8 @@ private:
     std::unique_ptr<net::Executor> executor_;
     std::unique_ptr<net::HttpServer> admin_server_;
     std::unique_ptr<channel::Supervisor>
-        supervisor_;               // outlives the store: callbacks come until its end
+        supervisor_;  // outlives the store: callbacks come until its end
+    Current<clinics::Clinics> clinics_;
     Current<holds::Holds> holds_;  // of the generation in force; the store asks it
     Current<questionnaires::Questionnaires> questionnaires_;  // likewise; reports ask it
     Wakers event_wakers_;    // the consumers of events; cleared before they go
@@ -117,6 +121,7 @@ private:
     Current<scheduling::Templates> schedules_;  // of mappings/schedules, in force
     std::unique_ptr<scheduling::Scheduler> scheduler_;
     std::unique_ptr<reports::Reporter> reporter_;
+    std::unique_ptr<waiting::Rooms> rooms_;
     std::unique_ptr<rest::Service> service_;
     std::unique_ptr<net::HttpServer> fhir_server_;
     std::unique_ptr<Admin> admin_;
