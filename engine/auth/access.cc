@@ -110,6 +110,55 @@ bool NamesOthers(const fhir::Node& node, const std::vector<std::string>& linked,
     return false;
 }
 
+bool HoldsPatient(const fhir::Node& resource) {
+    const fhir::Node* contained = resource.Find("contained");
+    if (contained == nullptr) return false;
+    return std::any_of(
+        contained->items().begin(), contained->items().end(),
+        [](const fhir::Node& one) { return one.TextOf("resourceType") == "Patient"; });
+}
+
+// The elements that say whose record a resource belongs to, where there is one. What is about
+// another patient is his, whoever else had a hand in it.
+bool IsAboutAnother(const fhir::Node& resource, const std::vector<std::string>& linked) {
+    constexpr std::array<std::string_view, 5> kOthers = {"beneficiary", "for", "individual",
+                                                         "candidate", "actor"};
+    if (HoldsPatient(resource)) return true;
+    return std::any_of(
+        resource.members().begin(), resource.members().end(), [&](const fhir::Member& member) {
+            const bool is_about = member.name == "patient" || member.name == "subject";
+            const bool other =
+                std::find(kOthers.begin(), kOthers.end(), member.name) != kOthers.end();
+            return (is_about || other) && member.value.IsObject() &&
+                   member.value.Find("coding") == nullptr &&
+                   ReferenceNamesOthers(member.value, linked, is_about);
+        });
+}
+
+// Takes the innermost entries of lists that name others out of `node`; what names them outside of
+// a list stays.
+void TakeOutEntries(fhir::Node& node, const std::vector<std::string>& linked) {
+    for (fhir::Node& item : node.items()) TakeOutEntries(item, linked);
+    for (fhir::Member& member : node.members()) TakeOutEntries(member.value, linked);
+    if (node.IsArray()) {
+        std::erase_if(node.items(),
+                      [&](const fhir::Node& item) { return NamesOthers(item, linked, false); });
+    }
+}
+
+void TakeOutOthers(fhir::Node& resource, const std::vector<std::string>& linked) {
+    TakeOutEntries(resource, linked);
+    std::erase_if(resource.members(), [&](const fhir::Member& member) {
+        const bool empty = member.value.IsArray() && member.value.items().empty();
+        return empty || member.name == "text" || NamesOthers(member.value, linked, false);
+    });
+    fhir::Node tag = fhir::Node::Object();
+    tag.Set("system",
+            fhir::Node::String("http://terminology.hl7.org/CodeSystem/v3-ObservationValue"));
+    tag.Set("code", fhir::Node::String("SUBSETTED"));
+    resource.At("meta").At("tag").Append(std::move(tag));
+}
+
 search::Criterion IdCriterion(const std::vector<std::string>& ids) {
     search::Criterion criterion;
     criterion.parameter = "_id";
@@ -250,8 +299,17 @@ bool Access::Sees(std::string_view type, const fhir::Node& resource, Action acti
     }
     if (decision.verdict == Verdict::kAllowed) return true;
     if (holds::IsHeld(resource)) return false;
-    if (InCompartment(type, resource)) return true;
+    if (InCompartment(type, resource)) return !IsAboutAnother(resource, linked_);
     return IsShared(type) && ReadsOnly(action) && !NamesOthers(resource, linked_, true);
+}
+
+bool Access::Show(std::string_view type, fhir::Node& resource, Action action, bool* changed) {
+    if (changed != nullptr) *changed = false;
+    if (!Sees(type, resource, action)) return false;
+    if (!IsConfined() || IsOwnedType(type) || !NamesOthers(resource, linked_, true)) return true;
+    TakeOutOthers(resource, linked_);
+    if (changed != nullptr) *changed = true;
+    return true;
 }
 
 bool Access::MayWrite(std::string_view type, const fhir::Node& resource, Action action) {
@@ -303,12 +361,47 @@ Result<void> Access::AddRules(const Decision& decision, search::Query& query) co
     return {};
 }
 
+// Nobody finds out who else is in what he sees: it is not found by other patients.
+void Access::LeaveOutOthers(search::Query& query) const {
+    const auto is_other = [&](std::string_view reference) {
+        bool foreign = false;
+        const std::string_view id = PatientNamed(reference, foreign);
+        return foreign || (!id.empty() && !IsOwn(linked_, id));
+    };
+    for (search::Criterion& criterion : query.criteria) {
+        if (criterion.kind != search::CriterionKind::kPatient &&
+            criterion.kind != search::CriterionKind::kToken) {
+            continue;
+        }
+        const bool by_patient = criterion.kind == search::CriterionKind::kPatient;
+        const std::size_t removed =
+            std::erase_if(criterion.tokens,
+                          [&](const search::TokenProbe& probe) {
+                              return probe.form == "r" && is_other(probe.value);
+                          }) +
+            (by_patient ? std::erase_if(criterion.ids, [&](const std::string& id) {
+                return !IsOwn(linked_, id);
+            })
+                        : 0);
+        if (removed == 0 || !criterion.ids.empty()) continue;
+        if (criterion.tokens.empty()) {
+            criterion = IdCriterion({});  // nothing
+        } else {
+            criterion.kind = search::CriterionKind::kToken;
+        }
+    }
+}
+
 Result<void> Access::Confine(search::Query& query) {
+    LeaveOutOthers(query);
     if (query.type == "Patient") {
         query.criteria.insert(query.criteria.begin(), IdCriterion(linked_));
         return {};
     }
     if (auto own = search::PatientCompartment(definitions_, query.type, principal_.patient)) {
+        own->besides = [linked = linked_](const fhir::Node& resource) {
+            return !IsAboutAnother(resource, linked);
+        };
         query.criteria.insert(query.criteria.begin(), std::move(*own));
         return LeaveOutHeld(query);
     }

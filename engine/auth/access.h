@@ -73,8 +73,14 @@ public:
     [[nodiscard]] const Decision& Of(std::string_view type, Action action);
     // Denied to nobody and without a rule for resources: no body needs to be looked at.
     [[nodiscard]] bool IsFree(std::string_view type, Action action);
-    // May this resource be shown? False for another patient's.
+    // May this resource be shown? False for another patient's, and for what is about another
+    // patient though one's own is named in it (as its performer or author).
     [[nodiscard]] bool Sees(std::string_view type, const fhir::Node& resource, Action action);
+    // As Sees, and leaves of `resource` what may be shown: of what is about several patients (a
+    // group, an appointment) entries and elements that name others are taken out, with the
+    // narrative; meta.tag says SUBSETTED then. `changed` (may be null): whether that was done.
+    [[nodiscard]] bool Show(std::string_view type, fhir::Node& resource, Action action,
+                            bool* changed = nullptr);
     // May a resource be as `resource` is, before or after a write? Stricter than Sees: it is in the
     // compartment and refers to no other patient anywhere.
     [[nodiscard]] bool MayWrite(std::string_view type, const fhir::Node& resource, Action action);
@@ -95,6 +101,7 @@ private:
     [[nodiscard]] bool FulfilsRule(std::string_view type, const Decision& decision,
                                    const fhir::Node& resource) const;
     [[nodiscard]] Result<void> AddRules(const Decision& decision, search::Query& query) const;
+    void LeaveOutOthers(search::Query& query) const;
     [[nodiscard]] Result<void> Confine(search::Query& query);
     [[nodiscard]] Result<void> LeaveOutHeld(search::Query& query) const;
     [[nodiscard]] Result<void> ConfineShared(search::Query& query) const;

@@ -94,6 +94,9 @@ struct RestWrite {
     // Since when its values hold, against those of messages; 0 = now. Earlier: the answer of a
     // system whose clock is behind still counts as newer.
     Micros as_of = 0;
+    // May messages that bring one of its identifiers lead to this resource from now on? Not when
+    // the writer is confined: what the hospital sends about others would become his.
+    bool claims_identifiers = true;
 };
 
 // RestWrite::if_match: no resource of this id may exist (one that was deleted does not).

@@ -170,8 +170,14 @@ bool Registry::IsFor(Active& active, const ParsedEvent& event) const {
                             [&](const auto* topic) { return topic->url == definition.topic; })) {
         return false;
     }
-    return topics::Meets(definitions_, definition.type, event.focus(), definition.criteria) &&
-           active.access.Sees(definition.type, event.focus(), auth::Action::kRead);
+    if (!active.access.IsConfined()) {
+        return topics::Meets(definitions_, definition.type, event.focus(), definition.criteria) &&
+               active.access.Sees(definition.type, event.focus(), auth::Action::kRead);
+    }
+    // By what is not shown nothing is found either: criteria tell of a group who else is in it.
+    fhir::Node shown = event.focus();
+    return active.access.Show(definition.type, shown, auth::Action::kRead) &&
+           topics::Meets(definitions_, definition.type, shown, definition.criteria);
 }
 
 std::vector<ActivePtr> Registry::Match(const ParsedEvent& event) const {

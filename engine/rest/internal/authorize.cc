@@ -249,11 +249,14 @@ void SendInsufficientScope(Exchange& exchange) {
     exchange.Send(std::move(response));
 }
 
-bool IsVisible(Exchange& exchange, const store::StoredVersion& version, auth::Action action) {
+bool IsVisible(Exchange& exchange, store::StoredVersion& version, auth::Action action) {
     if (exchange.access->IsFree(version.type, action)) return true;
     if (version.deleted) return false;
-    const auto body = fhir::ParseJson(version.body);
-    return body && exchange.access->Sees(version.type, *body, action);
+    auto body = fhir::ParseJson(version.body);
+    bool changed = false;
+    if (!body || !exchange.access->Show(version.type, *body, action, &changed)) return false;
+    if (changed) version.body = fhir::ToJson(*body);
+    return true;
 }
 
 tl::unexpected<Error> NothingThere(const Exchange& exchange) {

@@ -352,6 +352,7 @@ void HandleWrite(const ExchangePtr& exchange) {
     write.tenant = exchange->state->options.tenant;
     write.type = exchange->route.type;
     write.id = exchange->route.id;
+    write.claims_identifiers = !exchange->access->IsConfined();
     Result<void> conditions = ReadIfMatch(*exchange, write);
     if (conditions) conditions = ReadIfNoneExist(*exchange, write);
     if (!conditions) {

@@ -92,7 +92,9 @@ private:
         set_.Touch(entry);
         const auto& label = context_.parts().label;
         if (label) label(current, applied.resource, context_.Now());
-        RecordIdentifiers(entry, IdentifiersOf(current), IdentifiersOf(applied.resource));
+        if (write_.claims_identifiers) {
+            RecordIdentifiers(entry, IdentifiersOf(current), IdentifiersOf(applied.resource));
+        }
         entry.node = std::move(applied.resource);
         entry.stamps = std::move(applied.stamps);
         entry.newest = std::max(entry.newest, stamp_);
