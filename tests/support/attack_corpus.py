@@ -93,6 +93,9 @@ def of_both():
         {"resourceType": "Condition", "id": "x-asserted", "subject": A, "asserter": {**B, "display": SECRET},
          "code": {"text": "seen by the other"}},
         {"resourceType": "Account", "id": "x-shared", "status": "active", "subject": [A, {**B, "display": SECRET}]},
+        {"resourceType": "Observation", "id": "x-contained", "status": "final", "code": {"text": "x"}, "subject": A,
+         "contained": [{"resourceType": "Patient", "id": "p", "name": [{"family": SECRET}]}], "performer": [
+             {"reference": "#p"}]},
         {"resourceType": "Provenance", "id": "x-both", "target": [A, B], "recorded": "2026-01-02T03:04:05Z",
          "agent": [{"who": {"display": "a system"}}]},
     ]
@@ -109,8 +112,6 @@ def of_both():
          "note": [{"text": SECRET}]},
         {"resourceType": "Coverage", "id": "y-paid", "status": "active", "beneficiary": B, "payor": [A],
          "policyHolder": A, "subscriberId": SECRET},
-        {"resourceType": "Observation", "id": "y-contained", "status": "final", "code": {"text": "x"}, "subject": A,
-         "contained": [{"resourceType": "Patient", "id": "p", "name": [{"family": SECRET}]}]},
     ]
     return group, hidden
 
