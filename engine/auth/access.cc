@@ -38,6 +38,8 @@ bool PatientsMay(const fhir::Definitions& definitions, std::string_view type, Ac
     if (std::find(kKept.begin(), kKept.end(), type) != kKept.end()) return ReadsOnly(action);
     if (InPatientCompartment(definitions, type)) return true;
     if (IsOwnedType(type)) return true;
+    // As what it belongs to: by its id, and only when that is seen.
+    if (type == "Binary") return action == Action::kRead;
     return IsShared(type) && ReadsOnly(action);
 }
 
@@ -110,20 +112,11 @@ bool NamesOthers(const fhir::Node& node, const std::vector<std::string>& linked,
     return false;
 }
 
-bool HoldsPatient(const fhir::Node& resource) {
-    const fhir::Node* contained = resource.Find("contained");
-    if (contained == nullptr) return false;
-    return std::any_of(
-        contained->items().begin(), contained->items().end(),
-        [](const fhir::Node& one) { return one.TextOf("resourceType") == "Patient"; });
-}
-
 // The elements that say whose record a resource belongs to, where there is one. What is about
 // another patient is his, whoever else had a hand in it.
 bool IsAboutAnother(const fhir::Node& resource, const std::vector<std::string>& linked) {
     constexpr std::array<std::string_view, 5> kOthers = {"beneficiary", "for", "individual",
                                                          "candidate", "actor"};
-    if (HoldsPatient(resource)) return true;
     return std::any_of(
         resource.members().begin(), resource.members().end(), [&](const fhir::Member& member) {
             const bool is_about = member.name == "patient" || member.name == "subject";
@@ -157,6 +150,27 @@ void TakeOutOthers(fhir::Node& resource, const std::vector<std::string>& linked)
             fhir::Node::String("http://terminology.hl7.org/CodeSystem/v3-ObservationValue"));
     tag.Set("code", fhir::Node::String("SUBSETTED"));
     resource.At("meta").At("tag").Append(std::move(tag));
+}
+
+std::vector<std::string_view> ClinicsOf(const fhir::Node& resource) {
+    std::vector<std::string_view> clinics;
+    const fhir::Node* meta = resource.Find("meta");
+    const fhir::Node* tags = meta == nullptr ? nullptr : meta->Find("tag");
+    if (tags == nullptr) return clinics;
+    for (const fhir::Node& tag : tags->items()) {
+        if (tag.TextOf("system") == kClinicSystem) clinics.push_back(tag.TextOf("code"));
+    }
+    return clinics;
+}
+
+// A value of a search parameter that is one. Source: FHIR R4 3.1.1.4.0.1.
+std::string EscapeValue(std::string_view text) {
+    std::string escaped;
+    for (const char c : text) {
+        if (c == ',' || c == '|' || c == '$' || c == '\\') escaped += '\\';
+        escaped += c;
+    }
+    return escaped;
 }
 
 search::Criterion IdCriterion(const std::vector<std::string>& ids) {
@@ -260,11 +274,43 @@ const Decision& Access::Of(std::string_view type, Action action) {
 
 bool Access::IsFree(std::string_view type, Action action) {
     const Decision& decision = Of(type, action);
-    return decision.verdict == Verdict::kAllowed && decision.rules.empty();
+    return decision.verdict == Verdict::kAllowed && decision.rules.empty() && !GoesByClinics(type);
+}
+
+bool Access::GoesByClinics(std::string_view type) const {
+    return IsOfClinics() && (type == "Encounter" || type == "Appointment");
+}
+
+bool Access::IsOfOwnClinic(const fhir::Node& resource) const {
+    const auto clinics = ClinicsOf(resource);
+    return std::any_of(clinics.begin(), clinics.end(), [&](std::string_view clinic) {
+        return std::find(principal_.clinics->begin(), principal_.clinics->end(), clinic) !=
+               principal_.clinics->end();
+    });
+}
+
+// Results that are held, from everybody who is confined; what is confidential, from carers.
+bool Access::Hides(const fhir::Node& resource) const {
+    if (IsConfined() && holds::IsHeld(resource)) return true;
+    const fhir::Node* meta = resource.Find("meta");
+    const fhir::Node* labels = meta == nullptr ? nullptr : meta->Find("security");
+    if (!principal_.limited || labels == nullptr) return false;
+    const auto& hidden = policy_.hidden_from_carers;
+    return std::any_of(
+        labels->items().begin(), labels->items().end(), [&](const fhir::Node& label) {
+            return std::find(hidden.begin(), hidden.end(), label.TextOf("code")) != hidden.end();
+        });
 }
 
 bool Access::InCompartment(std::string_view type, const fhir::Node& resource) {
     if (type == "Patient") return IsOwn(linked_, resource.TextOf("id"));
+    if (type == "Binary") {
+        const fhir::Node* context = resource.Find("securityContext");
+        bool foreign = false;
+        const std::string_view id =
+            PatientNamed(context == nullptr ? "" : context->TextOf("reference"), foreign);
+        return !foreign && IsOwn(linked_, id);
+    }
     if (IsOwnedType(type)) {
         const auto owner = OwnerOf(resource);
         return owner && IsSameOwner(*owner, principal_);
@@ -297,8 +343,10 @@ bool Access::Sees(std::string_view type, const fhir::Node& resource, Action acti
     if (resource.TextOf("resourceType") != type || !FulfilsRule(type, decision, resource)) {
         return false;
     }
-    if (decision.verdict == Verdict::kAllowed) return true;
-    if (holds::IsHeld(resource)) return false;
+    if (decision.verdict == Verdict::kAllowed) {
+        return !GoesByClinics(type) || IsOfOwnClinic(resource);
+    }
+    if (Hides(resource)) return false;
     if (InCompartment(type, resource)) return !IsAboutAnother(resource, linked_);
     return IsShared(type) && ReadsOnly(action) && !NamesOthers(resource, linked_, true);
 }
@@ -318,8 +366,12 @@ bool Access::MayWrite(std::string_view type, const fhir::Node& resource, Action 
     if (resource.TextOf("resourceType") != type || !FulfilsRule(type, decision, resource)) {
         return false;
     }
-    if (decision.verdict == Verdict::kAllowed) return true;
-    return !holds::IsHeld(resource) && InCompartment(type, resource) &&
+    if (decision.verdict == Verdict::kAllowed) {
+        // What is new and says no clinic is given one where it is stored.
+        return !GoesByClinics(type) || IsOfOwnClinic(resource) ||
+               (action == Action::kCreate && ClinicsOf(resource).empty());
+    }
+    return !Hides(resource) && InCompartment(type, resource) &&
            !NamesOthers(resource, linked_, true);
 }
 
@@ -379,9 +431,8 @@ void Access::LeaveOutOthers(search::Query& query) const {
                           [&](const search::TokenProbe& probe) {
                               return probe.form == "r" && is_other(probe.value);
                           }) +
-            (by_patient ? std::erase_if(criterion.ids, [&](const std::string& id) {
-                return !IsOwn(linked_, id);
-            })
+            (by_patient ? std::erase_if(criterion.ids,
+                                        [&](const std::string& id) { return !IsOwn(linked_, id); })
                         : 0);
         if (removed == 0 || !criterion.ids.empty()) continue;
         if (criterion.tokens.empty()) {
@@ -393,28 +444,54 @@ void Access::LeaveOutOthers(search::Query& query) const {
 }
 
 Result<void> Access::Confine(search::Query& query) {
-    LeaveOutOthers(query);
     if (query.type == "Patient") {
+        LeaveOutOthers(query);
         query.criteria.insert(query.criteria.begin(), IdCriterion(linked_));
         return {};
     }
-    if (auto own = search::PatientCompartment(definitions_, query.type, principal_.patient)) {
-        own->besides = [linked = linked_](const fhir::Node& resource) {
-            return !IsAboutAnother(resource, linked);
-        };
-        query.criteria.insert(query.criteria.begin(), std::move(*own));
-        return LeaveOutHeld(query);
-    }
-    return ConfineShared(query);
+    auto own = search::PatientCompartment(definitions_, query.type, principal_.patient);
+    if (!own) return ConfineShared(query);
+    LeaveOutOthers(query);
+    own->besides = [linked = linked_](const fhir::Node& resource) {
+        return !IsAboutAnother(resource, linked);
+    };
+    query.criteria.insert(query.criteria.begin(), std::move(*own));
+    return LeaveOutHidden(query);
 }
 
-// Of results that are held not even the number is told.
-Result<void> Access::LeaveOutHeld(search::Query& query) const {
-    static const std::string label = std::string(holds::kSystem) + "|" + std::string(holds::kHeld);
-    if (!holds::MayBeHeld(query.type)) return {};
-    CARESTREAM_ASSIGN(not_held,
-                      search::ParseQuery(definitions_, query.type, {{"_security:not", label}}));
-    query.criteria.push_back(std::move(not_held.criteria.at(0)));
+// As Hides: of what is hidden not even the number is told.
+Result<void> Access::LeaveOutHidden(search::Query& query) const {
+    std::string labels;
+    const auto add = [&](const std::string& label) {
+        labels += (labels.empty() ? "" : ",") + label;
+    };
+    if (holds::MayBeHeld(query.type)) {
+        add(std::string(holds::kSystem) + "|" + std::string(holds::kHeld));
+    }
+    if (principal_.limited) {
+        for (const std::string& code : policy_.hidden_from_carers) add(EscapeValue(code));
+    }
+    if (labels.empty()) return {};
+    CARESTREAM_ASSIGN(others,
+                      search::ParseQuery(definitions_, query.type, {{"_security:not", labels}}));
+    query.criteria.push_back(std::move(others.criteria.at(0)));
+    return {};
+}
+
+Result<void> Access::KeepToClinics(search::Query& query) const {
+    std::string tags;
+    for (const std::string& clinic : *principal_.clinics) {
+        tags += (tags.empty() ? "" : ",") + std::string(kClinicSystem) + "|" + EscapeValue(clinic);
+    }
+    if (tags.empty()) {
+        query.criteria.push_back(IdCriterion({}));  // nothing
+        return {};
+    }
+    search::QueryLimits limits;
+    limits.values_max = principal_.clinics->size();
+    CARESTREAM_ASSIGN(own,
+                      search::ParseQuery(definitions_, query.type, {{"_tag", tags}}, {}, limits));
+    query.criteria.push_back(std::move(own.criteria.at(0)));
     return {};
 }
 
@@ -455,7 +532,8 @@ Result<void> Access::Narrow(search::Query& query) {
         return include.reverse && Of(include.source, Action::kRead).verdict == Verdict::kDenied;
     });
     CARESTREAM_TRY(AddRules(decision, query));
-    return decision.verdict == Verdict::kConfined ? Confine(query) : Result<void>();
+    if (decision.verdict == Verdict::kConfined) return Confine(query);
+    return GoesByClinics(query.type) ? KeepToClinics(query) : Result<void>();
 }
 
 std::string Access::View(std::string_view type) {
@@ -465,6 +543,11 @@ std::string Access::View(std::string_view type) {
         view += '|';
         for (const auto& [name, value] : rule) {
             view += net::PercentEncode(name) + "=" + net::PercentEncode(value) + "&";
+        }
+    }
+    if (GoesByClinics(type)) {
+        for (const std::string& clinic : *principal_.clinics) {
+            view += "|clinic=" + net::PercentEncode(clinic);
         }
     }
     return view;

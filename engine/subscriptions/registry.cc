@@ -42,8 +42,9 @@ topics::Change ChangeOf(store::EventKind kind) {
 
 }  // namespace
 
-Active::Active(const fhir::Definitions& definitions, Definition the_definition)
-    : definition(std::move(the_definition)), access(definitions, PrincipalOf(definition)) {
+Active::Active(const fhir::Definitions& definitions, Definition the_definition,
+               const auth::Policy& policy)
+    : definition(std::move(the_definition)), access(definitions, PrincipalOf(definition), policy) {
     state.tenant = definition.tenant;
     state.id = definition.id;
 }
@@ -63,8 +64,14 @@ void Confine(Active& active, std::vector<std::string> patients) {
     if (active.access.IsConfined()) active.access.SetLinked(active.patients);
     for (search::Criterion& criterion : active.definition.criteria) {
         if (criterion.kind != search::CriterionKind::kPatient || criterion.negated) continue;
+        auto& ids = criterion.ids;
+        // Criteria of others stay as they are: they find nothing of his.
+        const bool own = std::any_of(ids.begin(), ids.end(), [&](const std::string& id) {
+            return std::find(active.patients.begin(), active.patients.end(), id) !=
+                   active.patients.end();
+        });
+        if (!own) continue;
         for (const std::string& id : active.patients) {
-            auto& ids = criterion.ids;
             if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
         }
     }

@@ -134,7 +134,8 @@ bool Admit(Exchange& exchange) {
     principal.open = gate == nullptr;
     if (gate != nullptr && !AdmitToken(exchange, *gate, principal)) return false;
     const std::string key = ClientKey(exchange, principal);
-    exchange.access = std::make_shared<auth::Access>(exchange.definitions(), std::move(principal));
+    exchange.access = std::make_shared<auth::Access>(exchange.definitions(), std::move(principal),
+                                                     exchange.state->options.policy);
     return key.empty() || !RefuseThrottled(exchange, exchange.state->limits->clients.Take(key));
 }
 
