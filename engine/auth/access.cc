@@ -4,12 +4,19 @@
 #include <array>
 #include <cstdlib>
 
+#include "auth/internal/others.h"
 #include "auth/owner.h"
 #include "base/text.h"
 #include "holds/holds.h"
 
 namespace carestream::auth {
 namespace {
+
+using internal::IsAboutAnother;
+using internal::IsId;
+using internal::IsOwn;
+using internal::NamesOthers;
+using internal::PatientNamed;
 
 // What is nobody's data and what patients' records refer to. Schedule and Device are of the list
 // only as far as they name no patient: see NamesOthers.
@@ -55,103 +62,6 @@ bool ParseRule(const fhir::Definitions& definitions, std::string_view type,
     return true;
 }
 
-bool IsId(std::string_view text) {
-    return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || IsDigit(c) || c == '-' ||
-               c == '.';
-    });
-}
-
-// The patient that a reference names, as "id"; "" when it names none. `foreign` is set when it
-// names one in a form that cannot be told to be one's own.
-std::string_view PatientNamed(std::string_view reference, bool& foreign) {
-    constexpr std::string_view kType = "Patient/";
-    foreign = foreign || reference.find("/Patient/") != std::string_view::npos;
-    if (!reference.starts_with(kType)) return {};
-    std::string_view id = reference.substr(kType.size());
-    id = id.substr(0, id.find('/'));
-    foreign = foreign || !IsId(id);
-    return id;
-}
-
-bool IsOwn(const std::vector<std::string>& linked, std::string_view id) {
-    return std::find(linked.begin(), linked.end(), id) != linked.end();
-}
-
-bool ReferenceNamesOthers(const fhir::Node& node, const std::vector<std::string>& linked,
-                          bool is_about) {
-    bool foreign = false;
-    const std::string_view text = node.TextOf("reference");
-    const std::string_view id = PatientNamed(text, foreign);
-    if (foreign || (!id.empty() && !IsOwn(linked, id))) return true;
-    // By an identifier, or as something that the text does not tell.
-    const bool patient = is_about || node.TextOf("type") == "Patient";
-    return patient && id.empty() && !text.starts_with("Group/") && !text.starts_with("Device/") &&
-           !text.starts_with("Location/");
-}
-
-// Does anything in the resource name a patient who is not of `linked`?
-bool NamesOthers(const fhir::Node& node, const std::vector<std::string>& linked, bool root) {
-    if (node.IsArray()) {
-        return std::any_of(node.items().begin(), node.items().end(), [&](const fhir::Node& item) {
-            return NamesOthers(item, linked, false);
-        });
-    }
-    if (!node.IsObject()) return false;
-    if (!root && node.TextOf("resourceType") == "Patient") return true;  // contained
-    const bool reference = node.Find("reference") != nullptr || node.TextOf("type") == "Patient";
-    if (reference && ReferenceNamesOthers(node, linked, false)) return true;
-    for (const fhir::Member& member : node.members()) {
-        const bool is_about = member.name == "patient" || member.name == "subject";
-        if (is_about && member.value.IsObject() && member.value.Find("coding") == nullptr &&
-            ReferenceNamesOthers(member.value, linked, true)) {
-            return true;
-        }
-        if (NamesOthers(member.value, linked, false)) return true;
-    }
-    return false;
-}
-
-// The elements that say whose record a resource belongs to, where there is one. What is about
-// another patient is his, whoever else had a hand in it.
-bool IsAboutAnother(const fhir::Node& resource, const std::vector<std::string>& linked) {
-    constexpr std::array<std::string_view, 5> kOthers = {"beneficiary", "for", "individual",
-                                                         "candidate", "actor"};
-    return std::any_of(
-        resource.members().begin(), resource.members().end(), [&](const fhir::Member& member) {
-            const bool is_about = member.name == "patient" || member.name == "subject";
-            const bool other =
-                std::find(kOthers.begin(), kOthers.end(), member.name) != kOthers.end();
-            return (is_about || other) && member.value.IsObject() &&
-                   member.value.Find("coding") == nullptr &&
-                   ReferenceNamesOthers(member.value, linked, is_about);
-        });
-}
-
-// Takes the innermost entries of lists that name others out of `node`; what names them outside of
-// a list stays.
-void TakeOutEntries(fhir::Node& node, const std::vector<std::string>& linked) {
-    for (fhir::Node& item : node.items()) TakeOutEntries(item, linked);
-    for (fhir::Member& member : node.members()) TakeOutEntries(member.value, linked);
-    if (node.IsArray()) {
-        std::erase_if(node.items(),
-                      [&](const fhir::Node& item) { return NamesOthers(item, linked, false); });
-    }
-}
-
-void TakeOutOthers(fhir::Node& resource, const std::vector<std::string>& linked) {
-    TakeOutEntries(resource, linked);
-    std::erase_if(resource.members(), [&](const fhir::Member& member) {
-        const bool empty = member.value.IsArray() && member.value.items().empty();
-        return empty || member.name == "text" || NamesOthers(member.value, linked, false);
-    });
-    fhir::Node tag = fhir::Node::Object();
-    tag.Set("system",
-            fhir::Node::String("http://terminology.hl7.org/CodeSystem/v3-ObservationValue"));
-    tag.Set("code", fhir::Node::String("SUBSETTED"));
-    resource.At("meta").At("tag").Append(std::move(tag));
-}
-
 std::vector<std::string_view> ClinicsOf(const fhir::Node& resource) {
     std::vector<std::string_view> clinics;
     const fhir::Node* meta = resource.Find("meta");
@@ -194,6 +104,35 @@ bool GrantsWhole(const std::vector<Scope>& scopes, std::string_view type, Action
         return scope.Grants(action) && scope.query.empty() &&
                (scope.type == "*" || scope.type == type);
     });
+}
+
+// What the matcher asks of a match beside the compartment. What was asked for is to be found in
+// what is shown of it: that another one of a group declined is his matter.
+std::function<bool(const fhir::Node& resource)> ShownAndMet(const fhir::Definitions& definitions,
+                                                            const std::vector<std::string>& linked,
+                                                            const search::Query& query) {
+    std::vector<search::Criterion> asked = query.criteria;
+    for (search::Criterion& criterion : asked) {
+        if (criterion.kind != search::CriterionKind::kPatient) continue;
+        std::vector<search::TokenProbe> probes = criterion.tokens;
+        for (const std::string& id : linked) {
+            criterion.ids.push_back(id);
+            for (search::TokenProbe probe : probes) {
+                probe.value = "Patient/" + id;
+                criterion.tokens.push_back(std::move(probe));
+            }
+        }
+    }
+    return [&definitions, type = query.type, linked,
+            asked = std::move(asked)](const fhir::Node& resource) {
+        if (IsAboutAnother(resource, linked)) return false;
+        if (asked.empty() || !NamesOthers(resource, linked)) return true;
+        fhir::Node shown = resource;
+        internal::TakeOutOthers(shown, linked);
+        return std::all_of(asked.begin(), asked.end(), [&](const search::Criterion& criterion) {
+            return search::Matches(definitions, shown, type, criterion);
+        });
+    };
 }
 
 }  // namespace
@@ -348,14 +287,14 @@ bool Access::Sees(std::string_view type, const fhir::Node& resource, Action acti
     }
     if (Hides(resource)) return false;
     if (InCompartment(type, resource)) return !IsAboutAnother(resource, linked_);
-    return IsShared(type) && ReadsOnly(action) && !NamesOthers(resource, linked_, true);
+    return IsShared(type) && ReadsOnly(action) && !NamesOthers(resource, linked_);
 }
 
 bool Access::Show(std::string_view type, fhir::Node& resource, Action action, bool* changed) {
     if (changed != nullptr) *changed = false;
     if (!Sees(type, resource, action)) return false;
-    if (!IsConfined() || IsOwnedType(type) || !NamesOthers(resource, linked_, true)) return true;
-    TakeOutOthers(resource, linked_);
+    if (!IsConfined() || IsOwnedType(type) || !NamesOthers(resource, linked_)) return true;
+    internal::TakeOutOthers(resource, linked_);
     if (changed != nullptr) *changed = true;
     return true;
 }
@@ -371,8 +310,7 @@ bool Access::MayWrite(std::string_view type, const fhir::Node& resource, Action 
         return !GoesByClinics(type) || IsOfOwnClinic(resource) ||
                (action == Action::kCreate && ClinicsOf(resource).empty());
     }
-    return !Hides(resource) && InCompartment(type, resource) &&
-           !NamesOthers(resource, linked_, true);
+    return !Hides(resource) && InCompartment(type, resource) && !NamesOthers(resource, linked_);
 }
 
 Result<void> Access::CheckParameters(std::string_view type, const net::Parameters& parameters) {
@@ -452,9 +390,7 @@ Result<void> Access::Confine(search::Query& query) {
     auto own = search::PatientCompartment(definitions_, query.type, principal_.patient);
     if (!own) return ConfineShared(query);
     LeaveOutOthers(query);
-    own->besides = [linked = linked_](const fhir::Node& resource) {
-        return !IsAboutAnother(resource, linked);
-    };
+    own->besides = ShownAndMet(definitions_, linked_, query);
     query.criteria.insert(query.criteria.begin(), std::move(*own));
     return LeaveOutHidden(query);
 }
@@ -469,7 +405,9 @@ Result<void> Access::LeaveOutHidden(search::Query& query) const {
         add(std::string(holds::kSystem) + "|" + std::string(holds::kHeld));
     }
     if (principal_.limited) {
-        for (const std::string& code : policy_.hidden_from_carers) add(EscapeValue(code));
+        for (const std::string& code : policy_.hidden_from_carers) {
+            if (!code.empty()) add(EscapeValue(code));
+        }
     }
     if (labels.empty()) return {};
     CARESTREAM_ASSIGN(others,

@@ -96,7 +96,9 @@ bool MayHear(Access& access, const std::optional<Principal>& owner) {
     const Decision& decision = access.Of("Subscription", Action::kRead);
     if (decision.verdict == Verdict::kDenied || !decision.rules.empty()) return false;
     if (decision.verdict == Verdict::kAllowed && !access.IsOfClinics()) return true;
-    return owner && IsSameOwner(*owner, access.principal());
+    // He may have changed the clinic since.
+    return owner && IsSameOwner(*owner, access.principal()) &&
+           owner->clinics == access.principal().clinics;
 }
 
 bool IsSameOwner(const Principal& a, const Principal& b) {

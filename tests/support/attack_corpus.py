@@ -87,7 +87,7 @@ def of_both():
         {"resourceType": "Appointment", "id": "x-group", "status": "booked", "start": "2027-02-01T10:00:00Z",
          "end": "2027-02-01T11:00:00Z", "participant": [
              {"actor": A, "status": "accepted"},
-             {"actor": {**B, "display": SECRET}, "status": "accepted", "type": [{"text": SECRET}]}]},
+             {"actor": {**B, "display": SECRET}, "status": "declined", "type": [{"text": SECRET}]}]},
         {"resourceType": "Group", "id": "x-group", "type": "person", "actual": True, "name": "Walking group",
          "member": [{"entity": A}, {"entity": {**B, "display": SECRET}}]},
         {"resourceType": "Condition", "id": "x-asserted", "subject": A, "asserter": {**B, "display": SECRET},

@@ -176,6 +176,11 @@ Result<fhir::Node> BinaryOf(const net::Request& request) {
     binary.Set("resourceType", fhir::Node::String(std::string(kBinary)));
     binary.Set("contentType", fhir::Node::String(std::string(type)));
     if (const std::string_view context = request.Header("X-Security-Context"); !context.empty()) {
+        if (!std::all_of(context.begin(), context.end(),
+                         [](char c) { return c > ' ' && c <= '~'; })) {
+            return Fail(Code::kInvalid, "a reference, like DocumentReference/1",
+                        "X-Security-Context");
+        }
         binary.At("securityContext").Set("reference", fhir::Node::String(std::string(context)));
     }
     if (!request.body.empty()) {

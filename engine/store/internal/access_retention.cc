@@ -15,8 +15,10 @@ namespace {
 // Both are walks of an index from its old end.
 const pg::Statement kAccesses{
     "access_retention",
-    "with gone as (delete from access where number = any(array("
-    "select o.number from tenant t cross join lateral (select a.number from access a where "
+    "with recursive t(tenant) as (select min(tenant) from access union all select (select "
+    "min(a.tenant) from access a where a.tenant > t.tenant) from t where t.tenant is not null), "
+    "gone as (delete from access where number = any(array("
+    "select o.number from t cross join lateral (select a.number from access a where "
     "a.tenant = t.tenant and a.at < $1::timestamptz order by a.tenant, a.at, a.number "
     "limit $2::int8) o limit $2::int8)) returning 1) select count(*) from gone"};
 const pg::Statement kPatients{

@@ -61,7 +61,6 @@ protected:
 };
 
 TEST_F(AccessRetentionTest, OldRowsGoOfAllTenantsAndYoungOnesStay) {
-    Sql("insert into tenant values (2, 'other')");
     Fill(50, kNow - 40 * kDay);
     Fill(20, kNow - 31 * kDay, 2);
     Fill(5, kNow - 29 * kDay);

@@ -245,6 +245,10 @@ TEST(Owner, ClinicsAreKeptAndHearOfTheirOwnOnly) {
         EXPECT_EQ(*owner->clinics, clinics);
         Access own(R4(), staff);
         EXPECT_TRUE(MayHear(own, owner));
+        Principal moved = staff;
+        moved.clinics = {"C"};
+        Access elsewhere(R4(), moved);
+        EXPECT_FALSE(MayHear(elsewhere, owner));
         Principal all = Who("system/*.cruds", "");
         Access free(R4(), all);
         EXPECT_TRUE(MayHear(free, owner));
@@ -256,9 +260,10 @@ TEST(Owner, ClinicsAreKeptAndHearOfTheirOwnOnly) {
 TEST(Access, NobodyIsFoundByWhoStandsBesideHim) {
     Access access(R4(), Who("patient/*.cruds"));
     access.SetLinked({"p1"});
-    const fhir::Node group =
-        Json(R"({"resourceType":"Appointment","participant":[{"actor":{"reference":"Patient/p1"}},)"
-             R"({"actor":{"reference":"Patient/p2"}},{"actor":{"reference":"Location/l"}}]})");
+    const fhir::Node group = Json(R"({"resourceType":"Appointment","participant":[)"
+                                  R"({"actor":{"reference":"Patient/p1"},"status":"accepted"},)"
+                                  R"({"actor":{"reference":"Patient/p2"},"status":"declined"},)"
+                                  R"({"actor":{"reference":"Location/l"}}]})");
     const auto finds = [&](const std::string& name, const std::string& value) {
         auto query = search::ParseQuery(R4(), "Appointment", {{name, value}}).value();
         EXPECT_TRUE(access.Narrow(query).has_value());
@@ -273,6 +278,8 @@ TEST(Access, NobodyIsFoundByWhoStandsBesideHim) {
         EXPECT_FALSE(finds(name, "Patient/p3")) << name;
         EXPECT_TRUE(finds(name, "Patient/p2,Patient/p1")) << name;
     }
+    EXPECT_TRUE(finds("part-status", "accepted"));
+    EXPECT_FALSE(finds("part-status", "declined")) << "the other's answer";
     EXPECT_TRUE(finds("actor", "Location/l"));
     EXPECT_TRUE(finds("location", "Location/l"));
     EXPECT_TRUE(finds("actor", "Patient/p2,Location/l"));
