@@ -104,6 +104,11 @@ class Judge:
 
     def attack(self, client, request):
         answer = client.ask(request)
+        # A search of the audit shows the attacker's own accesses, with what he asked for, and grows all the time.
+        if answer.status == 200 and re.match(r"/(Patient/a-patient/)?AuditEvent(\?|$|/_search)", request.path):
+            if self.secret in answer.text:
+                self.found.append(f"shows a secret: {request}")
+            return answer
         self.look_for_leaks(request, answer.text + json.dumps(answer.headers), answer.status)
         self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
         nobody = self.ghost(request)
