@@ -330,6 +330,7 @@ Result<void> Daemon::MakeSubscriptions() {
     hook_sender_ = std::move(made);
     subscriptions::EngineOptions options = settings_.subscriptions;
     options.base_url = PublicBase();
+    options.policy = settings_.auth_policy;
     const auto first = first_->topics;
     subscriptions_ = std::make_unique<subscriptions::Engine>(
         options, subscriptions::EngineParts{
@@ -420,6 +421,7 @@ Result<void> Daemon::StartFhir() {
     options.tenant = settings_.tenants.at(settings_.fhir_tenant);
     options.tenant_name = settings_.fhir_tenant;
     options.cors_origins = settings_.fhir_cors_origins;
+    options.policy = settings_.auth_policy;
     options.client_limit = settings_.client_limit;
     options.unauthenticated_limit = settings_.unauthenticated_limit;
     if (settings_.auth_local) CARESTREAM_TRY(auth::EnsureLocalKey(settings_.state));

@@ -149,6 +149,13 @@ Field IssuerField() {
                      "linked to one by a code (`carestream link`).",
                  .default_text = "trusted",
                  .choices = {"trusted", "link"}},
+                {.key = "clinics_claim",
+                 .description =
+                     "The claim that lists the clinics (a text or a list of texts) whose visits "
+                     "and appointments its user/ tokens may see: those with the tag "
+                     "`urn:carestream:clinic|<name>`. A user/ token without the claim sees none. "
+                     "Absent: all are seen.",
+                 .example = "clinics"},
                 {.key = "authorization_endpoint",
                  .description = "Told to apps by .well-known/smart-configuration."},
                 {.key = "token_endpoint", .description = "Likewise."},
@@ -208,6 +215,26 @@ Field AuthField() {
                  .default_text = "60s",
                  .max = 300'000},
                 RateLimitField(),
+                {.key = "hidden_from_carers",
+                 .description =
+                     "Codes of `meta.security`, of whatever system: what carries one of them is "
+                     "hidden from who acts for a patient by a carer's link.",
+                 .list = true,
+                 .default_text = "[R, V]",
+                 .example = "PSY"},
+                {.key = "audit",
+                 .type = Type::kObject,
+                 .description = "Who saw or changed what through the API (AuditEvent).",
+                 .fields = {{.key = "keep",
+                             .type = Type::kDuration,
+                             .description =
+                                 "How long its rows stay. Older ones are removed for good, in the "
+                                 "background; what the law of the place asks for comes first.",
+                             .default_text = "3650d",
+                             .example = "forever",
+                             .choices = {"forever"},
+                             .min = kDayMs,
+                             .max = 36'500 * kDayMs}}},
                 {.key = "local_tokens",
                  .type = Type::kBoolean,
                  .description =
@@ -459,6 +486,7 @@ void ReadIssuer(const config::Values& values, const fs::path& folder, const Posi
     issuer.jwks_file = FileOf(values.String("jwks_file"), folder);
     issuer.jwks_url = values.String("jwks_url");
     if (values.String("patient_claim") == "link") issuer.patient_claim = auth::PatientClaim::kLink;
+    issuer.clinics_claim = values.String("clinics_claim");
     issuer.authorization_endpoint = values.String("authorization_endpoint");
     issuer.token_endpoint = values.String("token_endpoint");
     if (issuer.issuer.empty() || issuer.audience.empty()) {
@@ -488,6 +516,8 @@ void ReadAuth(const config::Values& values, const fs::path& folder, Settings& se
     settings.client_limit = {number("requests_per_second"), number("burst")};
     settings.unauthenticated_limit = {number("unauthenticated_per_second"),
                                       number("unauthenticated_burst")};
+    settings.store.access_keep = values.Object("audit").Integer("keep") * 1000;
+    settings.auth_policy.hidden_from_carers = values.Strings("hidden_from_carers");
     settings.auth.skew = values.Integer("skew") * 1000;
     const bool local = values.Boolean("local_tokens");
     settings.auth_local = local;

@@ -39,9 +39,10 @@ struct Settings : ContentSettings {
     std::string fhir_public_url;
     bool fhir_trust_forwarded = false;
     std::vector<std::string> fhir_cors_origins;
-    bool auth_tokens = false;      // auth.mode: tokens
-    bool auth_local = false;       // auth.local_tokens
-    auth::GateOptions auth;        // used with tokens
+    bool auth_tokens = false;  // auth.mode: tokens
+    bool auth_local = false;   // auth.local_tokens
+    auth::GateOptions auth;    // used with tokens
+    auth::Policy auth_policy;
     auth::RateLimit client_limit;  // auth.rate_limit, like the next
     auth::RateLimit unauthenticated_limit;
     net::TlsServerOptions fhir_tls;              // certificate_file empty: plain

@@ -4,12 +4,19 @@
 #include <array>
 #include <cstdlib>
 
+#include "auth/internal/others.h"
 #include "auth/owner.h"
 #include "base/text.h"
 #include "holds/holds.h"
 
 namespace carestream::auth {
 namespace {
+
+using internal::IsAboutAnother;
+using internal::IsId;
+using internal::IsOwn;
+using internal::NamesOthers;
+using internal::PatientNamed;
 
 // What is nobody's data and what patients' records refer to. Schedule and Device are of the list
 // only as far as they name no patient: see NamesOthers.
@@ -38,6 +45,8 @@ bool PatientsMay(const fhir::Definitions& definitions, std::string_view type, Ac
     if (std::find(kKept.begin(), kKept.end(), type) != kKept.end()) return ReadsOnly(action);
     if (InPatientCompartment(definitions, type)) return true;
     if (IsOwnedType(type)) return true;
+    // As what it belongs to: by its id, and only when that is seen.
+    if (type == "Binary") return action == Action::kRead;
     return IsShared(type) && ReadsOnly(action);
 }
 
@@ -53,61 +62,25 @@ bool ParseRule(const fhir::Definitions& definitions, std::string_view type,
     return true;
 }
 
-bool IsId(std::string_view text) {
-    return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || IsDigit(c) || c == '-' ||
-               c == '.';
-    });
-}
-
-// The patient that a reference names, as "id"; "" when it names none. `foreign` is set when it
-// names one in a form that cannot be told to be one's own.
-std::string_view PatientNamed(std::string_view reference, bool& foreign) {
-    constexpr std::string_view kType = "Patient/";
-    foreign = foreign || reference.find("/Patient/") != std::string_view::npos;
-    if (!reference.starts_with(kType)) return {};
-    std::string_view id = reference.substr(kType.size());
-    id = id.substr(0, id.find('/'));
-    foreign = foreign || !IsId(id);
-    return id;
-}
-
-bool IsOwn(const std::vector<std::string>& linked, std::string_view id) {
-    return std::find(linked.begin(), linked.end(), id) != linked.end();
-}
-
-bool ReferenceNamesOthers(const fhir::Node& node, const std::vector<std::string>& linked,
-                          bool is_about) {
-    bool foreign = false;
-    const std::string_view text = node.TextOf("reference");
-    const std::string_view id = PatientNamed(text, foreign);
-    if (foreign || (!id.empty() && !IsOwn(linked, id))) return true;
-    // By an identifier, or as something that the text does not tell.
-    const bool patient = is_about || node.TextOf("type") == "Patient";
-    return patient && id.empty() && !text.starts_with("Group/") && !text.starts_with("Device/") &&
-           !text.starts_with("Location/");
-}
-
-// Does anything in the resource name a patient who is not of `linked`?
-bool NamesOthers(const fhir::Node& node, const std::vector<std::string>& linked, bool root) {
-    if (node.IsArray()) {
-        return std::any_of(node.items().begin(), node.items().end(), [&](const fhir::Node& item) {
-            return NamesOthers(item, linked, false);
-        });
+std::vector<std::string_view> ClinicsOf(const fhir::Node& resource) {
+    std::vector<std::string_view> clinics;
+    const fhir::Node* meta = resource.Find("meta");
+    const fhir::Node* tags = meta == nullptr ? nullptr : meta->Find("tag");
+    if (tags == nullptr) return clinics;
+    for (const fhir::Node& tag : tags->items()) {
+        if (tag.TextOf("system") == kClinicSystem) clinics.push_back(tag.TextOf("code"));
     }
-    if (!node.IsObject()) return false;
-    if (!root && node.TextOf("resourceType") == "Patient") return true;  // contained
-    const bool reference = node.Find("reference") != nullptr || node.TextOf("type") == "Patient";
-    if (reference && ReferenceNamesOthers(node, linked, false)) return true;
-    for (const fhir::Member& member : node.members()) {
-        const bool is_about = member.name == "patient" || member.name == "subject";
-        if (is_about && member.value.IsObject() && member.value.Find("coding") == nullptr &&
-            ReferenceNamesOthers(member.value, linked, true)) {
-            return true;
-        }
-        if (NamesOthers(member.value, linked, false)) return true;
+    return clinics;
+}
+
+// A value of a search parameter that is one. Source: FHIR R4 3.1.1.4.0.1.
+std::string EscapeValue(std::string_view text) {
+    std::string escaped;
+    for (const char c : text) {
+        if (c == ',' || c == '|' || c == '$' || c == '\\') escaped += '\\';
+        escaped += c;
     }
-    return false;
+    return escaped;
 }
 
 search::Criterion IdCriterion(const std::vector<std::string>& ids) {
@@ -131,6 +104,35 @@ bool GrantsWhole(const std::vector<Scope>& scopes, std::string_view type, Action
         return scope.Grants(action) && scope.query.empty() &&
                (scope.type == "*" || scope.type == type);
     });
+}
+
+// What the matcher asks of a match beside the compartment. What was asked for is to be found in
+// what is shown of it: that another one of a group declined is his matter.
+std::function<bool(const fhir::Node& resource)> ShownAndMet(const fhir::Definitions& definitions,
+                                                            const std::vector<std::string>& linked,
+                                                            const search::Query& query) {
+    std::vector<search::Criterion> asked = query.criteria;
+    for (search::Criterion& criterion : asked) {
+        if (criterion.kind != search::CriterionKind::kPatient) continue;
+        std::vector<search::TokenProbe> probes = criterion.tokens;
+        for (const std::string& id : linked) {
+            criterion.ids.push_back(id);
+            for (search::TokenProbe probe : probes) {
+                probe.value = "Patient/" + id;
+                criterion.tokens.push_back(std::move(probe));
+            }
+        }
+    }
+    return [&definitions, type = query.type, linked,
+            asked = std::move(asked)](const fhir::Node& resource) {
+        if (IsAboutAnother(resource, linked)) return false;
+        if (asked.empty() || !NamesOthers(resource, linked)) return true;
+        fhir::Node shown = resource;
+        internal::TakeOutOthers(shown, linked);
+        return std::all_of(asked.begin(), asked.end(), [&](const search::Criterion& criterion) {
+            return search::Matches(definitions, shown, type, criterion);
+        });
+    };
 }
 
 }  // namespace
@@ -211,11 +213,43 @@ const Decision& Access::Of(std::string_view type, Action action) {
 
 bool Access::IsFree(std::string_view type, Action action) {
     const Decision& decision = Of(type, action);
-    return decision.verdict == Verdict::kAllowed && decision.rules.empty();
+    return decision.verdict == Verdict::kAllowed && decision.rules.empty() && !GoesByClinics(type);
+}
+
+bool Access::GoesByClinics(std::string_view type) const {
+    return IsOfClinics() && (type == "Encounter" || type == "Appointment");
+}
+
+bool Access::IsOfOwnClinic(const fhir::Node& resource) const {
+    const auto clinics = ClinicsOf(resource);
+    return std::any_of(clinics.begin(), clinics.end(), [&](std::string_view clinic) {
+        return std::find(principal_.clinics->begin(), principal_.clinics->end(), clinic) !=
+               principal_.clinics->end();
+    });
+}
+
+// Results that are held, from everybody who is confined; what is confidential, from carers.
+bool Access::Hides(const fhir::Node& resource) const {
+    if (IsConfined() && holds::IsHeld(resource)) return true;
+    const fhir::Node* meta = resource.Find("meta");
+    const fhir::Node* labels = meta == nullptr ? nullptr : meta->Find("security");
+    if (!principal_.limited || labels == nullptr) return false;
+    const auto& hidden = policy_.hidden_from_carers;
+    return std::any_of(
+        labels->items().begin(), labels->items().end(), [&](const fhir::Node& label) {
+            return std::find(hidden.begin(), hidden.end(), label.TextOf("code")) != hidden.end();
+        });
 }
 
 bool Access::InCompartment(std::string_view type, const fhir::Node& resource) {
     if (type == "Patient") return IsOwn(linked_, resource.TextOf("id"));
+    if (type == "Binary") {
+        const fhir::Node* context = resource.Find("securityContext");
+        bool foreign = false;
+        const std::string_view id =
+            PatientNamed(context == nullptr ? "" : context->TextOf("reference"), foreign);
+        return !foreign && IsOwn(linked_, id);
+    }
     if (IsOwnedType(type)) {
         const auto owner = OwnerOf(resource);
         return owner && IsSameOwner(*owner, principal_);
@@ -248,10 +282,21 @@ bool Access::Sees(std::string_view type, const fhir::Node& resource, Action acti
     if (resource.TextOf("resourceType") != type || !FulfilsRule(type, decision, resource)) {
         return false;
     }
-    if (decision.verdict == Verdict::kAllowed) return true;
-    if (holds::IsHeld(resource)) return false;
-    if (InCompartment(type, resource)) return true;
-    return IsShared(type) && ReadsOnly(action) && !NamesOthers(resource, linked_, true);
+    if (decision.verdict == Verdict::kAllowed) {
+        return !GoesByClinics(type) || IsOfOwnClinic(resource);
+    }
+    if (Hides(resource)) return false;
+    if (InCompartment(type, resource)) return !IsAboutAnother(resource, linked_);
+    return IsShared(type) && ReadsOnly(action) && !NamesOthers(resource, linked_);
+}
+
+bool Access::Show(std::string_view type, fhir::Node& resource, Action action, bool* changed) {
+    if (changed != nullptr) *changed = false;
+    if (!Sees(type, resource, action)) return false;
+    if (!IsConfined() || IsOwnedType(type) || !NamesOthers(resource, linked_)) return true;
+    internal::TakeOutOthers(resource, linked_);
+    if (changed != nullptr) *changed = true;
+    return true;
 }
 
 bool Access::MayWrite(std::string_view type, const fhir::Node& resource, Action action) {
@@ -260,9 +305,12 @@ bool Access::MayWrite(std::string_view type, const fhir::Node& resource, Action 
     if (resource.TextOf("resourceType") != type || !FulfilsRule(type, decision, resource)) {
         return false;
     }
-    if (decision.verdict == Verdict::kAllowed) return true;
-    return !holds::IsHeld(resource) && InCompartment(type, resource) &&
-           !NamesOthers(resource, linked_, true);
+    if (decision.verdict == Verdict::kAllowed) {
+        // What is new and says no clinic is given one where it is stored.
+        return !GoesByClinics(type) || IsOfOwnClinic(resource) ||
+               (action == Action::kCreate && ClinicsOf(resource).empty());
+    }
+    return !Hides(resource) && InCompartment(type, resource) && !NamesOthers(resource, linked_);
 }
 
 Result<void> Access::CheckParameters(std::string_view type, const net::Parameters& parameters) {
@@ -303,25 +351,85 @@ Result<void> Access::AddRules(const Decision& decision, search::Query& query) co
     return {};
 }
 
+// Nobody finds out who else is in what he sees: it is not found by other patients.
+void Access::LeaveOutOthers(search::Query& query) const {
+    const auto is_other = [&](std::string_view reference) {
+        bool foreign = false;
+        const std::string_view id = PatientNamed(reference, foreign);
+        return foreign || (!id.empty() && !IsOwn(linked_, id));
+    };
+    for (search::Criterion& criterion : query.criteria) {
+        if (criterion.kind != search::CriterionKind::kPatient &&
+            criterion.kind != search::CriterionKind::kToken) {
+            continue;
+        }
+        const bool by_patient = criterion.kind == search::CriterionKind::kPatient;
+        const std::size_t removed =
+            std::erase_if(criterion.tokens,
+                          [&](const search::TokenProbe& probe) {
+                              return probe.form == "r" && is_other(probe.value);
+                          }) +
+            (by_patient ? std::erase_if(criterion.ids,
+                                        [&](const std::string& id) { return !IsOwn(linked_, id); })
+                        : 0);
+        if (removed == 0 || !criterion.ids.empty()) continue;
+        if (criterion.tokens.empty()) {
+            criterion = IdCriterion({});  // nothing
+        } else {
+            criterion.kind = search::CriterionKind::kToken;
+        }
+    }
+}
+
 Result<void> Access::Confine(search::Query& query) {
     if (query.type == "Patient") {
+        LeaveOutOthers(query);
         query.criteria.insert(query.criteria.begin(), IdCriterion(linked_));
         return {};
     }
-    if (auto own = search::PatientCompartment(definitions_, query.type, principal_.patient)) {
-        query.criteria.insert(query.criteria.begin(), std::move(*own));
-        return LeaveOutHeld(query);
-    }
-    return ConfineShared(query);
+    auto own = search::PatientCompartment(definitions_, query.type, principal_.patient);
+    if (!own) return ConfineShared(query);
+    LeaveOutOthers(query);
+    own->besides = ShownAndMet(definitions_, linked_, query);
+    query.criteria.insert(query.criteria.begin(), std::move(*own));
+    return LeaveOutHidden(query);
 }
 
-// Of results that are held not even the number is told.
-Result<void> Access::LeaveOutHeld(search::Query& query) const {
-    static const std::string label = std::string(holds::kSystem) + "|" + std::string(holds::kHeld);
-    if (!holds::MayBeHeld(query.type)) return {};
-    CARESTREAM_ASSIGN(not_held,
-                      search::ParseQuery(definitions_, query.type, {{"_security:not", label}}));
-    query.criteria.push_back(std::move(not_held.criteria.at(0)));
+// As Hides: of what is hidden not even the number is told.
+Result<void> Access::LeaveOutHidden(search::Query& query) const {
+    std::string labels;
+    const auto add = [&](const std::string& label) {
+        labels += (labels.empty() ? "" : ",") + label;
+    };
+    if (holds::MayBeHeld(query.type)) {
+        add(std::string(holds::kSystem) + "|" + std::string(holds::kHeld));
+    }
+    if (principal_.limited) {
+        for (const std::string& code : policy_.hidden_from_carers) {
+            if (!code.empty()) add(EscapeValue(code));
+        }
+    }
+    if (labels.empty()) return {};
+    CARESTREAM_ASSIGN(others,
+                      search::ParseQuery(definitions_, query.type, {{"_security:not", labels}}));
+    query.criteria.push_back(std::move(others.criteria.at(0)));
+    return {};
+}
+
+Result<void> Access::KeepToClinics(search::Query& query) const {
+    std::string tags;
+    for (const std::string& clinic : *principal_.clinics) {
+        tags += (tags.empty() ? "" : ",") + std::string(kClinicSystem) + "|" + EscapeValue(clinic);
+    }
+    if (tags.empty()) {
+        query.criteria.push_back(IdCriterion({}));  // nothing
+        return {};
+    }
+    search::QueryLimits limits;
+    limits.values_max = principal_.clinics->size();
+    CARESTREAM_ASSIGN(own,
+                      search::ParseQuery(definitions_, query.type, {{"_tag", tags}}, {}, limits));
+    query.criteria.push_back(std::move(own.criteria.at(0)));
     return {};
 }
 
@@ -362,7 +470,8 @@ Result<void> Access::Narrow(search::Query& query) {
         return include.reverse && Of(include.source, Action::kRead).verdict == Verdict::kDenied;
     });
     CARESTREAM_TRY(AddRules(decision, query));
-    return decision.verdict == Verdict::kConfined ? Confine(query) : Result<void>();
+    if (decision.verdict == Verdict::kConfined) return Confine(query);
+    return GoesByClinics(query.type) ? KeepToClinics(query) : Result<void>();
 }
 
 std::string Access::View(std::string_view type) {
@@ -372,6 +481,11 @@ std::string Access::View(std::string_view type) {
         view += '|';
         for (const auto& [name, value] : rule) {
             view += net::PercentEncode(name) + "=" + net::PercentEncode(value) + "&";
+        }
+    }
+    if (GoesByClinics(type)) {
+        for (const std::string& clinic : *principal_.clinics) {
+            view += "|clinic=" + net::PercentEncode(clinic);
         }
     }
     return view;

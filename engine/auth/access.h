@@ -3,6 +3,7 @@
 // resource -> seen or not; a search -> narrowed. Pure: no I/O, no clock.
 // Source: SMART App Launch 2.0 (scopes), FHIR R4 CompartmentDefinition/patient.
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,12 +31,25 @@ struct Principal {
     // A carer's link: what `scopes` grant counts only as far as these grant it, too.
     bool limited = false;
     std::vector<Scope> limits;
+    // Of a user/ token whose issuer says so: the clinics whose visits and appointments it may see.
+    // Absent: all.
+    std::optional<std::vector<std::string>> clinics;
     bool open = false;  // nobody was asked to prove anything (auth.mode: open): may do everything
 
     // Holds a patient/ scope: then all it may do is confined to that patient, whatever other scopes
     // the token has.
     [[nodiscard]] bool IsPatient() const;
 };
+
+// What a site decides beyond scopes.
+struct Policy {
+    // Codes of meta.security, of whatever system: carers do not see what carries one of them.
+    std::vector<std::string> hidden_from_carers = {"R", "V"};
+};
+
+// In meta.tag of Encounters and Appointments: "urn:carestream:clinic|<name>". Set where they are
+// stored.
+inline constexpr std::string_view kClinicSystem = "urn:carestream:clinic";
 
 // `claims` were checked. Errors: kInvalid (a claim of a wrong type; `patient` is no resource id).
 [[nodiscard]] Result<Principal> PrincipalOf(const fhir::Node& claims);
@@ -61,11 +75,15 @@ struct Decision {
 // theirs (merges) before anything is asked of resources. One thread at a time.
 class Access {
 public:
-    Access(const fhir::Definitions& definitions, Principal principal)
-        : definitions_(definitions), principal_(std::move(principal)) {}
+    Access(const fhir::Definitions& definitions, Principal principal, Policy policy = {})
+        : definitions_(definitions), principal_(std::move(principal)), policy_(std::move(policy)) {}
 
     [[nodiscard]] const Principal& principal() const { return principal_; }
     [[nodiscard]] bool IsConfined() const { return principal_.IsPatient(); }
+    // Staff that sees the visits and appointments of its clinics only.
+    [[nodiscard]] bool IsOfClinics() const {
+        return principal_.clinics.has_value() && !principal_.IsPatient();
+    }
     // The patient and all that are linked to it; until it is set a confined token sees nothing.
     void SetLinked(std::vector<std::string> ids);
     [[nodiscard]] const std::vector<std::string>& linked() const { return linked_; }
@@ -73,8 +91,16 @@ public:
     [[nodiscard]] const Decision& Of(std::string_view type, Action action);
     // Denied to nobody and without a rule for resources: no body needs to be looked at.
     [[nodiscard]] bool IsFree(std::string_view type, Action action);
-    // May this resource be shown? False for another patient's.
+    // May this resource be shown? False for another patient's, and for what is about another
+    // patient though one's own is named in it (as its performer or author).
     [[nodiscard]] bool Sees(std::string_view type, const fhir::Node& resource, Action action);
+    // As Sees, and leaves of `resource` what may be shown: of what is about several patients (a
+    // group, an appointment) entries and elements that name others are taken out, with the
+    // narrative; meta.tag says SUBSETTED then. `changed` (may be null): whether that was done.
+    [[nodiscard]] bool Show(std::string_view type, fhir::Node& resource, Action action,
+                            bool* changed = nullptr);
+    // Does a label of the resource hide it from who asks, whoever's it is?
+    [[nodiscard]] bool Hides(const fhir::Node& resource) const;
     // May a resource be as `resource` is, before or after a write? Stricter than Sees: it is in the
     // compartment and refers to no other patient anywhere.
     [[nodiscard]] bool MayWrite(std::string_view type, const fhir::Node& resource, Action action);
@@ -95,12 +121,17 @@ private:
     [[nodiscard]] bool FulfilsRule(std::string_view type, const Decision& decision,
                                    const fhir::Node& resource) const;
     [[nodiscard]] Result<void> AddRules(const Decision& decision, search::Query& query) const;
+    void LeaveOutOthers(search::Query& query) const;
     [[nodiscard]] Result<void> Confine(search::Query& query);
-    [[nodiscard]] Result<void> LeaveOutHeld(search::Query& query) const;
+    [[nodiscard]] Result<void> LeaveOutHidden(search::Query& query) const;
+    [[nodiscard]] Result<void> KeepToClinics(search::Query& query) const;
+    [[nodiscard]] bool GoesByClinics(std::string_view type) const;
+    [[nodiscard]] bool IsOfOwnClinic(const fhir::Node& resource) const;
     [[nodiscard]] Result<void> ConfineShared(search::Query& query) const;
 
     const fhir::Definitions& definitions_;
     const Principal principal_;
+    const Policy policy_;
     std::vector<std::string> linked_;
     std::map<std::pair<std::string, Action>, Decision> decisions_;
     std::map<std::string, search::Criterion, std::less<>> compartments_;

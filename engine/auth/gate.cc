@@ -1,8 +1,10 @@
 #include "auth/gate.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <map>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -10,6 +12,39 @@
 #include "base/text.h"
 
 namespace carestream::auth {
+namespace {
+
+constexpr std::size_t kClinicsMax = 256;
+
+// A text or a list of texts; absent: none. A token with user/ scopes goes by it, also when it holds
+// system/ ones.
+Result<std::optional<std::vector<std::string>>> ClinicsClaimed(const Principal& principal,
+                                                               const fhir::Node& claims,
+                                                               std::string_view name) {
+    if (std::none_of(principal.scopes.begin(), principal.scopes.end(),
+                     [](const Scope& scope) { return scope.level == Scope::Level::kUser; })) {
+        return std::optional<std::vector<std::string>>();
+    }
+    std::vector<std::string> clinics;
+    const fhir::Node* claim = claims.Find(name);
+    if (claim == nullptr) return std::optional(std::move(clinics));
+    if (claim->IsString()) {
+        clinics.push_back(claim->text());
+    } else if (claim->IsArray()) {
+        for (const fhir::Node& item : claim->items()) {
+            if (!item.IsString()) return Fail(Code::kInvalid, "a clinic of the token is no text");
+            clinics.push_back(item.text());
+        }
+    } else {
+        return Fail(Code::kInvalid, "the token's clinics are no list of texts");
+    }
+    if (clinics.size() > kClinicsMax) {
+        return Fail(Code::kInvalid, "the token names too many clinics");
+    }
+    return std::optional(std::move(clinics));
+}
+
+}  // namespace
 
 struct Gate::Core {
     Core(GateOptions gate_options, const Clock& the_clock, telemetry::Log& the_log)
@@ -118,6 +153,11 @@ Result<Principal> Gate::Admit(std::string_view token) const {
     auto principal = PrincipalOf(parsed->claims);
     if (!principal) return denied(principal.error());
     principal->by_link = by_link;
+    if (!issuer.clinics_claim.empty()) {
+        auto clinics = ClinicsClaimed(*principal, parsed->claims, issuer.clinics_claim);
+        if (!clinics) return denied(clinics.error());
+        principal->clinics = std::move(*clinics);
+    }
     return principal;
 }
 

@@ -29,6 +29,9 @@ struct IssuerOptions {
     std::filesystem::path jwks_file;
     std::string jwks_url;  // https; http of a loopback address only
     PatientClaim patient_claim = PatientClaim::kTrusted;
+    // Name of the claim that lists the clinics whose visits and appointments a user/ token may see;
+    // a token without it sees none. "" = all are seen.
+    std::string clinics_claim;
     bool optional = false;  // the file may be absent: then the issuer's tokens are refused
     // For /.well-known/smart-configuration; may be empty.
     std::string authorization_endpoint;

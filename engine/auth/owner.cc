@@ -52,6 +52,12 @@ void SetOwner(fhir::Node& resource, const Principal& principal) {
         parts.Append(TextExtension("scope", FormatScopes(principal.scopes)));
         if (principal.by_link) parts.Append(TextExtension("mode", "link"));
         if (principal.limited) parts.Append(TextExtension("limit", LimitText(principal.limits)));
+        if (principal.clinics) {
+            parts.Append(TextExtension("mode", "clinics"));
+            for (const std::string& clinic : *principal.clinics) {
+                if (!clinic.empty()) parts.Append(TextExtension("clinic", clinic));
+            }
+        }
     }
     owner.Set("url", fhir::Node::String(std::string(kOwner)));
     list.Append(std::move(owner));
@@ -76,7 +82,23 @@ std::optional<Principal> OwnerOf(const fhir::Node& resource) {
     // An empty list is a limit, too: then nothing is granted.
     principal.limited = ExtensionOf(*owner, "limit") != nullptr;
     principal.limits = ParseScopes(text("limit"));
+    for (const fhir::Node& part : owner->Find("extension")->items()) {
+        const bool clinics =
+            part.TextOf("url") == "mode" && part.TextOf("valueString") == "clinics";
+        const bool clinic = part.TextOf("url") == "clinic";
+        if ((clinics || clinic) && !principal.clinics) principal.clinics.emplace();
+        if (clinic) principal.clinics->emplace_back(part.TextOf("valueString"));
+    }
     return principal;
+}
+
+bool MayHear(Access& access, const std::optional<Principal>& owner) {
+    const Decision& decision = access.Of("Subscription", Action::kRead);
+    if (decision.verdict == Verdict::kDenied || !decision.rules.empty()) return false;
+    if (decision.verdict == Verdict::kAllowed && !access.IsOfClinics()) return true;
+    // He may have changed the clinic since.
+    return owner && IsSameOwner(*owner, access.principal()) &&
+           owner->clinics == access.principal().clinics;
 }
 
 bool IsSameOwner(const Principal& a, const Principal& b) {

@@ -19,4 +19,8 @@ void SetOwner(fhir::Node& resource, const Principal& principal);
 // The same log-in, for the same patient.
 [[nodiscard]] bool IsSameOwner(const Principal& a, const Principal& b);
 
+// May who asks see what `owner` is told of? Whoever is confined hears of his own only: what is told
+// goes by what the owner may see.
+[[nodiscard]] bool MayHear(Access& access, const std::optional<Principal>& owner);
+
 }  // namespace carestream::auth

@@ -276,6 +276,7 @@ Result<void> Merger::EmptiedLists(const TypeDefinition& type, Node& target) {
 
 // Applied after the values, so that a value of the same change, having the same stamp, stays.
 Result<void> Merger::Clear(std::string_view name, const TypeDefinition& type, Node& target) {
+    if (name == internal::kSecurity) return {};  // see TakeSecurity
     const TypeDefinition* owner = &type;
     Node* object = &target;
     Node absent = Node::Object();
@@ -374,6 +375,37 @@ Result<void> Merger::ClearList(const ElementDefinition& element, ElementPath pat
     return {};
 }
 
+}  // namespace
+
+namespace internal {
+
+bool NoteMark(std::string_view name, const Stamp& stamp, MergeState& state) {
+    const std::uint64_t id = KeySlot(name);
+    const ListSlot* noted = state.FindList(kMarks, id);
+    if (noted != nullptr && noted->stamp >= stamp) return false;
+    ListSlot mark;
+    mark.element = kMarks;
+    mark.id = id;
+    mark.stamp = stamp;
+    state.PutList(std::move(mark));
+    return true;
+}
+
+const Node& SecurityOf(const Node& resource) {
+    static const Node none = Node::Array();
+    const Node* meta = resource.Find("meta");
+    const Node* security = meta == nullptr ? nullptr : meta->Find("security");
+    return security == nullptr ? none : *security;
+}
+
+bool IsServersLabel(const Node& label) {
+    return label.TextOf("system").starts_with("urn:carestream:");
+}
+
+}  // namespace internal
+
+namespace {
+
 std::vector<std::string> ClaimsOf(const Node& resource) {
     std::vector<std::string> claims;
     const Node* meta = resource.Find("meta");
@@ -416,6 +448,49 @@ bool KeepClaims(const Change& change, Node& resource) {
     return true;
 }
 
+// In the order of the definitions, wherever it was put.
+void SortMeta(const Definitions& definitions, Node& resource) {
+    const TypeDefinition* type = definitions.FindType(resource.TextOf("resourceType"));
+    const TypeDefinition* meta_type = definitions.FindType("Meta");
+    if (type != nullptr) internal::SortMembers(definitions, *type, resource);
+    Node* meta = resource.Find("meta");
+    if (meta != nullptr && meta_type != nullptr) {
+        internal::SortMembers(definitions, *meta_type, *meta);
+    }
+}
+
+// How confidential a resource is: what the newest message that speaks of it says. True:
+// meta.security is another.
+bool TakeSecurity(const Definitions& definitions, const Change& change, const Stamp& stamp,
+                  Node& resource, MergeState& state, std::vector<std::string>& superseded) {
+    const Node& incoming = internal::SecurityOf(change.resource);
+    const bool nulled = std::find(change.cleared.begin(), change.cleared.end(),
+                                  internal::kSecurity) != change.cleared.end();
+    if (incoming.items().empty() && !nulled) return false;
+    const ListSlot* noted =
+        state.FindList(internal::kMarks, internal::KeySlot(internal::kSecurity));
+    if (noted != nullptr && noted->stamp >= stamp) {
+        if (noted->stamp > stamp) superseded.emplace_back(internal::kSecurity);
+        return false;
+    }
+    internal::NoteMark(internal::kSecurity, stamp, state);
+    Node labels = Node::Array();
+    for (const Node& label : internal::SecurityOf(resource).items()) {
+        if (internal::IsServersLabel(label)) labels.Append(label);
+    }
+    for (const Node& label : incoming.items()) labels.Append(label);
+    if (labels.items() == internal::SecurityOf(resource).items()) return false;
+    Node& meta = resource.At("meta");
+    if (labels.items().empty()) {
+        meta.Remove("security");
+    } else {
+        meta.Set("security", std::move(labels));
+    }
+    if (meta.members().empty()) resource.Remove("meta");
+    SortMeta(definitions, resource);
+    return true;
+}
+
 }  // namespace
 
 Result<Applied> Apply(const Definitions& definitions, Node current, std::string_view stamps,
@@ -446,24 +521,20 @@ Result<Applied> Apply(const Definitions& definitions, Node current, std::string_
     Merger merger(definitions, change, stamp, source, state);
     CARESTREAM_TRY(merger.Run(*type, current));
     applied.resource = std::move(current);
-    applied.stamps = state.ToBytes();
     applied.changed = applied.changed || merger.changed();
     if (!change.profiles.empty() && KeepClaims(change, applied.resource)) applied.changed = true;
-    applied.stamps_changed = applied.stamps != stamps;
     applied.superseded = merger.TakeSuperseded();
+    if (TakeSecurity(definitions, change, stamp, applied.resource, state, applied.superseded)) {
+        applied.changed = true;
+    }
+    applied.stamps = state.ToBytes();
+    applied.stamps_changed = applied.stamps != stamps;
     return applied;
 }
 
 Result<std::string> Mark(std::string_view stamps, std::string_view name, const Stamp& stamp) {
     CARESTREAM_ASSIGN(state, MergeState::Parse(stamps));
-    const std::uint64_t id = internal::KeySlot(name);
-    const ListSlot* noted = state.FindList(internal::kMarks, id);
-    if (noted != nullptr && noted->stamp >= stamp) return std::string(stamps);
-    ListSlot mark;
-    mark.element = internal::kMarks;
-    mark.id = id;
-    mark.stamp = stamp;
-    state.PutList(std::move(mark));
+    if (!internal::NoteMark(name, stamp, state)) return std::string(stamps);
     return state.ToBytes();
 }
 

@@ -47,7 +47,8 @@ struct Applied {
 // go only where nothing is: among assumed ones the order of arrival counts there. `id`, `meta` and
 // `resourceType` are not merged: those of `current` stay. But with `profiles` the change's
 // meta.profile is added, and what the merged resource does not meet of the profiles of these guides
-// is taken out.
+// is taken out. And meta.security is what the newest change that has one (or clears it) says, but
+// for the server's own labels (urn:carestream:...), which stay.
 //
 // Properties, tested: any permutation of the same changes with distinct stamps gives the same
 // resource and stamps, byte for byte; applying a change twice changes nothing. Two changes with

@@ -261,6 +261,16 @@ bool SameMeta(const Node* before, const Node* after) {
     return of_client(before) == of_client(after);
 }
 
+// Older messages do not label again what a person labelled, or took a label from.
+bool SameSecurity(const Node& before, const Node& after) {
+    const auto of_sources = [](const Node& resource) {
+        std::vector<Node> labels = internal::SecurityOf(resource).items();
+        std::erase_if(labels, internal::IsServersLabel);
+        return labels;
+    };
+    return of_sources(before) == of_sources(after);
+}
+
 }  // namespace
 
 Result<Applied> Replace(const Definitions& definitions, const Node& current,
@@ -281,6 +291,7 @@ Result<Applied> Replace(const Definitions& definitions, const Node& current,
     }
     Differ differ(definitions, stamp, state);
     CARESTREAM_TRY(differ.Run(*type, before, replacement));
+    if (!SameSecurity(before, replacement)) internal::NoteMark(internal::kSecurity, stamp, state);
     Applied applied;
     applied.changed = current.IsNull() || differ.changed() ||
                       !SameMeta(before.Find("meta"), replacement.Find("meta"));

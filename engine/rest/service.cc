@@ -3,6 +3,7 @@
 #include "rest/capability.h"
 #include "rest/index_page.h"
 #include "rest/internal/authorize.h"
+#include "rest/internal/binary.h"
 #include "rest/internal/exchange.h"
 
 namespace carestream::rest {
@@ -49,6 +50,7 @@ void Dispatch(const ExchangePtr& exchange) {
             return SendSmartConfiguration(*exchange);
         case Interaction::kRead:
             if (exchange->route.type == kAuditEvent) return HandleAuditEvent(exchange);
+            if (exchange->route.type == kBinary) return HandleBinary(exchange);
             return HandleRead(exchange);
         case Interaction::kVread:
             return HandleRead(exchange);

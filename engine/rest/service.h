@@ -43,6 +43,7 @@ struct ServiceOptions {
     auth::RateLimit client_limit;
     // Of one address: requests without a valid token. Beyond it no signature is looked at.
     auth::RateLimit unauthenticated_limit;
+    auth::Policy policy = {};  // by which resources are seen
     int history_count_default = 20;
     int history_count_max = 1000;
 };

@@ -128,7 +128,10 @@ bool Matches(const fhir::Definitions& definitions, const fhir::Node& resource,
         return interval && InAny(criterion.ranges, *interval);
     }
     if (criterion.detail == nullptr) return false;
-    if (criterion.detail->compiled == nullptr) return CompartmentHolds(resource, type, criterion);
+    if (criterion.detail->compiled == nullptr) {
+        return CompartmentHolds(resource, type, criterion) &&
+               (!criterion.besides || criterion.besides(resource));
+    }
     return ParameterMatches(definitions, resource, criterion) != criterion.negated;
 }
 

@@ -2,6 +2,7 @@
 // A search request as criteria that the store turns into SQL, and the matcher into yes or no.
 // Source: FHIR R4 3.1.1. Pure: no I/O.
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -77,6 +78,8 @@ struct Criterion {
     bool needs_companion = false;
     std::vector<std::string> values;                // as written, split at commas
     std::shared_ptr<const CriterionDetail> detail;  // points into the Definitions of ParseQuery
+    // Of a lossy kPatient: what the matcher asks besides. Pure; may be empty.
+    std::function<bool(const fhir::Node& resource)> besides;
 };
 
 struct SortKey {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "store/internal/access_audit_impl.h"
+#include "store/internal/access_retention.h"
 #include "store/internal/bookings_impl.h"
 #include "store/internal/crowd.h"
 #include "store/internal/embedded.h"
@@ -77,6 +78,7 @@ private:
     std::optional<ResourceParts> parts_;
     std::shared_ptr<const BodyCodec> codec_;
     std::unique_ptr<Messages> messages_;
+    std::unique_ptr<AccessRetention> access_retention_;
     std::unique_ptr<AccessAudit> access_audit_;  // what readers and writers finish is noted
     std::unique_ptr<LoginLinks> login_links_;    // asked from threads of the reader
     std::unique_ptr<Reader> reader_;
@@ -149,6 +151,9 @@ Result<void> StoreImpl::Open(const StoreOptions& options,
                                      .keys = *keys_,
                                      .log = events.log,
                                      .queue_bytes_max = options.access_audit_queue_bytes_max});
+    access_retention_ = std::make_unique<AccessRetention>(
+        AccessRetentionOptions{.connect = connect_, .keep = options.access_keep, .log = events.log},
+        clock);
     login_links_ = MakeLoginLinks(connect_, *keys_, clock);
     WriterOptions writer;
     writer.feed_batch_max = options.feed_batch_max;

@@ -37,6 +37,8 @@ struct StoreOptions {
     std::size_t access_audit_queue_bytes_max = 16u << 20;
     // Weeks of messages that are wholly older are dropped once nobody waits for them; 0 = never.
     Micros journal_keep = 0;
+    // Rows of the audit of accesses that are older are removed; 0 = never.
+    Micros access_keep = 0;
     // Looks at each resource that a write changed, before it is written, and may label it (results
     // that are held). `before` is null for a new one. Pure, from any thread. Empty: none is.
     std::function<void(const fhir::Node& before, fhir::Node& resource, Micros now)> label = {};

@@ -96,6 +96,9 @@ struct RestWrite {
     Micros as_of = 0;
     // Written by who owns the labels of the resource: StoreOptions::label is not asked.
     bool labelled = false;
+    // May messages that bring one of its identifiers lead to this resource from now on? Not when
+    // the writer is confined: what the hospital sends about others would become his.
+    bool claims_identifiers = true;
 };
 
 // RestWrite::if_match: no resource of this id may exist (one that was deleted does not).

@@ -221,7 +221,8 @@ Result<void> Engine::Core::Apply(store::Tenant tenant, const std::string& id,
     } else {
         definition->tenant = tenant;
         definition->id = id;
-        auto active = std::make_shared<Active>(*context.parts.definitions, *std::move(definition));
+        auto active = std::make_shared<Active>(*context.parts.definitions, *std::move(definition),
+                                               context.options.policy);
         if (before != nullptr) {
             active->state = before->state;
             active->under_way = false;
@@ -307,7 +308,7 @@ Result<void> Engine::Core::Look(const store::Event& event) {
     CARESTREAM_ASSIGN(linked, Linked(event.tenant, event.id));
     for (const std::string& patient : linked) {
         for (const ActivePtr& active : context.registry.OfPatient(event.tenant, patient)) {
-            Active probe(*context.parts.definitions, active->definition);
+            Active probe(*context.parts.definitions, active->definition, context.options.policy);
             CARESTREAM_TRY(LinkPatients(probe));
             context.registry.SetPatients(active, probe.patients);
         }
@@ -416,10 +417,7 @@ Result<void> Engine::Core::SaveDelivery() {
 }
 
 bool Engine::Core::MaySee(const Active& active, auth::Access& access) const {
-    const auto verdict = access.Of("Subscription", auth::Action::kRead).verdict;
-    if (verdict == auth::Verdict::kAllowed) return true;
-    return verdict == auth::Verdict::kConfined && active.definition.owner &&
-           auth::IsSameOwner(*active.definition.owner, access.principal());
+    return auth::MayHear(access, active.definition.owner);
 }
 
 std::string Engine::Core::StatusBundle(store::Tenant tenant, const std::vector<std::string>& ids,

@@ -39,6 +39,7 @@ struct EngineOptions {
     // Older news change data and wake nobody: messages that were sent, or came, longer ago.
     Micros notify_max_age = 2LL * 86'400 * 1'000'000;
     Micros keep = 7LL * 86'400 * 1'000'000;  // how long $events can be asked
+    auth::Policy policy;                     // by which owners see resources
     std::string signature_secret;            // "" = requests are not signed
     int timeout_ms = 10'000;                 // of one request
     int events_max = 20;                     // in one notification

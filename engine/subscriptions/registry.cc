@@ -42,8 +42,9 @@ topics::Change ChangeOf(store::EventKind kind) {
 
 }  // namespace
 
-Active::Active(const fhir::Definitions& definitions, Definition the_definition)
-    : definition(std::move(the_definition)), access(definitions, PrincipalOf(definition)) {
+Active::Active(const fhir::Definitions& definitions, Definition the_definition,
+               const auth::Policy& policy)
+    : definition(std::move(the_definition)), access(definitions, PrincipalOf(definition), policy) {
     state.tenant = definition.tenant;
     state.id = definition.id;
 }
@@ -63,8 +64,14 @@ void Confine(Active& active, std::vector<std::string> patients) {
     if (active.access.IsConfined()) active.access.SetLinked(active.patients);
     for (search::Criterion& criterion : active.definition.criteria) {
         if (criterion.kind != search::CriterionKind::kPatient || criterion.negated) continue;
+        auto& ids = criterion.ids;
+        // Criteria of others stay as they are: they find nothing of his.
+        const bool own = std::any_of(ids.begin(), ids.end(), [&](const std::string& id) {
+            return std::find(active.patients.begin(), active.patients.end(), id) !=
+                   active.patients.end();
+        });
+        if (!own) continue;
         for (const std::string& id : active.patients) {
-            auto& ids = criterion.ids;
             if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
         }
     }
@@ -170,8 +177,14 @@ bool Registry::IsFor(Active& active, const ParsedEvent& event) const {
                             [&](const auto* topic) { return topic->url == definition.topic; })) {
         return false;
     }
-    return topics::Meets(definitions_, definition.type, event.focus(), definition.criteria) &&
-           active.access.Sees(definition.type, event.focus(), auth::Action::kRead);
+    if (!active.access.IsConfined()) {
+        return topics::Meets(definitions_, definition.type, event.focus(), definition.criteria) &&
+               active.access.Sees(definition.type, event.focus(), auth::Action::kRead);
+    }
+    // By what is not shown nothing is found either: criteria tell of a group who else is in it.
+    fhir::Node shown = event.focus();
+    return active.access.Show(definition.type, shown, auth::Action::kRead) &&
+           topics::Meets(definitions_, definition.type, shown, definition.criteria);
 }
 
 std::vector<ActivePtr> Registry::Match(const ParsedEvent& event) const {

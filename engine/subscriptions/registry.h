@@ -20,7 +20,8 @@ class Peer;
 
 // One subscription and how far it is.
 struct Active {
-    Active(const fhir::Definitions& definitions, Definition the_definition);
+    Active(const fhir::Definitions& definitions, Definition the_definition,
+           const auth::Policy& policy);
 
     Definition definition;
     auth::Access access;  // of its owner

@@ -68,6 +68,8 @@ constexpr std::uint64_t kRestSlot = 0;
 constexpr std::uint8_t kMarks = 0xFF;
 // Likewise the floors of groups: entries that a group gave earlier are not there.
 constexpr std::uint8_t kGroupFloors = 0xFE;
+// What meta.security is won by is noted as a mark: meta has no slots.
+constexpr std::string_view kSecurity = "meta.security";
 [[nodiscard]] std::uint64_t SourceSlot(std::string_view source);
 [[nodiscard]] std::uint64_t KeySlot(std::string_view key);
 [[nodiscard]] std::uint32_t GroupOf(std::string_view name);  // 0 for ""
@@ -100,5 +102,12 @@ private:
     std::vector<SlotStamp> slots_;  // sorted by path
     std::vector<ListSlot> lists_;   // sorted by (element, id)
 };
+
+// Notes in the marks that something happened at `stamp`; false: a newer one is there already.
+bool NoteMark(std::string_view name, const Stamp& stamp, MergeState& state);
+// meta.security; an empty array when there is none.
+[[nodiscard]] const Node& SecurityOf(const Node& resource);
+// Labels that this server sets and takes away itself (holds): messages do not speak of them.
+[[nodiscard]] bool IsServersLabel(const Node& label);
 
 }  // namespace carestream::fhir::internal

@@ -389,6 +389,7 @@ fhir::Node Run::AttachmentNode(const Here& here, const Value& value, Pieces& pie
     made.node.Set("contentType",
                   fhir::Node::String(media.empty() ? "application/octet-stream" : media));
     made.node.Set("data", fhir::Node::String(std::move(text)));
+    made.node.Set("securityContext", ReferenceTo(here.element.resource));
     made.has_local_key = true;
     made.local_key = "document";
     fhir::Node reference = ReferenceTo(binary);

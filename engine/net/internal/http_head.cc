@@ -137,7 +137,11 @@ bool AcceptsGzip(std::string_view accept_encoding) {
 bool Compressible(const Response& response) {
     bool text = false;
     for (const auto& [name, value] : response.headers) {
-        if (EqualsIgnoringCase(name, "Content-Encoding")) return false;
+        // What is offered in ranges is sent as it is: its tag is of these very bytes.
+        if (EqualsIgnoringCase(name, "Content-Encoding") ||
+            EqualsIgnoringCase(name, "Accept-Ranges")) {
+            return false;
+        }
         if (EqualsIgnoringCase(name, "Content-Type")) {
             text = value.starts_with("text/") || value.find("json") != std::string::npos ||
                    value.find("xml") != std::string::npos;

@@ -17,8 +17,8 @@ void Take(const ExchangePtr& exchange, const store::LoginLink& link, const Next&
     principal.patient = link.patient;
     principal.limited = link.kind == store::LinkKind::kCarer;
     if (principal.limited) principal.limits = auth::ParseScopes(link.scopes);
-    exchange->access =
-        std::make_shared<auth::Access>(exchange->definitions(), std::move(principal));
+    exchange->access = std::make_shared<auth::Access>(exchange->definitions(), std::move(principal),
+                                                      exchange->state->options.policy);
     next(exchange);
 }
 

@@ -55,20 +55,26 @@ Node Who(const store::AccessRow& row) {
     return who;
 }
 
-Node Agents(const store::AccessRow& row) {
+Node OtherPatient() {
+    Node who = Node::Object();
+    who.Set("display", Node::String("another patient, or who cares for him"));
+    return who;
+}
+
+Node Agents(const store::AccessRow& row, bool named) {
     Node agents = Node::Array();
     Node person = Node::Object();
     person.Set("type", Concept(Coding("http://terminology.hl7.org/CodeSystem/v3-ParticipationType",
                                       "IRCP", "information recipient")));
-    person.Set("who", Who(row));
+    person.Set("who", named ? Who(row) : OtherPatient());
     person.Set("requestor", Node::Boolean(true));
-    if (!row.address.empty()) {
+    if (named && !row.address.empty()) {
         Node& network = person.Set("network", Node::Object());
         network.Set("address", Node::String(row.address));
         network.Set("type", Node::String("2"));  // IP address
     }
     agents.Append(std::move(person));
-    if (row.client.empty()) return agents;
+    if (!named || row.client.empty()) return agents;
     Node application = Node::Object();
     application.Set("type", Concept(Coding("http://dicom.nema.org/resources/ontology/DCM", "110150",
                                            "Application")));
@@ -114,6 +120,9 @@ Node PatientEntity(const std::string& id) {
 
 Node AuditEventOf(const store::AccessRecord& record, const std::vector<std::string>* own) {
     const store::AccessRow& row = record.row;
+    const auto is_own = [own](const std::string& id) {
+        return own == nullptr || std::find(own->begin(), own->end(), id) != own->end();
+    };
     Node event = Node::Object();
     event.Set("resourceType", Node::String("AuditEvent"));
     event.Set("id", Node::String(std::to_string(record.number)));
@@ -123,7 +132,7 @@ Node AuditEventOf(const store::AccessRecord& record, const std::vector<std::stri
     event.Set("action", Node::String(ActionOf(row.interaction)));
     event.Set("recorded", Node::String(FormatInstant(row.at)));
     event.Set("outcome", Node::String(OutcomeCodeOf(row.status)));
-    event.Set("agent", Agents(row));
+    event.Set("agent", Agents(row, row.claimed_patient.empty() || is_own(row.claimed_patient)));
     Node& source = event.Set("source", Node::Object());
     source.At("observer").Set("display", Node::String(kObserver));
     source.At("type").Append(Coding("http://terminology.hl7.org/CodeSystem/security-source-type",
@@ -131,8 +140,7 @@ Node AuditEventOf(const store::AccessRecord& record, const std::vector<std::stri
     Node& entities = event.Set("entity", Node::Array());
     entities.Append(Asked(row));
     for (const std::string& id : row.patient_ids) {
-        const bool shown = own == nullptr || std::find(own->begin(), own->end(), id) != own->end();
-        if (shown) entities.Append(PatientEntity(id));
+        if (is_own(id)) entities.Append(PatientEntity(id));
     }
     return event;
 }

@@ -9,7 +9,8 @@
 
 namespace carestream::rest {
 
-// `own`: the patients who may be named, for a token that is confined; nullptr = all.
+// `own`: the patients who may be named, for a token that is confined; nullptr = all. Log-ins that
+// act for others are not named either.
 [[nodiscard]] fhir::Node AuditEventOf(const store::AccessRecord& record,
                                       const std::vector<std::string>* own);
 

@@ -134,7 +134,8 @@ bool Admit(Exchange& exchange) {
     principal.open = gate == nullptr;
     if (gate != nullptr && !AdmitToken(exchange, *gate, principal)) return false;
     const std::string key = ClientKey(exchange, principal);
-    exchange.access = std::make_shared<auth::Access>(exchange.definitions(), std::move(principal));
+    exchange.access = std::make_shared<auth::Access>(exchange.definitions(), std::move(principal),
+                                                     exchange.state->options.policy);
     return key.empty() || !RefuseThrottled(exchange, exchange.state->limits->clients.Take(key));
 }
 
@@ -249,11 +250,14 @@ void SendInsufficientScope(Exchange& exchange) {
     exchange.Send(std::move(response));
 }
 
-bool IsVisible(Exchange& exchange, const store::StoredVersion& version, auth::Action action) {
+bool IsVisible(Exchange& exchange, store::StoredVersion& version, auth::Action action) {
     if (exchange.access->IsFree(version.type, action)) return true;
     if (version.deleted) return false;
-    const auto body = fhir::ParseJson(version.body);
-    return body && exchange.access->Sees(version.type, *body, action);
+    auto body = fhir::ParseJson(version.body);
+    bool changed = false;
+    if (!body || !exchange.access->Show(version.type, *body, action, &changed)) return false;
+    if (changed) version.body = fhir::ToJson(*body);
+    return true;
 }
 
 tl::unexpected<Error> NothingThere(const Exchange& exchange) {

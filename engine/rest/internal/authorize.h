@@ -22,7 +22,8 @@ void SendInsufficientScope(Exchange& exchange);
 // never was are one answer, for tokens that are confined in any way.
 [[nodiscard]] Result<store::StoredVersion> Visible(Exchange& exchange,
                                                    Result<store::StoredVersion> found);
-[[nodiscard]] bool IsVisible(Exchange& exchange, const store::StoredVersion& version,
+// Leaves of `version` what may be shown (auth::Access::Show).
+[[nodiscard]] bool IsVisible(Exchange& exchange, store::StoredVersion& version,
                              auth::Action action);
 [[nodiscard]] tl::unexpected<Error> NothingThere(const Exchange& exchange);
 

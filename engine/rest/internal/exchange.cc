@@ -6,15 +6,18 @@
 #include "fhir/json.h"
 #include "net/http_date.h"
 #include "rest/internal/access_note.h"
+#include "rest/internal/binary.h"
 
 namespace carestream::rest {
 namespace {
 
 constexpr std::string_view kExposedHeaders =
-    "ETag, Last-Modified, Location, Retry-After, WWW-Authenticate";
+    "Accept-Ranges, Content-Disposition, Content-Range, ETag, Last-Modified, Location, "
+    "Retry-After, "
+    "WWW-Authenticate";
 constexpr std::string_view kRequestHeaders =
     "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Exist, "
-    "If-None-Match, Prefer, X-CareStream-Patient";
+    "If-None-Match, If-Range, Prefer, Range, X-CareStream-Patient, X-Security-Context";
 
 bool OriginAllowed(const ServiceOptions& options, std::string_view origin) {
     const auto& list = options.cors_origins;
@@ -173,7 +176,11 @@ ExchangePtr BeginExchange(std::shared_ptr<const Service::State> state, net::Requ
         exchange->Refuse(route.status, route.code, route.text);
         return nullptr;
     }
-    if (!AcceptsJson(exchange->request.Header("Accept"), *format)) {
+    const std::string_view accept = exchange->request.Header("Accept");
+    const bool of_binary =
+        exchange->route.interaction == Interaction::kRead && exchange->route.type == kBinary;
+    exchange->bytes_wanted = of_binary && !NamesFhirJson(accept, *format);
+    if (!AcceptsJson(accept, *format) && !(of_binary && format->empty())) {
         exchange->Refuse(406, "not-supported", "the only format is application/fhir+json");
         return nullptr;
     }

@@ -50,6 +50,7 @@ struct Exchange : std::enable_shared_from_this<Exchange> {
     Route route;
     std::string base;  // "http://host/fhir/r4"
     bool pretty = false;
+    bool bytes_wanted = false;  // of a Binary: as what it holds, not as a resource
     Preferences preferences;
     net::Parameters parameters;  // of the query string, without _format, _pretty and _page
     std::string page;            // _page

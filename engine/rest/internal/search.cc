@@ -162,14 +162,19 @@ void AddLinks(const Exchange& exchange, const Question& question, const std::str
 
 namespace {
 
+void KeepVisible(Exchange& exchange, std::vector<store::StoredVersion>& versions,
+                 auth::Action action) {
+    std::vector<store::StoredVersion> visible;
+    for (store::StoredVersion& version : versions) {
+        if (IsVisible(exchange, version, action)) visible.push_back(std::move(version));
+    }
+    versions = std::move(visible);
+}
+
 // What the search brought was narrowed already; what it includes was not.
 void LeaveOutUnseen(Exchange& exchange, store::SearchPage& page) {
-    std::erase_if(page.matches, [&](const store::StoredVersion& match) {
-        return !IsVisible(exchange, match, auth::Action::kSearch);
-    });
-    std::erase_if(page.included, [&](const store::StoredVersion& included) {
-        return !IsVisible(exchange, included, auth::Action::kRead);
-    });
+    KeepVisible(exchange, page.matches, auth::Action::kSearch);
+    KeepVisible(exchange, page.included, auth::Action::kRead);
 }
 
 void SendPage(Exchange& exchange, const Question& question, Result<store::SearchPage> page) {

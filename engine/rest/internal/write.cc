@@ -2,6 +2,7 @@
 #include "fhir/json.h"
 #include "rest/internal/access_note.h"
 #include "rest/internal/authorize.h"
+#include "rest/internal/binary.h"
 #include "rest/internal/exchange.h"
 
 namespace carestream::rest {
@@ -128,8 +129,30 @@ void MakeReferencesRelative(std::string_view base, fhir::Node& node) {
     }
 }
 
+// The body of a Binary that came as bytes; answers itself and gives false when it is refused.
+bool TakeBytes(Exchange& exchange, fhir::Node& resource) {
+    auto binary = BinaryOf(exchange.request);
+    if (!binary) {
+        exchange.Refuse(415, "not-supported", binary.error().message, binary.error().path);
+        return false;
+    }
+    if (exchange.route.interaction == Interaction::kUpdate) {
+        binary->Set("id", fhir::Node::String(exchange.route.id));
+    }
+    if (const auto issues = fhir::Validate(exchange.definitions(), *binary); !issues.empty()) {
+        exchange.Send(OutcomeOf(issues));
+        return false;
+    }
+    resource = std::move(*binary);
+    MakeReferencesRelative(exchange.base, resource);
+    return true;
+}
+
 // The body as a resource of the route's type; answers itself and gives false when it is none.
 bool ReadResource(Exchange& exchange, fhir::Node& resource) {
+    if (exchange.route.type == kBinary && !IsJsonContent(exchange.request.Header("Content-Type"))) {
+        return TakeBytes(exchange, resource);
+    }
     if (!IsJsonContent(exchange.request.Header("Content-Type"))) {
         exchange.Refuse(415, "not-supported",
                         "Content-Type is to be application/fhir+json, in UTF-8, FHIR 4.0");
@@ -317,7 +340,7 @@ void Write(const ExchangePtr& exchange, store::RestWrite write) {
             !exchange->access->MayWrite(write.type, write.resource, ActionOf(*exchange))) {
             exchange->Refuse(403, "forbidden",
                              "the resource is not one that the token may write: it is to be of the "
-                             "token's patient alone and within its scopes");
+                             "token's patient alone, or of its clinics, and within its scopes");
             return;
         }
         if (exchange->route.interaction != Interaction::kCreate) {
@@ -352,6 +375,7 @@ void HandleWrite(const ExchangePtr& exchange) {
     write.tenant = exchange->state->options.tenant;
     write.type = exchange->route.type;
     write.id = exchange->route.id;
+    write.claims_identifiers = !exchange->access->IsConfined();
     Result<void> conditions = ReadIfMatch(*exchange, write);
     if (conditions) conditions = ReadIfNoneExist(*exchange, write);
     if (!conditions) {

@@ -93,7 +93,9 @@ private:
             return Staged{&entry, false, true};
         }
         set_.Touch(entry);
-        RecordIdentifiers(entry, IdentifiersOf(current), IdentifiersOf(applied.resource));
+        if (write_.claims_identifiers) {
+            RecordIdentifiers(entry, IdentifiersOf(current), IdentifiersOf(applied.resource));
+        }
         entry.node = std::move(applied.resource);
         entry.stamps = std::move(applied.stamps);
         entry.newest = std::max(entry.newest, stamp_);

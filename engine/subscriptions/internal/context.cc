@@ -95,9 +95,13 @@ Result<std::vector<NotifiedEvent>> LoadNotified(Context& context, Active& active
             std::find_if(loaded.begin(), loaded.end(),
                          [&](const store::Event& candidate) { return candidate.seq == row.event; });
         if (event != loaded.end()) {
-            const auto body = fhir::ParseJson(event->body.empty() ? event->before : event->body);
-            const bool seen = body && active.access.Sees(event->type, *body, auth::Action::kRead);
-            if (seen) one.event = &*event;
+            std::string& text = event->body.empty() ? event->before : event->body;
+            auto body = fhir::ParseJson(text);
+            bool changed = false;
+            if (body && active.access.Show(event->type, *body, auth::Action::kRead, &changed)) {
+                if (changed) text = fhir::ToJson(*body);
+                one.event = &*event;
+            }
         }
         notified.push_back(one);
     }

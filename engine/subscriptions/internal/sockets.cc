@@ -80,13 +80,8 @@ void Sockets::BindById(const PeerPtr& peer, store::Tenant tenant, const std::str
     const auth::Principal* who = peer->principal();
     const auto may = [&] {
         if (who == nullptr || active == nullptr) return false;
-        if (who->open) return true;
         auth::Access access(*context_.parts.definitions, *who);
-        const auth::Decision& decision = access.Of("Subscription", auth::Action::kRead);
-        if (!decision.rules.empty()) return false;
-        if (decision.verdict == auth::Verdict::kAllowed) return true;
-        return decision.verdict == auth::Verdict::kConfined && active->definition.owner &&
-               auth::IsSameOwner(*active->definition.owner, *who);
+        return auth::MayHear(access, active->definition.owner);
     };
     if (!may() || active->definition.channel != ChannelType::kWebSocket) {
         peer->Send(

@@ -64,7 +64,10 @@ TEST(Decide, Table) {
         {"patient/*.cruds", "Practitioner", A::kRead, "confined"},
         {"patient/*.cruds", "Practitioner", A::kUpdate, "denied"},
         {"patient/*.cruds", "Device", A::kCreate, "denied"},
-        {"patient/*.cruds", "Binary", A::kRead, "denied"},
+        {"patient/*.cruds", "Binary", A::kRead, "confined"},  // as what it belongs to
+        {"patient/*.cruds", "Binary", A::kSearch, "denied"},
+        {"patient/*.cruds", "Binary", A::kCreate, "denied"},
+        {"patient/*.cruds", "Binary", A::kUpdate, "denied"},
         {"patient/*.cruds", "Flag", A::kRead, "confined"},
         {"patient/*.cruds", "Flag", A::kUpdate, "denied"},  // nobody takes back his own red flag
         {"patient/*.cruds", "Flag", A::kDelete, "denied"},
@@ -95,6 +98,191 @@ TEST(Decide, Table) {
         EXPECT_EQ(VerdictOf(row.scopes, row.type, row.action, row.patient), row.verdict)
             << row.scopes << " " << row.type;
     }
+}
+
+// What is left of a resource for the patient p1; "" = nothing is shown.
+std::string Shown(const std::string& json, Principal who = Who("patient/*.cruds")) {
+    Access access(R4(), std::move(who));
+    access.SetLinked({"p1", "old1"});
+    fhir::Node resource = Json(json);
+    const std::string type(resource.TextOf("resourceType"));
+    bool changed = false;
+    if (!access.Show(type, resource, Action::kRead, &changed)) return "";
+    EXPECT_EQ(changed, resource.Find("meta") != nullptr);
+    resource.Remove("meta");
+    return fhir::ToJson(resource);
+}
+
+TEST(Access, OfWhatIsAboutSeveralOnlyOnesOwnPartIsShown) {
+    EXPECT_EQ(
+        Shown(
+            R"({"resourceType":"Appointment","text":{"status":"generated"},"participant":[)"
+            R"({"actor":{"reference":"Patient/p1"}},{"actor":{"reference":"Patient/p2"}},)"
+            R"({"actor":{"reference":"http://here/fhir/r4/Patient/p3"}},)"
+            R"({"actor":{"type":"Patient","display":"Bob"}},{"actor":{"reference":"Location/l"}}]})"),
+        R"({"resourceType":"Appointment","participant":[{"actor":{"reference":"Patient/p1"}},)"
+        R"({"actor":{"reference":"Location/l"}}]})");
+    EXPECT_EQ(Shown(R"({"resourceType":"Group","member":[{"entity":{"reference":"Patient/old1"}},)"
+                    R"({"entity":{"reference":"Patient/p2/_history/1"}}]})"),
+              R"({"resourceType":"Group","member":[{"entity":{"reference":"Patient/old1"}}]})");
+    // An element goes whole; what is in a list inside of it goes alone.
+    EXPECT_EQ(Shown(R"({"resourceType":"Condition","subject":{"reference":"Patient/p1"},)"
+                    R"("asserter":{"reference":"Patient/p2"},"extension":[{"url":"urn:x",)"
+                    R"("extension":[{"url":"a","valueReference":{"reference":"Patient/p2"}},)"
+                    R"({"url":"b","valueCode":"c"}]}]})"),
+              R"({"resourceType":"Condition","subject":{"reference":"Patient/p1"},)"
+              R"("extension":[{"url":"urn:x","extension":[{"url":"b","valueCode":"c"}]}]})");
+    EXPECT_EQ(
+        Shown(R"({"resourceType":"Condition","contained":[{"resourceType":"Patient","id":"c"},)"
+              R"({"resourceType":"Group","id":"g"}],"subject":{"reference":"Patient/p1"}})"),
+        R"({"resourceType":"Condition","contained":[{"resourceType":"Group","id":"g"}],)"
+        R"("subject":{"reference":"Patient/p1"}})");
+    const std::string whole =
+        R"({"resourceType":"Condition","subject":{"reference":"Patient/p1"}})";
+    EXPECT_EQ(Shown(whole), whole);
+}
+
+TEST(Access, WhatIsAboutAnotherIsNotShownToWhoHadAHandInIt) {
+    for (
+        const char* members :
+        {R"("resourceType":"Observation","subject":{"reference":"Patient/p2"},"performer":[{"reference":"Patient/p1"}])",
+         R"("resourceType":"Observation","subject":{"identifier":{"value":"7"}},"performer":[{"reference":"Patient/p1"}])",
+         R"("resourceType":"AllergyIntolerance","patient":{"reference":"Patient/p2"},"asserter":{"reference":"Patient/p1"})",
+         R"("resourceType":"Coverage","beneficiary":{"reference":"Patient/p2"},"policyHolder":{"reference":"Patient/p1"})"}) {
+        EXPECT_EQ(Shown("{" + std::string(members) + "}"), "") << members;
+    }
+}
+
+TEST(Access, ConfidentialIsHiddenFromCarersOnly) {
+    const auto labelled = [](const std::string& code) {
+        return R"({"resourceType":"Condition","meta":{"security":[{"system":"urn:any","code":")" +
+               code + R"("}]},"subject":{"reference":"Patient/p1"}})";
+    };
+    Principal carer = Who("patient/*.cruds");
+    carer.limited = true;
+    carer.limits = ParseScopes("patient/*.cruds");
+    const auto sees = [&](const Principal& who, const std::string& code, Policy policy = {}) {
+        Access access(R4(), who, std::move(policy));
+        access.SetLinked({"p1"});
+        const fhir::Node resource = Json(labelled(code));
+        EXPECT_EQ(access.Sees("Condition", resource, Action::kRead),
+                  access.MayWrite("Condition", resource, Action::kUpdate));
+        return access.Sees("Condition", resource, Action::kRead);
+    };
+    EXPECT_TRUE(sees(Who("patient/*.cruds"), "R"));
+    EXPECT_TRUE(sees(Who("user/*.cruds"), "V"));
+    EXPECT_FALSE(sees(carer, "R"));
+    EXPECT_FALSE(sees(carer, "V"));
+    EXPECT_TRUE(sees(carer, "N"));
+    EXPECT_TRUE(sees(carer, "R", {{"PSY"}}));
+    EXPECT_FALSE(sees(carer, "PSY", {{"PSY"}}));
+    Access access(R4(), carer);
+    access.SetLinked({"p1"});
+    auto query = search::ParseQuery(R4(), "Condition", {}).value();
+    ASSERT_TRUE(access.Narrow(query).has_value());
+    const auto finds = [&](const std::string& code) {
+        const fhir::Node resource = Json(labelled(code));
+        return std::all_of(query.criteria.begin(), query.criteria.end(), [&](const auto& one) {
+            return search::Matches(R4(), resource, "Condition", one);
+        });
+    };
+    EXPECT_TRUE(finds("N"));
+    EXPECT_FALSE(finds("R"));
+    EXPECT_FALSE(finds("V"));
+}
+
+TEST(Access, StaffOfClinicsSeesTheirVisitsAndAppointments) {
+    const auto at = [](const std::string& clinic, const std::string& type = "Encounter") {
+        const std::string tag = R"(,"meta":{"tag":[{"system":"urn:carestream:clinic","code":")";
+        return Json(R"({"resourceType":")" + type + R"(")" +
+                    (clinic.empty() ? "" : tag + clinic + R"("}]})") + "}");
+    };
+    Principal staff = Who("user/*.cruds", "");
+    EXPECT_TRUE(Access(R4(), staff).IsFree("Encounter", Action::kRead));
+    staff.clinics = {"A,1", "B"};
+    Access access(R4(), staff);
+    for (const std::string type : {"Encounter", "Appointment"}) {
+        EXPECT_FALSE(access.IsFree(type, Action::kRead));
+        EXPECT_TRUE(access.Sees(type, at("A,1", type), Action::kRead));
+        EXPECT_FALSE(access.Sees(type, at("C", type), Action::kRead));
+        EXPECT_FALSE(access.Sees(type, at("", type), Action::kRead));
+        EXPECT_TRUE(access.MayWrite(type, at("B", type), Action::kUpdate));
+        EXPECT_FALSE(access.MayWrite(type, at("C", type), Action::kUpdate));
+        EXPECT_FALSE(access.MayWrite(type, at("", type), Action::kUpdate));
+        EXPECT_FALSE(access.MayWrite(type, at("C", type), Action::kCreate));
+        EXPECT_TRUE(access.MayWrite(type, at("", type), Action::kCreate));
+        auto query = search::ParseQuery(R4(), type, {}).value();
+        ASSERT_TRUE(access.Narrow(query).has_value());
+        ASSERT_EQ(query.criteria.size(), 1u);
+        EXPECT_TRUE(search::Matches(R4(), at("A,1", type), type, query.criteria[0]));
+        EXPECT_FALSE(search::Matches(R4(), at("C", type), type, query.criteria[0]));
+        EXPECT_FALSE(search::Matches(R4(), at("", type), type, query.criteria[0]));
+        Principal other = staff;
+        other.clinics = {"C"};
+        EXPECT_NE(access.View(type), Access(R4(), other).View(type));
+    }
+    EXPECT_TRUE(access.IsFree("Observation", Action::kRead));
+    staff.clinics.emplace();
+    Access nowhere(R4(), staff);
+    EXPECT_FALSE(nowhere.Sees("Encounter", at("B"), Action::kRead));
+    auto query = search::ParseQuery(R4(), "Encounter", {}).value();
+    ASSERT_TRUE(nowhere.Narrow(query).has_value());
+    ASSERT_EQ(query.criteria.size(), 1u);
+    EXPECT_FALSE(search::Matches(R4(), at("B"), "Encounter", query.criteria[0]));
+}
+
+TEST(Owner, ClinicsAreKeptAndHearOfTheirOwnOnly) {
+    Principal staff = Who("user/*.cruds", "");
+    staff.issuer = "i";
+    staff.subject = "s";
+    for (const auto& clinics :
+         {std::vector<std::string>{}, std::vector<std::string>{"A"}, {"A", "B"}}) {
+        staff.clinics = clinics;
+        fhir::Node subscription = Json(R"({"resourceType":"Subscription"})");
+        SetOwner(subscription, staff);
+        const auto owner = OwnerOf(subscription);
+        ASSERT_TRUE(owner && owner->clinics);
+        EXPECT_EQ(*owner->clinics, clinics);
+        Access own(R4(), staff);
+        EXPECT_TRUE(MayHear(own, owner));
+        Principal moved = staff;
+        moved.clinics = {"C"};
+        Access elsewhere(R4(), moved);
+        EXPECT_FALSE(MayHear(elsewhere, owner));
+        Principal all = Who("system/*.cruds", "");
+        Access free(R4(), all);
+        EXPECT_TRUE(MayHear(free, owner));
+        EXPECT_FALSE(MayHear(own, all));
+        EXPECT_FALSE(MayHear(own, std::nullopt));
+    }
+}
+
+TEST(Access, NobodyIsFoundByWhoStandsBesideHim) {
+    Access access(R4(), Who("patient/*.cruds"));
+    access.SetLinked({"p1"});
+    const fhir::Node group = Json(R"({"resourceType":"Appointment","participant":[)"
+                                  R"({"actor":{"reference":"Patient/p1"},"status":"accepted"},)"
+                                  R"({"actor":{"reference":"Patient/p2"},"status":"declined"},)"
+                                  R"({"actor":{"reference":"Location/l"}}]})");
+    const auto finds = [&](const std::string& name, const std::string& value) {
+        auto query = search::ParseQuery(R4(), "Appointment", {{name, value}}).value();
+        EXPECT_TRUE(access.Narrow(query).has_value());
+        return std::all_of(query.criteria.begin(), query.criteria.end(), [&](const auto& one) {
+            return search::Matches(R4(), group, "Appointment", one);
+        });
+    };
+    for (const char* name : {"patient", "actor"}) {
+        EXPECT_TRUE(finds(name, "Patient/p1")) << name;
+        EXPECT_FALSE(finds(name, "Patient/p2")) << name;
+        EXPECT_FALSE(finds(name, "p2")) << name;
+        EXPECT_FALSE(finds(name, "Patient/p3")) << name;
+        EXPECT_TRUE(finds(name, "Patient/p2,Patient/p1")) << name;
+    }
+    EXPECT_TRUE(finds("part-status", "accepted"));
+    EXPECT_FALSE(finds("part-status", "declined")) << "the other's answer";
+    EXPECT_TRUE(finds("actor", "Location/l"));
+    EXPECT_TRUE(finds("location", "Location/l"));
+    EXPECT_TRUE(finds("actor", "Patient/p2,Location/l"));
 }
 
 TEST(Access, SeesAndMayWrite) {
@@ -130,11 +318,11 @@ TEST(Access, SeesAndMayWrite) {
         {"Observation",
          observation(R"(,"subject":{"reference":"http://other.example/fhir/Patient/p1"})"), false,
          false},
-        // A performer is of the compartment, and may not write onto somebody else.
+        // A performer is of the compartment, and sees and writes nothing about somebody else.
         {"Observation",
          observation(
              R"(,"subject":{"reference":"Patient/p2"},"performer":[{"reference":"Patient/p1"}])"),
-         true, false},
+         false, false},
         {"Observation",
          observation(
              R"(,"subject":{"reference":"Patient/p1"},"focus":[{"reference":"Patient/p2"}])"),

@@ -799,5 +799,71 @@ TEST(ApplyPropertyTest, LongHistoriesStayConsistent) {
     }
 }
 
+Op Labelled(const std::string& code, std::int64_t time) {
+    return Make(R"({"resourceType":"Observation","status":"final","code":{"text":"x"},"meta":)"
+                R"({"security":[{"code":")" +
+                    code + R"("}]}})",
+                time);
+}
+
+std::string CodesOf(const Node& resource) {
+    std::string codes;
+    const Node* meta = resource.Find("meta");
+    const Node* labels = meta == nullptr ? nullptr : meta->Find("security");
+    if (labels == nullptr) return codes;
+    for (const Node& label : labels->items()) {
+        codes += (codes.empty() ? "" : " ") + std::string(label.TextOf("code"));
+    }
+    return codes;
+}
+
+TEST(Security, IsWhatTheNewestMessageThatSpeaksOfItSays) {
+    const char* const silent =
+        R"({"resourceType":"Observation","status":"amended","code":{"text":"x"}})";
+    std::vector<Op> ops = {Labelled("N", 1), Labelled("R", 2), Make(silent, 3), Labelled("V", 4),
+                           Make(silent, 5)};
+    std::sort(ops.begin(), ops.end(), [](const Op& a, const Op& b) { return a.stamp < b.stamp; });
+    std::vector<std::size_t> order(ops.size());
+    std::iota(order.begin(), order.end(), 0);
+    do {
+        Stored stored;
+        for (const std::size_t i : order) stored.Run(ops[i]);
+        EXPECT_EQ(CodesOf(stored.resource), "V");
+    } while (std::next_permutation(order.begin(), order.end()));
+    Stored stored;
+    stored.Run(ops[0]);
+    stored.Run(ops[1]);
+    EXPECT_TRUE(stored.last.changed) << "a version of its own";
+    EXPECT_EQ(CodesOf(stored.resource), "R");
+    stored.Run(ops[1]);
+    EXPECT_FALSE(stored.last.changed);
+    stored.Run(Clear(silent, {"meta.security"}, 9));
+    EXPECT_EQ(CodesOf(stored.resource), "");
+    EXPECT_EQ(stored.resource.Find("meta"), nullptr);
+}
+
+TEST(Security, TheServersLabelsStayAndAPersonsWordIsNewerThanOlderMessages) {
+    Stored stored;
+    stored.Run(Labelled("N", 1));
+    Op person = Labelled("", 5);
+    person.edit = [](Node& resource) {
+        Node& labels = resource.At("meta").At("security");
+        labels.items().clear();
+        Node held = Node::Object();
+        held.Set("system", Node::String("urn:carestream:hold"));
+        held.Set("code", Node::String("held"));
+        labels.Append(std::move(held));
+        Node code = Node::Object();
+        code.Set("code", Node::String("R"));
+        labels.Append(std::move(code));
+    };
+    stored.Run(person);
+    stored.Run(Labelled("N", 3));
+    EXPECT_EQ(CodesOf(stored.resource), "held R");
+    EXPECT_THAT(stored.last.superseded, testing::Contains("meta.security"));
+    stored.Run(Labelled("V", 6));
+    EXPECT_EQ(CodesOf(stored.resource), "held V");
+}
+
 }  // namespace
 }  // namespace carestream::fhir
