@@ -318,6 +318,13 @@ Result<bool> Daemon::IsInForce(const auth::Principal& owner) {
                        [&](const store::LoginLink& link) { return link.patient == owner.patient; });
 }
 
+std::function<std::shared_ptr<const topics::Topics>()> Daemon::TopicsInForce() const {
+    return [this, first = first_->topics] {
+        const auto generation = supervisor_->generation();
+        return generation == nullptr ? first : generation->topics;
+    };
+}
+
 Result<void> Daemon::MakeSubscriptions() {
     net::SenderOptions sender;
     sender.policy.networks = settings_.hook_networks;
@@ -325,18 +332,13 @@ Result<void> Daemon::MakeSubscriptions() {
     hook_sender_ = std::move(made);
     subscriptions::EngineOptions options = settings_.subscriptions;
     options.base_url = PublicBase();
-    const auto first = first_->topics;
     subscriptions_ = std::make_unique<subscriptions::Engine>(
-        options, subscriptions::EngineParts{
-                     definitions_,
-                     [this, first] {
-                         const auto generation = supervisor_->generation();
-                         return generation == nullptr ? first : generation->topics;
-                     },
-                     store_->MakeEvents(), store_->MakeSubscriptions(), store_->reader(),
-                     store_->writer(), SendThrough(*hook_sender_),
-                     [this](const auth::Principal& owner) { return IsInForce(owner); }, clock_,
-                     log_, metrics_});
+        options,
+        subscriptions::EngineParts{
+            definitions_, TopicsInForce(), store_->MakeEvents(), store_->MakeSubscriptions(),
+            store_->reader(), store_->writer(), SendThrough(*hook_sender_),
+            [this](const auth::Principal& owner) { return IsInForce(owner); }, clock_, log_,
+            metrics_});
     event_wakers_.Add([this] { subscriptions_->Wake(); });
     return {};
 }
@@ -393,6 +395,7 @@ Result<void> Daemon::StartFhir() {
     rest::ServiceOptions options;
     options.supported_profiles = {
         {"Subscription", std::string(subscriptions::kSubscriptionProfile)}};
+    options.instantiates = {std::string(subscriptions::kServerStatement)};
     options.websocket_path = subscriptions::kWebSocketPath;
     options.public_url = settings_.fhir_public_url;
     options.trust_forwarded = settings_.fhir_trust_forwarded;
@@ -415,7 +418,8 @@ Result<void> Daemon::StartFhir() {
         rest::ServiceParts{definitions_, store_->reader(), store_->writer(), store_->access_audit(),
                            store_->login_links(), store_->keys(), clock_, log_,
                            [this] { return store_->journal().DiskLow(); }, gate_.get(),
-                           WriteRules()},
+                           WriteRules(),
+                           [topics = TopicsInForce()] { return subscriptions::UrlsOf(*topics()); }},
         Operations(options.tenant));
     net::HttpOptions http;
     http.name = "fhir";

@@ -67,6 +67,8 @@ private:
     [[nodiscard]] Result<void> StartReports();
     [[nodiscard]] std::vector<rest::Operation> Operations(store::Tenant tenant);
     [[nodiscard]] std::string PublicBase() const;  // "https://host/fhir/r4"
+    // Gives the topics of the running generation; made before there is one.
+    [[nodiscard]] std::function<std::shared_ptr<const topics::Topics>()> TopicsInForce() const;
     [[nodiscard]] rest::LinkParts LinkPartsOf(store::Tenant tenant) const;
     [[nodiscard]] Result<void> StartFhir();
     [[nodiscard]] Result<void> StartAdminSocket();

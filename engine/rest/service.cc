@@ -19,7 +19,7 @@ void SendMetadata(Exchange& exchange) {
         exchange.Refuse(400, "not-supported", "metadata has mode=full only", name);
         return;
     }
-    exchange.Send(net::Response::Text(200, kFhirJson, exchange.state->capability));
+    exchange.Send(net::Response::Text(200, kFhirJson, exchange.state->capability->Get()));
 }
 
 void SendSmartConfiguration(Exchange& exchange) {
@@ -81,6 +81,7 @@ Service::Service(ServiceOptions options, ServiceParts parts, std::vector<Operati
     capability.cors = !options.cors_origins.empty();
     capability.date = parts.clock.Now();
     capability.supported_profiles = options.supported_profiles;
+    capability.instantiates = options.instantiates;
     if (!options.websocket_path.empty() && options.public_url.starts_with("http")) {
         const std::size_t path = options.public_url.find('/', options.public_url.find("://") + 3);
         capability.websocket_url =
@@ -92,7 +93,8 @@ Service::Service(ServiceOptions options, ServiceParts parts, std::vector<Operati
         capability.tokens = true;
         smart = SmartConfiguration(parts.gate->options());
     }
-    std::string statement = CapabilityStatement(*parts.definitions, capability, operations);
+    auto statement = std::make_unique<Capability>(*parts.definitions, std::move(capability),
+                                                  operations, parts.topics);
     auto limits = std::make_unique<Limits>(options, parts.clock);
     state_ = std::make_shared<const State>(State{std::move(options), std::move(parts),
                                                  std::move(operations), std::move(statement),
@@ -132,8 +134,8 @@ std::string Service::BaseUrl(const net::Request& request) const {
     return BaseUrlOf(state_->options, request);
 }
 
-const std::string& Service::capability_statement() const {
-    return state_->capability;
+std::string Service::capability_statement() const {
+    return state_->capability->Get();
 }
 
 }  // namespace carestream::rest

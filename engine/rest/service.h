@@ -37,6 +37,8 @@ struct ServiceOptions {
     search::QueryLimits query_limits;  // `base_url` is set for each request
     // Profiles that the server supports beyond base R4, for the CapabilityStatement: type, URL.
     std::vector<std::pair<std::string, std::string>> supported_profiles = {};
+    // Statements of guides that the server fulfils, by canonical URL, for the CapabilityStatement.
+    std::vector<std::string> instantiates = {};
     std::string websocket_path = {};  // "/fhir/r4/websocket", or "" = none is offered
     // Of one log-in with one app (issuer, subject, client_id); with auth.mode: open of one address,
     // loopback ones excepted.
@@ -63,6 +65,8 @@ struct ServiceParts {
     // or Origin of another machine are refused.
     const auth::Gate* gate = nullptr;
     std::vector<WriteRule> write_rules = {};
+    // Canonical URLs of the topics in force, for the CapabilityStatement. Absent: none.
+    std::function<std::vector<std::string>()> topics = {};
 };
 
 // Thread-safe. The handler shares ownership of what it needs: it may outlive the Service object.
@@ -74,7 +78,7 @@ public:
     Service& operator=(const Service&) = delete;
 
     [[nodiscard]] net::HttpHandler handler() const;
-    [[nodiscard]] const std::string& capability_statement() const;  // JSON
+    [[nodiscard]] std::string capability_statement() const;  // JSON
 
     // Who opens a websocket. `who` stays empty when he did not say so and need not (with a gate:
     // what he may hear is decided later). A response: he is refused.

@@ -73,7 +73,8 @@ struct Engine::Core {
     std::thread thread;
 
     [[nodiscard]] DefinitionRules Rules(const topics::Topics& topics) const {
-        return {*context.parts.definitions, topics, context.options.plain_hosts};
+        return {*context.parts.definitions, topics, context.options.plain_hosts,
+                context.options.heartbeat_s_min};
     }
 
     void Run();

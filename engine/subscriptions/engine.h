@@ -42,6 +42,7 @@ struct EngineOptions {
     std::string signature_secret;            // "" = requests are not signed
     int timeout_ms = 10'000;                 // of one request
     int events_max = 20;                     // in one notification
+    int heartbeat_s_min = 10;                // shorter ones are refused
     int subscriptions_max = 200'000;
 };
 

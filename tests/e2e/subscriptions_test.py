@@ -79,7 +79,7 @@ def status_of(bundle):
 
 def numbers(bundle):
     return [int(p["part"][0]["valueString"]) for p in bundle["entry"][0]["resource"]["parameter"]
-            if p["name"] == "notificationEvent"]
+            if p["name"] == "notification-event"]
 
 
 def subscription(channel, topic="result", content="id-only"):

@@ -37,7 +37,7 @@ struct Service::State {
     ServiceOptions options;
     ServiceParts parts;
     std::vector<Operation> operations;
-    std::string capability;
+    std::unique_ptr<Capability> capability;
     std::string smart_configuration;  // "" without a gate
     std::unique_ptr<Limits> limits;
 };
