@@ -42,8 +42,10 @@ topics::Change ChangeOf(store::EventKind kind) {
 
 }  // namespace
 
-Active::Active(const fhir::Definitions& definitions, Definition the_definition)
-    : definition(std::move(the_definition)), access(definitions, PrincipalOf(definition)) {
+Active::Active(const fhir::Definitions& definitions, Definition the_definition, Micros burst_pause)
+    : definition(std::move(the_definition)),
+      access(definitions, PrincipalOf(definition)),
+      burst(burst_pause) {
     state.tenant = definition.tenant;
     state.id = definition.id;
 }
