@@ -112,22 +112,7 @@ net::HttpHandler Service::handler() const {
 
 std::optional<net::Response> Service::CheckUpgrade(const net::Request& request,
                                                    std::optional<auth::Principal>& who) const {
-    const auth::Gate* gate = state_->parts.gate;
-    if (gate == nullptr) {
-        if (IsForeign(state_->options, request)) {
-            return OutcomeResponse(403, "forbidden",
-                                   "this server authenticates nobody, so it answers this machine "
-                                   "only: the Host or Origin is another's");
-        }
-        who.emplace();
-        who->open = true;
-        return std::nullopt;
-    }
-    if (request.Header("Authorization").empty()) return std::nullopt;
-    auto admitted = gate->Admit(auth::BearerOf(request.Header("Authorization")));
-    if (!admitted) return OutcomeOf(admitted.error(), ErrorOrigin::kStore);
-    who = std::move(*admitted);
-    return std::nullopt;
+    return rest::CheckUpgrade(*state_, request, who);
 }
 
 std::string Service::BaseUrl(const net::Request& request) const {

@@ -43,7 +43,8 @@ struct ServiceOptions {
     // Of one log-in with one app (issuer, subject, client_id); with auth.mode: open of one address,
     // loopback ones excepted.
     auth::RateLimit client_limit;
-    // Of one address: requests without a valid token. Beyond it no signature is looked at.
+    // Of one address: requests without a valid token, beyond which no signature is looked at; and
+    // by themselves websockets that are opened without a token.
     auth::RateLimit unauthenticated_limit;
     int history_count_default = 20;
     int history_count_max = 1000;
@@ -81,7 +82,7 @@ public:
     [[nodiscard]] std::string capability_statement() const;  // JSON
 
     // Who opens a websocket. `who` stays empty when he did not say so and need not (with a gate:
-    // what he may hear is decided later). A response: he is refused.
+    // what he may hear is decided later). A response: he is refused; 429 beyond the limits.
     [[nodiscard]] std::optional<net::Response> CheckUpgrade(
         const net::Request& request, std::optional<auth::Principal>& who) const;
     // "https://host/fhir/r4", as this client knows it.
