@@ -379,6 +379,18 @@ Result<void> Daemon::StartReports() {
     return {};
 }
 
+void Daemon::StartFailures() {
+    failures::NotifierOptions options;
+    options.tenant = settings_.tenants.at(settings_.fhir_tenant);
+    options.tenant_name = settings_.fhir_tenant;
+    options.pause_ms = settings_.failures_every_ms;
+    failures_ = std::make_unique<failures::Notifier>(
+        options,
+        failures::NotifierParts{store_->MakeFailures(), store_->reader(), store_->writer(),
+                                store_->keys().id_key(options.tenant_name), log_, metrics_});
+    failures_->Start();
+}
+
 std::vector<rest::Operation> Daemon::Operations(store::Tenant tenant) {
     auto operations =
         subscriptions::Operations(*subscriptions_, tenant, subscriptions::kWebSocketPath);
@@ -412,6 +424,7 @@ Result<void> Daemon::StartFhir() {
     }
     CARESTREAM_TRY(MakeSubscriptions());
     CARESTREAM_TRY(StartReports());
+    StartFailures();
     MakeScheduler();
     service_ = std::make_unique<rest::Service>(
         options,
@@ -628,6 +641,7 @@ void Daemon::Stop() {
     if (scheduler_ != nullptr) scheduler_->Stop();
     if (subscriptions_ != nullptr) subscriptions_->Stop();
     reporter_.reset();
+    failures_.reset();
     fhir_server_.reset();
     service_.reset();
     hook_sender_.reset();

@@ -14,6 +14,7 @@
 #include "app/settings.h"
 #include "auth/gate.h"
 #include "channel/supervisor.h"
+#include "failures/notifier.h"
 #include "net/executor.h"
 #include "net/http.h"
 #include "net/http_sender.h"
@@ -65,6 +66,7 @@ private:
     void MakeScheduler();
     [[nodiscard]] std::vector<rest::WriteRule> WriteRules() const;
     [[nodiscard]] Result<void> StartReports();
+    void StartFailures();
     [[nodiscard]] std::vector<rest::Operation> Operations(store::Tenant tenant);
     [[nodiscard]] std::string PublicBase() const;  // "https://host/fhir/r4"
     // Gives the topics of the running generation; made before there is one.
@@ -118,6 +120,7 @@ private:
     std::unique_ptr<results::Releases> releases_;
     Current<scheduling::Templates> schedules_;  // of mappings/schedules, in force
     std::unique_ptr<scheduling::Scheduler> scheduler_;
+    std::unique_ptr<failures::Notifier> failures_;
     std::unique_ptr<reports::Reporter> reporter_;
     std::unique_ptr<rest::Service> service_;
     std::unique_ptr<net::HttpServer> fhir_server_;
