@@ -6,6 +6,7 @@
 
 #include "crypto/hmac.h"
 #include "crypto/keys.h"
+#include "net/http_date.h"
 
 namespace carestream::subscriptions {
 
@@ -215,7 +216,7 @@ void Hooks::Answered(const ActivePtr& active, Kind kind, std::int64_t up_to, std
     const Micros now = context_.Now();
     if (answer.status < 200 || answer.status >= 300) failed_.Add();
     if (kind == Kind::kHandshake) return HandshakeAnswered(active, answer);
-    Attempt attempt{answer.status, ParseRetryAfter(answer.retry_after.c_str(), now)};
+    Attempt attempt{answer.status, net::ParseRetryAfter(answer.retry_after, now)};
     if (answer.refused) attempt.status = 410;
     const Verdict verdict = Judge(attempt, policy_, now, Jitter(), active->state);
     changed_.insert(active);
