@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "adapters/file/destination.h"
+#include "adapters/http/destination.h"
 #include "adapters/mllp/destination.h"
 #include "adapters/mllp/source.h"
 #include "auth/local_token.h"
@@ -589,7 +590,8 @@ std::vector<channel::SourceType> SourceTypes() {
 }
 
 std::vector<channel::DestinationType> DestinationTypes() {
-    return {adapters::mllp::DestinationType(), adapters::file::DestinationType()};
+    return {adapters::mllp::DestinationType(), adapters::file::DestinationType(),
+            adapters::http::DestinationType()};
 }
 
 channel::GenerationInputs InputsOf(const ContentSettings& settings,
