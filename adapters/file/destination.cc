@@ -158,7 +158,8 @@ channel::DestinationType DestinationType() {
                     return FailAt(values.PositionOf("extension"), "'extension' holds a '/'");
                 }
                 return MakeDestination(std::move(options));
-            }};
+            },
+            true};
 }
 
 }  // namespace carestream::adapters::file

@@ -323,6 +323,13 @@ Result<bool> Daemon::IsInForce(const auth::Principal& owner) {
                        [&](const store::LoginLink& link) { return link.patient == owner.patient; });
 }
 
+std::function<std::shared_ptr<const topics::Topics>()> Daemon::TopicsInForce() const {
+    return [this, first = first_->topics] {
+        const auto generation = supervisor_->generation();
+        return generation == nullptr ? first : generation->topics;
+    };
+}
+
 Result<void> Daemon::MakeSubscriptions() {
     net::SenderOptions sender;
     sender.policy.networks = settings_.hook_networks;
@@ -331,18 +338,13 @@ Result<void> Daemon::MakeSubscriptions() {
     subscriptions::EngineOptions options = settings_.subscriptions;
     options.base_url = PublicBase();
     options.policy = settings_.auth_policy;
-    const auto first = first_->topics;
     subscriptions_ = std::make_unique<subscriptions::Engine>(
-        options, subscriptions::EngineParts{
-                     definitions_,
-                     [this, first] {
-                         const auto generation = supervisor_->generation();
-                         return generation == nullptr ? first : generation->topics;
-                     },
-                     store_->MakeEvents(), store_->MakeSubscriptions(), store_->reader(),
-                     store_->writer(), SendThrough(*hook_sender_),
-                     [this](const auth::Principal& owner) { return IsInForce(owner); }, clock_,
-                     log_, metrics_});
+        options,
+        subscriptions::EngineParts{
+            definitions_, TopicsInForce(), store_->MakeEvents(), store_->MakeSubscriptions(),
+            store_->reader(), store_->writer(), SendThrough(*hook_sender_),
+            [this](const auth::Principal& owner) { return IsInForce(owner); }, clock_, log_,
+            metrics_});
     event_wakers_.Add([this] { subscriptions_->Wake(); });
     return {};
 }
@@ -397,6 +399,18 @@ Result<void> Daemon::StartRooms() {
     return {};
 }
 
+void Daemon::StartFailures() {
+    failures::NotifierOptions options;
+    options.tenant = settings_.tenants.at(settings_.fhir_tenant);
+    options.tenant_name = settings_.fhir_tenant;
+    options.pause_ms = settings_.failures_every_ms;
+    failures_ = std::make_unique<failures::Notifier>(
+        options,
+        failures::NotifierParts{store_->MakeFailures(), store_->reader(), store_->writer(),
+                                store_->keys().id_key(options.tenant_name), log_, metrics_});
+    failures_->Start();
+}
+
 std::vector<rest::Operation> Daemon::Operations(store::Tenant tenant) {
     auto operations =
         subscriptions::Operations(*subscriptions_, tenant, subscriptions::kWebSocketPath);
@@ -414,6 +428,7 @@ Result<void> Daemon::StartFhir() {
     rest::ServiceOptions options;
     options.supported_profiles = {
         {"Subscription", std::string(subscriptions::kSubscriptionProfile)}};
+    options.instantiates = {std::string(subscriptions::kServerStatement)};
     options.websocket_path = subscriptions::kWebSocketPath;
     options.public_url = settings_.fhir_public_url;
     options.trust_forwarded = settings_.fhir_trust_forwarded;
@@ -432,13 +447,15 @@ Result<void> Daemon::StartFhir() {
     CARESTREAM_TRY(MakeSubscriptions());
     CARESTREAM_TRY(StartReports());
     CARESTREAM_TRY(StartRooms());
+    StartFailures();
     MakeScheduler();
     service_ = std::make_unique<rest::Service>(
         options,
         rest::ServiceParts{definitions_, store_->reader(), store_->writer(), store_->access_audit(),
                            store_->login_links(), store_->keys(), clock_, log_,
                            [this] { return store_->journal().DiskLow(); }, gate_.get(),
-                           WriteRules()},
+                           WriteRules(),
+                           [topics = TopicsInForce()] { return subscriptions::UrlsOf(*topics()); }},
         Operations(options.tenant));
     net::HttpOptions http;
     http.name = "fhir";
@@ -650,6 +667,7 @@ void Daemon::Stop() {
     if (subscriptions_ != nullptr) subscriptions_->Stop();
     reporter_.reset();
     if (rooms_ != nullptr) rooms_->Stop();
+    failures_.reset();
     fhir_server_.reset();
     service_.reset();
     hook_sender_.reset();

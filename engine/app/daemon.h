@@ -15,6 +15,7 @@
 #include "auth/gate.h"
 #include "channel/supervisor.h"
 #include "clinics/clinics.h"
+#include "failures/notifier.h"
 #include "net/executor.h"
 #include "net/http.h"
 #include "net/http_sender.h"
@@ -68,8 +69,11 @@ private:
     [[nodiscard]] std::vector<rest::WriteRule> WriteRules() const;
     [[nodiscard]] Result<void> StartReports();
     [[nodiscard]] Result<void> StartRooms();
+    void StartFailures();
     [[nodiscard]] std::vector<rest::Operation> Operations(store::Tenant tenant);
     [[nodiscard]] std::string PublicBase() const;  // "https://host/fhir/r4"
+    // Gives the topics of the running generation; made before there is one.
+    [[nodiscard]] std::function<std::shared_ptr<const topics::Topics>()> TopicsInForce() const;
     [[nodiscard]] rest::LinkParts LinkPartsOf(store::Tenant tenant) const;
     [[nodiscard]] Result<void> StartFhir();
     [[nodiscard]] Result<void> StartAdminSocket();
@@ -120,6 +124,7 @@ private:
     std::unique_ptr<results::Releases> releases_;
     Current<scheduling::Templates> schedules_;  // of mappings/schedules, in force
     std::unique_ptr<scheduling::Scheduler> scheduler_;
+    std::unique_ptr<failures::Notifier> failures_;
     std::unique_ptr<reports::Reporter> reporter_;
     std::unique_ptr<waiting::Rooms> rooms_;
     std::unique_ptr<rest::Service> service_;

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "adapters/file/destination.h"
+#include "adapters/http/destination.h"
 #include "adapters/mllp/destination.h"
 #include "adapters/mllp/source.h"
 #include "auth/local_token.h"
@@ -187,7 +188,8 @@ Field RateLimitField() {
             burst("burst", "Requests at once after a quiet time.", "200"),
             rate("unauthenticated_per_second",
                  "Requests without a valid token, of one address (of IPv6: of one network of 64 "
-                 "bits). Beyond it its valid tokens are refused, too. 0 = no limit.",
+                 "bits). Beyond it its valid tokens are refused, too. Websockets that are opened "
+                 "without a token have the same limit for themselves. 0 = no limit.",
                  "5"),
             burst("unauthenticated_burst", "Likewise, at once.", "20"),
         }};
@@ -266,6 +268,21 @@ Field SubscriptionsField() {
              .default_text = "7d",
              .min = 3'600'000,
              .max = 365 * kDayMs},
+            {.key = "burst_pause",
+             .type = Type::kDuration,
+             .description =
+                 "The first event of a patient is told at once; those that follow within this time "
+                 "go out together when it is over, each with its number. `none`: each at once.",
+             .default_text = "2s",
+             .max = 60'000},
+            {.key = "failures_every",
+             .type = Type::kDuration,
+             .description =
+                 "Messages that fail make a Task for each cause (topic `message-failed`); it is "
+                 "made at once, and its count brought up to date at most this often.",
+             .default_text = "10s",
+             .min = 1'000,
+             .max = kDayMs},
             {.key = "private_networks",
              .type = Type::kNetwork,
              .description = "Networks that are not public and may be told by rest-hook. Without "
@@ -563,6 +580,8 @@ void ReadSubscriptions(const config::Values& values, Settings& settings) {
                          : store::Tenant{1};
     options.notify_max_age = values.Integer("notify_max_age") * 1000;
     options.keep = values.Integer("keep") * 1000;
+    options.burst_pause = values.Integer("burst_pause") * 1000;
+    settings.failures_every_ms = static_cast<int>(values.Integer("failures_every"));
     options.plain_hosts = values.Strings("plain_hosts");
     options.signature_secret = values.String("signature_secret");
     for (const std::string& text : values.Strings("private_networks")) {
@@ -601,7 +620,8 @@ std::vector<channel::SourceType> SourceTypes() {
 }
 
 std::vector<channel::DestinationType> DestinationTypes() {
-    return {adapters::mllp::DestinationType(), adapters::file::DestinationType()};
+    return {adapters::mllp::DestinationType(), adapters::file::DestinationType(),
+            adapters::http::DestinationType()};
 }
 
 channel::GenerationInputs InputsOf(const ContentSettings& settings,

@@ -47,6 +47,7 @@ struct Settings : ContentSettings {
     auth::RateLimit unauthenticated_limit;
     net::TlsServerOptions fhir_tls;              // certificate_file empty: plain
     subscriptions::EngineOptions subscriptions;  // base_url is set at the start
+    int failures_every_ms = 10'000;              // between two versions of a Task of failures
     std::vector<config::Network> hook_networks;  // private ones that rest-hooks may lead to
     scheduling::SchedulerOptions scheduling;
     net::Address admin_listen;

@@ -74,7 +74,9 @@ Field RenderField() {
         .description = "Of a `topic`: which message is made and how the receiver wants it.",
         .fields = {
             {.key = "event",
-             .description = "The message (`mappings/outbound`); absent = only what `events` says.",
+             .description = "The message (`mappings/outbound`); absent = only what `events` says. "
+                            "`FHIR`: the resource itself as JSON, to destinations that take it "
+                            "(`http`, `file`); the settings below then say nothing.",
              .example = "SIU^S12"},
             {.key = "events",
              .type = Type::kObject,
@@ -312,6 +314,34 @@ void CheckSource(const OutboundSettings& settings, std::vector<Error>& errors) {
     }
 }
 
+// Resources as they are: what belongs to messages says nothing about them.
+void CheckResources(const OutboundSettings& settings,
+                    const std::vector<DestinationType>& destinations, std::vector<Error>& errors) {
+    const config::Values& values = settings.values;
+    const config::Values& render = values.Object("render");
+    if (settings.event_on_delete == kResourceEvent) {
+        Complain(errors, render.PositionOf("on_delete"),
+                 "a deleted resource cannot be sent as 'FHIR': nothing would say that it is gone");
+    }
+    const bool some =
+        settings.event == kResourceEvent ||
+        std::any_of(settings.event_choices.begin(), settings.event_choices.end(),
+                    [](const auto& choice) { return choice.second == kResourceEvent; });
+    if (!some) return;
+    for (const DestinationType& type : destinations) {
+        if (type.field.key != settings.destination_type || type.takes_resources) continue;
+        Complain(errors, values.PositionOf("destination"),
+                 "'" + type.field.key + "' carries HL7 v2 only; 'render' asks for FHIR");
+    }
+    for (const char* key : {"edit", "application_ack"}) {
+        const bool set = std::string_view(key) == "edit" ? !settings.edits.empty()
+                                                         : settings.policy.application_ack_ms > 0;
+        if (!set) continue;
+        Complain(errors, values.PositionOf(key),
+                 std::string("'") + key + "' is about HL7 v2; 'render' asks for FHIR");
+    }
+}
+
 void CheckPolicy(const OutboundSettings& settings, std::vector<Error>& errors) {
     const OutboundPolicy& policy = settings.policy;
     if (policy.retry_first_ms > policy.retry_max_ms) {
@@ -386,6 +416,7 @@ OutboundSettings ReadOutbound(const config::Yaml& yaml,
     OutboundSettings settings;
     settings.values = parsed.values;
     const config::Values& values = settings.values;
+    const bool legible = parsed.errors.empty();
     std::move(parsed.errors.begin(), parsed.errors.end(), std::back_inserter(errors));
     settings.name = values.String("channel");
     CheckName(values, errors);
@@ -402,6 +433,10 @@ OutboundSettings ReadOutbound(const config::Yaml& yaml,
         if (!values.Object("destination").Has(type.field.key)) continue;
         settings.destination_type = type.field.key;
         settings.destination = values.Object("destination").Object(type.field.key);
+        if (!legible || !type.check) continue;
+        if (auto checked = type.check(settings.destination); !checked) {
+            errors.push_back(std::move(checked).error());
+        }
     }
     ReadReceiver(values.Object("render"), settings, errors);
     ReadMessages(values, settings, errors);
@@ -411,6 +446,7 @@ OutboundSettings ReadOutbound(const config::Yaml& yaml,
     settings.queue_max = values.Integer("queue_max");
     settings.keep = values.Integer("keep") * 1000;
     CheckSource(settings, errors);
+    CheckResources(settings, destinations, errors);
     CheckPolicy(settings, errors);
     return settings;
 }

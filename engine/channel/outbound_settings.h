@@ -37,6 +37,9 @@ struct OutboundPolicy {
     OnAmbiguous on_ambiguous = OnAmbiguous::kHold;
 };
 
+// In place of an event: the resource itself is sent, as JSON.
+inline constexpr std::string_view kResourceEvent = "FHIR";
+
 struct OutboundSettings {
     std::filesystem::path file;
     std::string name;

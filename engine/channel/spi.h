@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "config/spec.h"
 #include "net/executor.h"
@@ -74,19 +75,23 @@ struct SourceType {
 
 // One message on its way out, as it is stored: repeated with the same bytes.
 struct Outgoing {
-    std::string control_id;  // MSH-10
-    std::string bytes;
+    std::string control_id;  // MSH-10; of a resource a number of ours
+    std::string bytes;       // HL7 v2, or a FHIR resource as JSON, which begins with '{'
 };
 
 struct Sending {
     enum class End : std::uint8_t {
         kAnswered,  // the sink took a message that came back as its answer
-        kTaken,     // the destination has it for good and gives no answer (a file)
-        kUnsent,    // not a byte of it left: `error` says why
+        kTaken,     // the destination has it for good; what came back is no message (a file, HTTP)
+        kRefused,   // it did not take it and never will: `error` says why
+        kUnsent,    // not taken now, because not a byte of it left or the destination said so
         kInDoubt,   // some of it left and no answer came: `error` says why
     };
     End end = End::kUnsent;
     Error error;
+    std::string code = {};    // what was answered, short and without values: "429"; "" = nothing
+    std::string answer = {};  // what came back, for people who look at the message; bounded
+    Micros retry_after = 0;   // kUnsent: the destination wants to be left alone for so long
 };
 
 // Where a destination gives back what its peer says; called on a thread of the executor, one call
@@ -127,6 +132,9 @@ struct DestinationType {
     std::function<Result<std::unique_ptr<Destination>>(const config::Values&,
                                                        const DestinationParts&)>
         make;
+    bool takes_resources = false;  // FHIR as well as HL7 v2
+    // What of that can be seen without other files: for lint. Empty: nothing.
+    std::function<Result<void>(const config::Values&)> check = {};
 };
 
 }  // namespace carestream::channel

@@ -1,5 +1,6 @@
 #include "net/http_date.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdio>
@@ -51,6 +52,20 @@ std::optional<std::time_t> ParseHttpDate(std::string_view text) {
         return timegm(&utc);
     }
     return std::nullopt;
+}
+
+Micros ParseRetryAfter(std::string_view text, Micros now) {
+    constexpr Micros kSecond = 1'000'000;
+    constexpr Micros kDay = 86'400 * kSecond;
+    std::int64_t seconds = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, seconds);
+    if (error == std::errc() && stop == end && seconds >= 0) {
+        return std::min<Micros>(seconds, kDay / kSecond) * kSecond;
+    }
+    const auto date = ParseHttpDate(text);
+    if (!date) return 0;
+    return std::clamp<Micros>(static_cast<Micros>(*date) * kSecond - now, 0, kDay);
 }
 
 }  // namespace carestream::net

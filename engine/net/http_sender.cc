@@ -35,7 +35,7 @@ struct Exchange {
         if (done()) return;
         timer.cancel();
         const HttpSender::Callback told = std::exchange(callback, {});
-        told(std::move(answer));
+        told(std::move(answer), sent || (connection && connection->written()));
     }
 
     const OutboundRequest request;
@@ -45,6 +45,7 @@ struct Exchange {
     SteadyClock::time_point deadline;
     std::string_view step;
     std::unique_ptr<OutboundConnection> connection;
+    bool sent = false;  // on a connection that is given up, at least a byte
 };
 
 using ExchangePtr = std::shared_ptr<Exchange>;
@@ -229,6 +230,7 @@ asio::awaitable<void> HttpSender::Core::Run(std::shared_ptr<Core> self, Exchange
         answer = co_await connection.Exchange(exchange->request, self->options.body_bytes_max);
         const bool was_dead = !answer && !fresh && !connection.answered() && !exchange->done();
         if (was_dead && (exchange->request.idempotent || !connection.written())) {
+            exchange->sent = exchange->sent || connection.written();
             fresh = again = true;
         }
     }
@@ -239,6 +241,7 @@ void HttpSender::Core::Finish(const ExchangePtr& exchange, Result<ClientResponse
     live_.erase(exchange);
     Host& host = hosts_[exchange->origin];
     auto connection = std::move(exchange->connection);
+    exchange->sent = exchange->sent || (connection && connection->written());
     if (answer && connection->reusable() && !stopping_ && !exchange->done()) {
         Keep(host, std::move(connection));
     } else {

@@ -30,6 +30,10 @@ struct OutboundRequest {
     int timeout_ms = 0;  // from Send to the answer; 0 = the sender's exchange_timeout_ms
 };
 
+// May a request have these headers? Error kInvalid: says what is wrong and repeats no value.
+[[nodiscard]] Result<void> CheckHeaders(
+    const std::vector<std::pair<std::string, std::string>>& headers);
+
 struct SenderOptions {
     AddressPolicy policy = {};
     TlsClientOptions tls = {};  // the chain and the URL's host are verified; server_name is unused
@@ -53,9 +57,9 @@ public:
     // most body_bytes_max. Errors name the origin and never path, query, headers or body:
     // kInvalid (method, header, or the answer is no HTTP), kDenied (the policy; with the remedy),
     // kLimit (too many wait; retryable), kUnavailable (retryable: not found, refused, TLS,
-    // time-out, closed; the message says when the server may have had the request; also when the
-    // sender stops).
-    using Callback = std::function<void(Result<ClientResponse> answer)>;
+    // time-out, closed; also when the sender stops). `sent`: the server may have had the request;
+    // without it not a byte of it left, or a server that refused our certificate read none.
+    using Callback = std::function<void(Result<ClientResponse> answer, bool sent)>;
 
     // Errors: as MakeTlsContext.
     [[nodiscard]] static Result<std::unique_ptr<HttpSender>> Create(Executor& executor,

@@ -184,6 +184,10 @@ Result<OutboundMessage> Composer::Render(const OutboundChannel& channel, const R
     made.event = event;
     made.type = change.event.type;
     made.id = change.event.id;
+    if (event == channel::kResourceEvent) {
+        made.bytes = change.event.body;
+        return made;
+    }
     Resolver resolver(lookup_);
     mapping::RenderRequest request;
     request.event = made.event;

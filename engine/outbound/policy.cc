@@ -80,6 +80,36 @@ OutboundUpdate Again(const OutboundPolicy& policy, const OutboundRow& row, const
     return update;
 }
 
+OutboundUpdate AfterEnd(const OutboundPolicy& policy, const OutboundRow& row, End end,
+                        const std::string& why, Micros now) {
+    switch (end) {
+        case End::kTaken: {
+            OutboundUpdate update = From(row, OutboundState::kAcked);
+            update.path.clear();
+            update.reason.clear();
+            return update;
+        }
+        case End::kRefused: {
+            OutboundUpdate update = From(row, OutboundState::kNacked);
+            update.path.clear();
+            update.reason = why;
+            return update;
+        }
+        case End::kInDoubt:
+            return Ambiguous(policy, row, why, now);
+        case End::kUnsent:
+            break;
+    }
+    if (row.state != OutboundState::kAmbiguous) return Again(policy, row, why, now);
+    // An attempt before it may have arrived, so it is still in doubt; a person who was asked once
+    // is not asked again for an attempt that did not happen.
+    OutboundUpdate update = From(row, OutboundState::kAmbiguous);
+    update.reason = why;
+    update.waiting = !GivesUp(policy, row, now);
+    if (update.waiting) update.next_at = NextTry(policy, row, now);
+    return update;
+}
+
 OnRefusal OnCode(const OutboundPolicy& policy, std::string_view code) {
     if (code == "AE") return policy.on_ae;
     if (code == "AR") return policy.on_ar;
@@ -94,16 +124,12 @@ tl::unexpected<Error> Unfit(const OutboundRow& row, const std::string& what) {
 }  // namespace
 
 OutboundUpdate AfterAttempt(const OutboundPolicy& policy, const OutboundRow& row, End end,
-                            const std::string& why, Micros now) {
-    if (end == End::kTaken) return From(row, OutboundState::kAcked);
-    if (end == End::kInDoubt) return Ambiguous(policy, row, why, now);
-    if (row.state != OutboundState::kAmbiguous) return Again(policy, row, why, now);
-    // An attempt before it may have arrived, so it is still in doubt; a person who was asked once
-    // is not asked again for an attempt that did not happen.
-    OutboundUpdate update = From(row, OutboundState::kAmbiguous);
-    update.reason = why;
-    update.waiting = !GivesUp(policy, row, now);
-    if (update.waiting) update.next_at = NextTry(policy, row, now);
+                            const std::string& why, Micros now, const Reply& reply) {
+    OutboundUpdate update = AfterEnd(policy, row, end, why, now);
+    if (!reply.code.empty()) update.code = reply.code;
+    if (update.waiting && !update.held) {
+        update.next_at = std::max(update.next_at, now + reply.retry_after);
+    }
     return update;
 }
 

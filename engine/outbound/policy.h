@@ -13,15 +13,23 @@ namespace carestream::outbound {
 
 enum class End : std::uint8_t {
     kTaken,    // the destination has it and gives no answer
-    kUnsent,   // not a byte of it left
+    kRefused,  // it never takes it
+    kUnsent,   // not a byte of it left, or it was not taken now
     kInDoubt,  // some of it left, no answer
+};
+
+// What a destination said without a message.
+struct Reply {
+    std::string code = {};   // "" = nothing
+    Micros retry_after = 0;  // kUnsent: not before this time has passed
 };
 
 // After an attempt that ended without an answer. `row` is as before the attempt, with its attempts
 // and first time counted. `why` is for people.
 [[nodiscard]] store::OutboundUpdate AfterAttempt(const channel::OutboundPolicy& policy,
                                                  const store::OutboundRow& row, End end,
-                                                 const std::string& why, Micros now);
+                                                 const std::string& why, Micros now,
+                                                 const Reply& reply = {});
 
 // After an answer to it, in time or late.
 [[nodiscard]] store::OutboundUpdate AfterAnswer(const channel::OutboundPolicy& policy,

@@ -30,6 +30,8 @@ End EndOf(Sending::End end) {
     switch (end) {
         case Sending::End::kTaken:
             return End::kTaken;
+        case Sending::End::kRefused:
+            return End::kRefused;
         case Sending::End::kUnsent:
             return End::kUnsent;
         case Sending::End::kAnswered:
@@ -312,15 +314,22 @@ OutboundUpdate Worker::SendNow(const OutboundDetail& detail, const OutboundRow& 
     busy_ = false;
     in_flight_.clear();
     wake_.notify_all();
-    const Sending sending = *std::exchange(sent_, std::nullopt);
+    Sending sending = *std::exchange(sent_, std::nullopt);
     // It may have come in the moment in which the wait for it ended.
     const std::optional<Answered> answer = std::exchange(answer_, std::nullopt);
     const channel::OutboundPolicy policy = channel_->settings.policy;
     lock.unlock();
     const Micros now = parts_.clock.Now();
-    if (!answer) return AfterAttempt(policy, row, EndOf(sending.end), sending.error.message, now);
-    meters_->seconds.Observe(
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+    if (answer || !sending.code.empty()) {
+        meters_->seconds.Observe(
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+    }
+    if (!answer) {
+        OutboundUpdate update = AfterAttempt(policy, row, EndOf(sending.end), sending.error.message,
+                                             now, {sending.code, sending.retry_after});
+        update.ack = std::move(sending.answer);
+        return update;
+    }
     OutboundUpdate update = AfterAnswer(policy, row, answer->ack, now);
     update.ack = answer->raw;
     return update;

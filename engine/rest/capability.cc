@@ -11,6 +11,10 @@ namespace {
 constexpr std::string_view kWebSocketExtension =
     "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket";
 
+constexpr std::string_view kTopicExtension =
+    "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/"
+    "capabilitystatement-subscriptiontopic-canonical";
+
 using fhir::Node;
 
 // A value that every parameter of the type must be able to read.
@@ -160,8 +164,16 @@ void AddSecurity(bool tokens, Node& security) {
                               "a patient/ scope is confined to its patient."));
 }
 
+void AddTopics(const std::vector<std::string>& topics, Node& resource) {
+    for (const std::string& url : topics) {
+        Node topic = Coded("url", kTopicExtension);
+        topic.Set("valueCanonical", Node::String(url));
+        resource.At("extension").Append(std::move(topic));
+    }
+}
+
 Node RestNode(const fhir::Definitions& definitions, const CapabilityOptions& options,
-              const std::vector<Operation>& operations) {
+              const std::vector<Operation>& operations, const std::vector<std::string>& topics) {
     Node rest = Coded("mode", "server");
     rest.Set(
         "documentation",
@@ -186,6 +198,7 @@ Node RestNode(const fhir::Definitions& definitions, const CapabilityOptions& opt
         for (const auto& [of, profile] : options.supported_profiles) {
             if (of == type) resource.At("supportedProfile").Append(Node::String(profile));
         }
+        if (type == "Subscription") AddTopics(topics, resource);
         resources.Append(std::move(resource));
     }
     rest.Set("resource", std::move(resources));
@@ -202,6 +215,23 @@ Node RestNode(const fhir::Definitions& definitions, const CapabilityOptions& opt
 
 }  // namespace
 
+Capability::Capability(const fhir::Definitions& definitions, CapabilityOptions options,
+                       std::vector<Operation> operations, TopicsNow topics)
+    : definitions_(definitions),
+      options_(std::move(options)),
+      operations_(std::move(operations)),
+      topics_now_(std::move(topics)) {}
+
+std::string Capability::Get() {
+    auto topics = topics_now_ ? topics_now_() : std::vector<std::string>();
+    const std::lock_guard lock(mutex_);
+    if (text_.empty() || topics != topics_) {
+        text_ = CapabilityStatement(definitions_, options_, operations_, topics);
+        topics_ = std::move(topics);
+    }
+    return text_;
+}
+
 bool IsOffered(const fhir::Definitions& definitions, std::string_view type,
                const fhir::SearchParameter& parameter) {
     const auto query = search::ParseQuery(
@@ -212,11 +242,15 @@ bool IsOffered(const fhir::Definitions& definitions, std::string_view type,
 
 std::string CapabilityStatement(const fhir::Definitions& definitions,
                                 const CapabilityOptions& options,
-                                const std::vector<Operation>& operations) {
+                                const std::vector<Operation>& operations,
+                                const std::vector<std::string>& topics) {
     Node statement = Coded("resourceType", "CapabilityStatement");
     statement.Set("status", Node::String("active"));
     statement.Set("date", Node::String(FormatInstant(options.date)));
     statement.Set("kind", Node::String("instance"));
+    for (const std::string& url : options.instantiates) {
+        statement.At("instantiates").Append(Node::String(url));
+    }
     Node software = Coded("name", "CareStream");
     software.Set("version", Node::String(options.version));
     statement.Set("software", std::move(software));
@@ -231,7 +265,7 @@ std::string CapabilityStatement(const fhir::Definitions& definitions,
     formats.Append(Node::String("json"));
     statement.Set("format", std::move(formats));
     Node rests = Node::Array();
-    rests.Append(RestNode(definitions, options, operations));
+    rests.Append(RestNode(definitions, options, operations, topics));
     statement.Set("rest", std::move(rests));
     return fhir::ToJson(statement);
 }

@@ -20,7 +20,7 @@ void SendMetadata(Exchange& exchange) {
         exchange.Refuse(400, "not-supported", "metadata has mode=full only", name);
         return;
     }
-    exchange.Send(net::Response::Text(200, kFhirJson, exchange.state->capability));
+    exchange.Send(net::Response::Text(200, kFhirJson, exchange.state->capability->Get()));
 }
 
 void SendSmartConfiguration(Exchange& exchange) {
@@ -83,6 +83,7 @@ Service::Service(ServiceOptions options, ServiceParts parts, std::vector<Operati
     capability.cors = !options.cors_origins.empty();
     capability.date = parts.clock.Now();
     capability.supported_profiles = options.supported_profiles;
+    capability.instantiates = options.instantiates;
     if (!options.websocket_path.empty() && options.public_url.starts_with("http")) {
         const std::size_t path = options.public_url.find('/', options.public_url.find("://") + 3);
         capability.websocket_url =
@@ -94,7 +95,8 @@ Service::Service(ServiceOptions options, ServiceParts parts, std::vector<Operati
         capability.tokens = true;
         smart = SmartConfiguration(parts.gate->options());
     }
-    std::string statement = CapabilityStatement(*parts.definitions, capability, operations);
+    auto statement = std::make_unique<Capability>(*parts.definitions, std::move(capability),
+                                                  operations, parts.topics);
     auto limits = std::make_unique<Limits>(options, parts.clock);
     state_ = std::make_shared<const State>(State{std::move(options), std::move(parts),
                                                  std::move(operations), std::move(statement),
@@ -112,30 +114,15 @@ net::HttpHandler Service::handler() const {
 
 std::optional<net::Response> Service::CheckUpgrade(const net::Request& request,
                                                    std::optional<auth::Principal>& who) const {
-    const auth::Gate* gate = state_->parts.gate;
-    if (gate == nullptr) {
-        if (IsForeign(state_->options, request)) {
-            return OutcomeResponse(403, "forbidden",
-                                   "this server authenticates nobody, so it answers this machine "
-                                   "only: the Host or Origin is another's");
-        }
-        who.emplace();
-        who->open = true;
-        return std::nullopt;
-    }
-    if (request.Header("Authorization").empty()) return std::nullopt;
-    auto admitted = gate->Admit(auth::BearerOf(request.Header("Authorization")));
-    if (!admitted) return OutcomeOf(admitted.error(), ErrorOrigin::kStore);
-    who = std::move(*admitted);
-    return std::nullopt;
+    return rest::CheckUpgrade(*state_, request, who);
 }
 
 std::string Service::BaseUrl(const net::Request& request) const {
     return BaseUrlOf(state_->options, request);
 }
 
-const std::string& Service::capability_statement() const {
-    return state_->capability;
+std::string Service::capability_statement() const {
+    return state_->capability->Get();
 }
 
 }  // namespace carestream::rest

@@ -37,11 +37,14 @@ struct ServiceOptions {
     search::QueryLimits query_limits;  // `base_url` is set for each request
     // Profiles that the server supports beyond base R4, for the CapabilityStatement: type, URL.
     std::vector<std::pair<std::string, std::string>> supported_profiles = {};
+    // Statements of guides that the server fulfils, by canonical URL, for the CapabilityStatement.
+    std::vector<std::string> instantiates = {};
     std::string websocket_path = {};  // "/fhir/r4/websocket", or "" = none is offered
     // Of one log-in with one app (issuer, subject, client_id); with auth.mode: open of one address,
     // loopback ones excepted.
     auth::RateLimit client_limit;
-    // Of one address: requests without a valid token. Beyond it no signature is looked at.
+    // Of one address: requests without a valid token, beyond which no signature is looked at; and
+    // by themselves websockets that are opened without a token.
     auth::RateLimit unauthenticated_limit;
     auth::Policy policy = {};  // by which resources are seen
     int history_count_default = 20;
@@ -64,6 +67,8 @@ struct ServiceParts {
     // or Origin of another machine are refused.
     const auth::Gate* gate = nullptr;
     std::vector<WriteRule> write_rules = {};
+    // Canonical URLs of the topics in force, for the CapabilityStatement. Absent: none.
+    std::function<std::vector<std::string>()> topics = {};
 };
 
 // Thread-safe. The handler shares ownership of what it needs: it may outlive the Service object.
@@ -75,10 +80,10 @@ public:
     Service& operator=(const Service&) = delete;
 
     [[nodiscard]] net::HttpHandler handler() const;
-    [[nodiscard]] const std::string& capability_statement() const;  // JSON
+    [[nodiscard]] std::string capability_statement() const;  // JSON
 
     // Who opens a websocket. `who` stays empty when he did not say so and need not (with a gate:
-    // what he may hear is decided later). A response: he is refused.
+    // what he may hear is decided later). A response: he is refused; 429 beyond the limits.
     [[nodiscard]] std::optional<net::Response> CheckUpgrade(
         const net::Request& request, std::optional<auth::Principal>& who) const;
     // "https://host/fhir/r4", as this client knows it.

@@ -9,6 +9,7 @@
 #include "store/internal/crowd.h"
 #include "store/internal/embedded.h"
 #include "store/internal/events_impl.h"
+#include "store/internal/failures_impl.h"
 #include "store/internal/journal_impl.h"
 #include "store/internal/key_check.h"
 #include "store/internal/lock.h"
@@ -59,6 +60,9 @@ public:
     [[nodiscard]] LoginLinks& login_links() override { return *login_links_; }
     [[nodiscard]] std::unique_ptr<Bookings> MakeBookings() override {
         return store::MakeBookings(connect_, *keys_);
+    }
+    [[nodiscard]] std::unique_ptr<Failures> MakeFailures() override {
+        return store::MakeFailures(connect_);
     }
     [[nodiscard]] const crypto::KeyRing& keys() const override { return *keys_; }
     [[nodiscard]] std::string connection_url() const override { return connect_.url; }

@@ -15,6 +15,7 @@
 #include "store/access_audit.h"
 #include "store/bookings.h"
 #include "store/events.h"
+#include "store/failures.h"
 #include "store/journal.h"
 #include "store/login_link.h"
 #include "store/messages.h"
@@ -78,6 +79,7 @@ public:
     [[nodiscard]] virtual std::unique_ptr<Outbound> MakeOutbound() = 0;
     [[nodiscard]] virtual LoginLinks& login_links() = 0;
     [[nodiscard]] virtual std::unique_ptr<Bookings> MakeBookings() = 0;
+    [[nodiscard]] virtual std::unique_ptr<Failures> MakeFailures() = 0;
     [[nodiscard]] virtual const crypto::KeyRing& keys() const = 0;
     [[nodiscard]] virtual std::string connection_url() const = 0;  // for tools and tests
     // True once the server answers and migrations are in.

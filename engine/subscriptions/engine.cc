@@ -73,7 +73,8 @@ struct Engine::Core {
     std::thread thread;
 
     [[nodiscard]] DefinitionRules Rules(const topics::Topics& topics) const {
-        return {*context.parts.definitions, topics, context.options.plain_hosts};
+        return {*context.parts.definitions, topics, context.options.plain_hosts,
+                context.options.heartbeat_s_min};
     }
 
     void Run();
@@ -92,6 +93,8 @@ struct Engine::Core {
     void FireTimers();
     void Housekeeping();
     Result<void> SaveDelivery();
+    // Lets go what waited long enough; the rest gets a timer.
+    void Release(const ActivePtr& active);
     void KickAny(const ActivePtr& active, const std::vector<NotifiedEvent>& fresh = {});
     [[nodiscard]] bool MaySee(const Active& active, auth::Access& access) const;
     [[nodiscard]] std::string StatusBundle(store::Tenant tenant,
@@ -222,15 +225,20 @@ Result<void> Engine::Core::Apply(store::Tenant tenant, const std::string& id,
         definition->tenant = tenant;
         definition->id = id;
         auto active = std::make_shared<Active>(*context.parts.definitions, *std::move(definition),
-                                               context.options.policy);
+                                               context.options.policy,
+                                               context.options.burst_pause);
         if (before != nullptr) {
             active->state = before->state;
+            active->burst = before->burst;
+            active->released = before->released;
+            active->told = before->told;
             active->under_way = false;
             active->serial = 0;
             active->last_sent = before->last_sent;
         } else if (const auto found = states.find(KeyOf(tenant, id)); found != states.end()) {
             active->state = found->second;
             states.erase(found);
+            active->released = active->told = active->state.number;
         }
         // The client, or the handshake that is to come, begins anew.
         if (active->definition.status == "requested") {
@@ -365,9 +373,19 @@ Result<bool> Engine::Core::Round() {
         const ActivePtr active = context.registry.Find(one.tenant, id);
         if (active == nullptr) continue;
         active->state.number = one.events.back().number;
+        for (const NotifiedEvent& notified : one.events) {
+            active->burst.Add(notified.event->patient, now);
+        }
         KickAny(active, one.events);
     }
     return true;
+}
+
+void Engine::Core::Release(const ActivePtr& active) {
+    const Micros due = active->burst.due();
+    if (due > context.Now()) return context.Later(due, *active);
+    if (due != 0) active->burst.Told(context.Now());
+    active->released = active->state.number;
 }
 
 void Engine::Core::KickAny(const ActivePtr& active, const std::vector<NotifiedEvent>& fresh) {
@@ -377,12 +395,11 @@ void Engine::Core::KickAny(const ActivePtr& active, const std::vector<NotifiedEv
         sockets.Drop(active);
         return;
     }
+    Release(active);
     if (active->definition.channel == ChannelType::kRestHook) {
         hooks.Kick(active, fresh);
-    } else if (!fresh.empty()) {
-        sockets.Notify(active, fresh);
     } else {
-        sockets.KeepAlive(active);
+        sockets.Kick(active, fresh);
     }
 }
 

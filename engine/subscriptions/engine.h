@@ -43,7 +43,11 @@ struct EngineOptions {
     std::string signature_secret;            // "" = requests are not signed
     int timeout_ms = 10'000;                 // of one request
     int events_max = 20;                     // in one notification
+    int heartbeat_s_min = 10;                // shorter ones are refused
     int subscriptions_max = 200'000;
+    // Events of one patient that come within this time after one that was told go out together when
+    // it is over; 0 = each at once.
+    Micros burst_pause = 2'000'000;
 };
 
 // A request to a receiver and what came of it. status 0: nothing came; `error` then says why,

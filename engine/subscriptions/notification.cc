@@ -56,8 +56,8 @@ std::string UrlOf(const store::Event& event, std::string_view base) {
 void WriteEventPart(const NotifiedEvent& notified, Content content, std::string_view base,
                     std::string& out) {
     Json json(out);
-    json.Raw(R"(,{"name":"notificationEvent","part":[)");
-    json.Parameter("eventNumber", "valueString", std::to_string(notified.number));
+    json.Raw(R"(,{"name":"notification-event","part":[)");
+    json.Parameter("event-number", "valueString", std::to_string(notified.number));
     json.Raw(",");
     json.Parameter("timestamp", "valueInstant", FormatInstant(notified.made));
     if (content != Content::kEmpty && notified.event != nullptr) {
@@ -117,7 +117,8 @@ std::string StatusParameters(const Definition& definition, const StatusView& vie
                       R"(backport-subscription-status-r4"]},"parameter":[)";
     Json json(out);
     json.Reference("subscription", std::string(base) + "/Subscription/" + definition.id);
-    if (!definition.topic.empty()) {
+    // Of an empty notification nobody on the way learns even what it is about.
+    if (!definition.topic.empty() && content != Content::kEmpty) {
         json.Raw(",");
         json.Parameter("topic", "valueCanonical", definition.topic);
     }
@@ -126,7 +127,7 @@ std::string StatusParameters(const Definition& definition, const StatusView& vie
     json.Raw(",");
     json.Parameter("type", "valueCode", NameOf(type));
     json.Raw(",");
-    json.Parameter("eventsSinceSubscriptionStart", "valueString", std::to_string(view.number));
+    json.Parameter("events-since-subscription-start", "valueString", std::to_string(view.number));
     for (const NotifiedEvent& event : events) WriteEventPart(event, content, base, out);
     if (!view.error.empty()) {
         json.Raw(R"(,{"name":"error","valueCodeableConcept":{"text":)");

@@ -168,6 +168,12 @@ std::vector<rest::Operation> Operations(Engine& engine, store::Tenant tenant,
             TokenOperation(engine, tenant, std::move(websocket_path))};
 }
 
+std::vector<std::string> UrlsOf(const topics::Topics& topics) {
+    std::vector<std::string> urls;
+    for (const topics::Topic& topic : topics.all()) urls.push_back(topic.url);
+    return urls;
+}
+
 rest::WriteRule SubscriptionRule(const Engine& engine) {
     return {"Subscription", [&engine](const auth::Principal& who, fhir::Node& resource) {
                 return engine.Check(who, resource);

@@ -13,9 +13,15 @@ namespace carestream::subscriptions {
 inline constexpr std::string_view kSubscriptionProfile =
     "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-subscription";
 
+inline constexpr std::string_view kServerStatement =
+    "http://hl7.org/fhir/uv/subscriptions-backport/CapabilityStatement/"
+    "backport-subscription-server-r4";
+
 // The engine outlives them. `websocket_path`: "/fhir/r4/websocket".
 [[nodiscard]] std::vector<rest::Operation> Operations(Engine& engine, store::Tenant tenant,
                                                       std::string websocket_path);
+// The canonical URLs of topics, for the CapabilityStatement.
+[[nodiscard]] std::vector<std::string> UrlsOf(const topics::Topics& topics);
 [[nodiscard]] rest::WriteRule SubscriptionRule(const Engine& engine);
 
 }  // namespace carestream::subscriptions

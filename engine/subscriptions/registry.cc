@@ -43,8 +43,10 @@ topics::Change ChangeOf(store::EventKind kind) {
 }  // namespace
 
 Active::Active(const fhir::Definitions& definitions, Definition the_definition,
-               const auth::Policy& policy)
-    : definition(std::move(the_definition)), access(definitions, PrincipalOf(definition), policy) {
+               const auth::Policy& policy, Micros burst_pause)
+    : definition(std::move(the_definition)),
+      access(definitions, PrincipalOf(definition), policy),
+      burst(burst_pause) {
     state.tenant = definition.tenant;
     state.id = definition.id;
 }

@@ -12,6 +12,7 @@
 #include "fhir/definitions.h"
 #include "store/events.h"
 #include "store/subscriptions.h"
+#include "subscriptions/burst.h"
 #include "subscriptions/definition.h"
 
 namespace carestream::subscriptions {
@@ -21,7 +22,7 @@ class Peer;
 // One subscription and how far it is.
 struct Active {
     Active(const fhir::Definitions& definitions, Definition the_definition,
-           const auth::Policy& policy);
+           const auth::Policy& policy, Micros burst_pause = 0);
 
     Definition definition;
     auth::Access access;  // of its owner
@@ -30,6 +31,9 @@ struct Active {
     std::vector<std::string> patients;
 
     // Of deliveries.
+    Burst burst;
+    std::int64_t released = 0;                 // may be told up to this number
+    std::int64_t told = 0;                     // websocket: whoever is bound was, up to this number
     bool under_way = false;                    // rest-hook: a request
     std::int64_t serial = 0;                   // of that request: answers to others are forgotten
     Micros last_sent = 0;                      // 0 = nothing yet

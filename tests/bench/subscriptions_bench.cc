@@ -222,6 +222,7 @@ int main(int count, char** values) {
 
     subscriptions::EngineOptions engine_options;
     engine_options.base_url = "https://bench/fhir/r4";
+    engine_options.burst_pause = 0;  // each event is measured
     subscriptions::Engine engine(
         engine_options,
         subscriptions::EngineParts{
@@ -240,7 +241,7 @@ int main(int count, char** values) {
                 outbound.url = Must(net::ParseUrl(request.url));
                 outbound.headers = std::move(request.headers);
                 outbound.body = std::move(request.body);
-                sender->Send(std::move(outbound), [done](Result<net::ClientResponse> answer) {
+                sender->Send(std::move(outbound), [done](Result<net::ClientResponse> answer, bool) {
                     done({answer ? answer->status : 0, "", answer ? "" : answer.error().message});
                 });
             },

@@ -79,7 +79,7 @@ def status_of(bundle):
 
 def numbers(bundle):
     return [int(p["part"][0]["valueString"]) for p in bundle["entry"][0]["resource"]["parameter"]
-            if p["name"] == "notificationEvent"]
+            if p["name"] == "notification-event"]
 
 
 def subscription(channel, topic="result", content="id-only"):
@@ -194,6 +194,26 @@ class Subscriptions(unittest.TestCase):
         events = ask(f"{self.daemon.fhir}/Subscription/{subscription_id}/$events?eventsSinceNumber=3"
                      "&eventsUntilNumber=5", self.staff)[2]
         self.assertEqual(numbers(events), [3, 4, 5])
+
+    def test_a_message_that_fails_reaches_staff_without_a_word_of_the_patient(self):
+        subscription_id = self.subscribe(self.staff, subscription(
+            {"type": "websocket"}, topic="message-failed", content="full-resource"))
+        client = self.socket(self.staff, subscription_id)
+        self.addCleanup(client.close)
+        self.assertEqual(status_of(json.loads(client.receive()))["type"], "handshake")
+        broken = result("B1", "", "1.0").replace("PID|1||^^^MAIN^MR||Roe^Jane", "PID|1||||Roe^Jane")
+        self.feed(broken, broken.replace("|B1|", "|B2|"))
+        told = json.loads(client.receive())
+        self.assertEqual(status_of(told)["type"], "event-notification")
+        task = told["entry"][1]["resource"]
+        self.assertEqual(task["resourceType"], "Task")
+        self.assertEqual(task["code"]["coding"][0]["code"], "message-failed")
+        values = {i["type"]["coding"][0]["code"]: i for i in task["input"]}
+        self.assertGreaterEqual(values["count"]["valueInteger"], 1)
+        for word in ("Roe", "Jane", "1980"):
+            self.assertNotIn(word, json.dumps(told))
+        shown = self.daemon.cli("messages", "show", values["message"]["valueString"]).stdout
+        self.assertIn("dead", shown)
 
     def test_private_addresses_need_to_be_allowed(self):
         status, _, outcome = ask(f"{self.daemon.fhir}/Subscription", self.staff,

@@ -33,7 +33,7 @@ subscriptions::HookSender SendThrough(net::HttpSender& sender) {
         // Notifications are numbered: a receiver that gets one twice can tell.
         outbound.idempotent = true;
         sender.Send(std::move(outbound),
-                    [done = std::move(done)](const Result<net::ClientResponse>& answer) {
+                    [done = std::move(done)](const Result<net::ClientResponse>& answer, bool) {
                         done(AnswerOf(answer));
                     });
     };

@@ -139,6 +139,7 @@ private:
 
     // Every topic's resources can be made this message of.
     void CheckEvent(const std::string& event, const Position& position) {
+        if (event == kResourceEvent) return;
         for (const topics::Topic* topic : channel_.topics) {
             const auto events = channel_.program->OutboundEvents(topic->resource);
             if (std::find(events.begin(), events.end(), event) != events.end()) continue;

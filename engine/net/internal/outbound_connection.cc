@@ -1,10 +1,13 @@
 #include "net/internal/outbound_connection.h"
 
+#include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/ssl/error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/buffer_body.hpp>
@@ -71,6 +74,15 @@ std::string HeadOf(const OutboundRequest& request) {
     return head;
 }
 
+// Alerts by which a server says that it takes no connection from us. Source: RFC 8446 6.2; OpenSSL
+// numbers them from 1000.
+bool RefusesCertificate(const boost::system::error_code& error) {
+    if (error.category() != asio::error::get_ssl_category()) return false;
+    constexpr int kAlerts[] = {40, 42, 43, 44, 45, 46, 48, 49, 116};
+    const int alert = ERR_GET_REASON(static_cast<unsigned long>(error.value())) - 1000;
+    return std::find(std::begin(kAlerts), std::end(kAlerts), alert) != std::end(kAlerts);
+}
+
 bool IsHttpError(const boost::system::error_code& error) {
     return error.category() == http::make_error_code(http::error::end_of_stream).category() &&
            error != http::error::end_of_stream && error != http::error::partial_message;
@@ -85,7 +97,11 @@ Result<void> CheckRequest(const OutboundRequest& request) {
         HasControls(url.host) || url.target.find_first_of(" \t\r\n") != std::string::npos) {
         return Fail(Code::kInvalid, "the URL does not come from ParseUrl");
     }
-    for (const auto& [name, value] : request.headers) {
+    return CheckHeaders(request.headers);
+}
+
+Result<void> CheckHeaders(const std::vector<std::pair<std::string, std::string>>& headers) {
+    for (const auto& [name, value] : headers) {
         if (!IsToken(name)) return Fail(Code::kInvalid, "a header's name is no HTTP token");
         for (const std::string_view reserved : kReserved) {
             if (!EqualsIgnoringCase(name, reserved)) continue;
@@ -206,7 +222,8 @@ asio::awaitable<Result<ClientResponse>> OutboundConnection::ExchangeOn(
     const std::size_t count =
         co_await asio::async_write(stream, wire, redirect_error(use_awaitable, error));
     written_ = count > 0;
-    if (error) co_return Lost("the connection was lost while the request was sent", error);
+    // With TLS the server may have refused us: its alert is there to read.
+    if (error && !tls_) co_return Lost("the connection was lost while the request was sent", error);
     auto answer = co_await ReadAnswer(stream, request.method == "HEAD", body_bytes_max);
     co_return answer;
 }
@@ -241,6 +258,12 @@ asio::awaitable<Result<ClientResponse>> OutboundConnection::ReadAnswer(Stream& s
     }
     if (error && IsHttpError(error)) {
         co_return Fail(Code::kInvalid, "the answer is no HTTP: " + error.message(), url_.Origin());
+    }
+    // In TLS 1.3 the server checks our certificate after our side of the handshake is done. One
+    // that refuses it has read nothing of what came behind it.
+    if (!answered_ && RefusesCertificate(error)) {
+        written_ = false;
+        co_return Lost("the server refuses our certificate, or that there is none", error);
     }
     if (error) {
         co_return Lost(answered_

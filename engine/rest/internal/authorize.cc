@@ -12,10 +12,16 @@ namespace {
 
 constexpr std::string_view kChallenge = "WWW-Authenticate";
 
-void SendUnauthorized(Exchange& exchange, std::string challenge, std::string text) {
+constexpr const char* kInvalidToken = "Bearer realm=\"fhir\", error=\"invalid_token\"";
+
+net::Response Unauthorized(std::string challenge, std::string text) {
     auto response = OutcomeResponse(401, "login", std::move(text));
     response.headers.emplace_back(kChallenge, std::move(challenge));
-    exchange.Send(std::move(response));
+    return response;
+}
+
+void SendUnauthorized(Exchange& exchange, std::string challenge, std::string text) {
+    exchange.Send(Unauthorized(std::move(challenge), std::move(text)));
 }
 
 bool IsPublic(Interaction interaction) {
@@ -72,19 +78,22 @@ bool TakeToken(Exchange& exchange, std::string_view& token) {
     }
     token = auth::BearerOf(exchange.request.Header("Authorization"));
     if (count == 1 && !token.empty()) return true;
-    SendUnauthorized(exchange, "Bearer realm=\"fhir\", error=\"invalid_token\"",
-                     "the Authorization header is no bearer token");
+    SendUnauthorized(exchange, kInvalidToken, "the Authorization header is no bearer token");
     return false;
+}
+
+net::Response Throttled(Micros wait) {
+    const std::string seconds = auth::RetryAfter(wait);
+    auto response = OutcomeResponse(
+        429, "throttled", "too many requests; ask again in " + seconds + " s (auth.rate_limit)");
+    response.headers.emplace_back("Retry-After", seconds);
+    return response;
 }
 
 // 429 unless `wait` is 0. True = refused.
 bool RefuseThrottled(Exchange& exchange, Micros wait) {
     if (wait == 0) return false;
-    const std::string seconds = auth::RetryAfter(wait);
-    auto response = OutcomeResponse(
-        429, "throttled", "too many requests; ask again in " + seconds + " s (auth.rate_limit)");
-    response.headers.emplace_back("Retry-After", seconds);
-    exchange.Send(std::move(response));
+    exchange.Send(Throttled(wait));
     return true;
 }
 
@@ -109,13 +118,13 @@ bool AdmitToken(Exchange& exchange, const auth::Gate& gate, auth::Principal& pri
         return false;
     }
     (void)strangers.Take(address);
-    SendUnauthorized(exchange, "Bearer realm=\"fhir\", error=\"invalid_token\"",
-                     admitted.error().message);
+    SendUnauthorized(exchange, kInvalidToken, admitted.error().message);
     return false;
 }
 
 // What a client's limit goes by; "" = no limit.
-std::string ClientKey(const Exchange& exchange, const auth::Principal& principal) {
+std::string ClientKey(const ServiceOptions& options, const net::Request& request,
+                      const auth::Principal& principal) {
     if (!principal.open) {
         std::string key = principal.issuer;
         for (const std::string* part : {&principal.subject, &principal.client}) {
@@ -124,7 +133,7 @@ std::string ClientKey(const Exchange& exchange, const auth::Principal& principal
         }
         return key;
     }
-    const std::string address = ClientAddress(exchange.state->options, exchange.request);
+    const std::string address = ClientAddress(options, request);
     return IsLoopback(address) ? std::string() : LimitKey(address);
 }
 
@@ -133,7 +142,7 @@ bool Admit(Exchange& exchange) {
     auth::Principal principal;
     principal.open = gate == nullptr;
     if (gate != nullptr && !AdmitToken(exchange, *gate, principal)) return false;
-    const std::string key = ClientKey(exchange, principal);
+    const std::string key = ClientKey(exchange.state->options, exchange.request, principal);
     exchange.access = std::make_shared<auth::Access>(exchange.definitions(), std::move(principal),
                                                      exchange.state->options.policy);
     return key.empty() || !RefuseThrottled(exchange, exchange.state->limits->clients.Take(key));
@@ -216,6 +225,40 @@ bool IsForeign(const ServiceOptions& options, const net::Request& request) {
     if (!options.public_url.empty() && HostOf(origin) == HostOf(options.public_url)) return false;
     const auto& allowed = options.cors_origins;
     return std::find(allowed.begin(), allowed.end(), origin) == allowed.end();
+}
+
+// Pages of browsers cannot send a token here: what comes without one counts for itself, so that a
+// clinic's reconnecting pages do not keep its apps from the API.
+std::optional<net::Response> CheckUpgrade(const Service::State& state, const net::Request& request,
+                                          std::optional<auth::Principal>& who) {
+    const auth::Gate* gate = state.parts.gate;
+    const std::string address = LimitKey(ClientAddress(state.options, request));
+    const auto throttled = [](Micros wait) {
+        return wait == 0 ? std::nullopt : std::optional(Throttled(wait));
+    };
+    if (gate == nullptr) {
+        if (IsForeign(state.options, request)) {
+            return OutcomeResponse(403, "forbidden",
+                                   "this server authenticates nobody, so it answers this machine "
+                                   "only: the Host or Origin is another's");
+        }
+        who.emplace();
+        who->open = true;
+    } else if (request.Header("Authorization").empty()) {
+        return throttled(state.limits->upgrades.Take(address));
+    } else {
+        if (auto refused = throttled(state.limits->strangers.Wait(address))) return refused;
+        auto admitted = gate->Admit(auth::BearerOf(request.Header("Authorization")));
+        if (!admitted) {
+            Error error = std::move(admitted).error();
+            if (error.code != Code::kDenied) return OutcomeOf(error, ErrorOrigin::kStore);
+            (void)state.limits->strangers.Take(address);
+            return Unauthorized(kInvalidToken, std::move(error.message));
+        }
+        who = std::move(*admitted);
+    }
+    const std::string key = ClientKey(state.options, request, *who);
+    return key.empty() ? std::nullopt : throttled(state.limits->clients.Take(key));
 }
 
 void Authorize(const ExchangePtr& exchange, std::function<void(const ExchangePtr&)> next) {

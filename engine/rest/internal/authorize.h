@@ -2,6 +2,7 @@
 // Who asks, and what of the answers he may see. Every interaction comes through here: the decision
 // itself is auth's (auth/access.h).
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "rest/internal/exchange.h"
@@ -14,6 +15,11 @@ namespace carestream::rest {
 // site must not reach a loopback server through a browser. Source: RFC 6750 3, RFC 6797-like care
 // against DNS rebinding.
 void Authorize(const ExchangePtr& exchange, std::function<void(const ExchangePtr&)> next);
+
+// Who opens a websocket, as Service::CheckUpgrade says.
+[[nodiscard]] std::optional<net::Response> CheckUpgrade(const Service::State& state,
+                                                        const net::Request& request,
+                                                        std::optional<auth::Principal>& who);
 
 // 403 insufficient_scope.
 void SendInsufficientScope(Exchange& exchange);

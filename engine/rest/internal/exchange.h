@@ -23,11 +23,13 @@ struct Limits {
     Limits(const ServiceOptions& options, const Clock& clock)
         : clients(options.client_limit, clock),
           strangers(options.unauthenticated_limit, clock),
+          upgrades(options.unauthenticated_limit, clock),
           refused_rows_of_address({1.0 / 60, 1}, clock),
           refused_rows({1, 60}, clock, 1) {}
 
     auth::RateLimiter clients;    // by issuer, subject and client; without tokens by address
     auth::RateLimiter strangers;  // failures, by address
+    auth::RateLimiter upgrades;   // websockets opened without a token, by address
     auth::RateLimiter refused_rows_of_address;
     auth::RateLimiter refused_rows;
 };
@@ -37,7 +39,7 @@ struct Service::State {
     ServiceOptions options;
     ServiceParts parts;
     std::vector<Operation> operations;
-    std::string capability;
+    std::unique_ptr<Capability> capability;
     std::string smart_configuration;  // "" without a gate
     std::unique_ptr<Limits> limits;
 };

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "store/internal/failure_sql.h"
 #include "store/internal/message_seal.h"
 #include "store/internal/tokens.h"
 
@@ -90,6 +91,13 @@ const Statement kAddOutcome{
     "$3::int2[], $4::int2[], $5::text[], $6::text[], $7::text[], $8::text[], $9::int8[], "
     "$10::text[], $11::text[], $12::bytea[], $13::bytea[], $14::text[], "
     "$15::timestamptz[])"};
+// $1 seqs, $2 received, $3 stages, $4 paths, $5 reasons of dead letters.
+const Statement kCountFailed{
+    "w_count_failed",
+    "with failed as (select j.tenant, 1::int2 as direction, j.channel, q.stage as kind, q.path, "
+    "q.reason, q.seq as message from unnest($1::int8[], $2::timestamptz[], $3::text[], "
+    "$4::text[], $5::text[]) q(seq, received, stage, path, reason) join journal j on j.seq = q.seq "
+    "and j.received = q.received), " CARESTREAM_COUNT_FAILED "select 1"};
 const Statement kAddMessageKey{
     "w_add_message_key",
     "insert into message_key (tenant, token, seq, received) select * from "
@@ -127,6 +135,7 @@ public:
         Links();
         Conflicts();
         Outcomes(outcomes);
+        Failures(outcomes);
         MessageKeys(outcomes);
         Events();
         return std::move(plan_);
@@ -422,6 +431,21 @@ private:
             std::move(stages), std::move(paths), std::move(reasons), std::move(generations),
             std::move(maps), std::move(map_versions), std::move(details), std::move(acks),
             std::move(answered), std::move(sent));
+    }
+
+    void Failures(const std::vector<Outcome>& outcomes) {
+        Array seqs(Type::kInt8), received(Type::kTimestamptz), stages(Type::kText),
+            paths(Type::kText), reasons(Type::kText);
+        for (const Outcome& outcome : outcomes) {
+            if (outcome.status != OutcomeStatus::kDeadLetter) continue;
+            seqs.AddInt8(outcome.write->seq);
+            received.AddTimestamp(outcome.write->received);
+            stages.AddText(pg::Printable(outcome.stage));
+            paths.AddText(pg::Printable(outcome.path));
+            reasons.AddText(pg::Printable(outcome.reason));
+        }
+        Add(kCountFailed, kAny, std::move(seqs), std::move(received), std::move(stages),
+            std::move(paths), std::move(reasons));
     }
 
     void MessageKeys(const std::vector<Outcome>& outcomes) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "store/internal/failure_sql.h"
 #include "store/internal/message_seal.h"
 #include "store/internal/tokens.h"
 
@@ -45,7 +46,12 @@ refused as (
     select r.seq, r.received, r.tenant, 3, '', r.stage, r.path, r.reason, 0, '', ''
     from unnest($12::int8[], $13::timestamptz[], $14::int2[], $15::text[], $16::text[], $17::text[])
         as r(seq, received, tenant, stage, path, reason)
-    where not exists (select 1 from earlier e where e.new_seq = r.seq and e.same))
+    where not exists (select 1 from earlier e where e.new_seq = r.seq and e.same)
+    returning seq, tenant, stage, path, reason),
+failed as (
+    select r.tenant, 1::int2 as direction, i.channel, r.stage as kind, r.path, r.reason, r.seq as message
+    from refused r join input i on i.seq = r.seq),
+)sql" CARESTREAM_COUNT_FAILED R"sql(
 select new_seq, seq, received, answer, same, status is null, answered,
     case when same then ack end, tenant from earlier order by new_seq, seq)sql"};
 

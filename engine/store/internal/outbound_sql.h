@@ -1,5 +1,6 @@
 #pragma once
 // The statements of outbound_impl.cc.
+#include "store/internal/failure_sql.h"
 #include "store/internal/pg.h"
 
 namespace carestream::store::outbound_sql {
@@ -48,7 +49,9 @@ inline const pg::Statement kEnqueue{
     "f.cause, head.change - (select count(*) from fresh) + f.place, f.control, $16::timestamptz, "
     "case when f.reason <> '' then $16::timestamptz end, f.tenant, f.kind, f.part, case when "
     "f.reason = '' then 1 else 5 end, f.reason = '', f.channel, f.event, f.type, f.id, f.path, "
-    "f.reason, f.message from fresh f, head) "
+    "f.reason, f.message from fresh f, head returning tenant, channel, path, reason, number), "
+    "failed as (select tenant, 2::int2 as direction, channel, 'refused' as kind, path, reason, "
+    "number as message from made where reason <> ''), " CARESTREAM_COUNT_FAILED
     "select (select ok from may) or not exists (select 1 from q left join event_cursor e on "
     "e.consumer = q.consumer where e.seq is distinct from q.seq)"};
 
@@ -79,16 +82,22 @@ inline const pg::Statement kSave{
     "$6::int4[], $7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::text[], "
     "$11::text[], $12::text[], $13::bytea[]) u(number, change, state, waiting, held, attempts, "
     "tried, next_at, settled, code, path, reason, ack)), "
-    "locked as materialized (select o.number from outbound o join q on q.number = o.number where "
+    "locked as materialized (select o.number, o.state as before from outbound o join q on q.number "
+    "= o.number where "
     "o.change = q.change order by o.number for update of o), "
-    "taken as (select number, row_number() over (order by number) as place from locked), "
+    "taken as (select number, before, row_number() over (order by number) as place from locked), "
     "head as (update outbound_head set change = change + (select count(*) from taken) returning "
-    "change) "
-    "update outbound o set change = head.change - (select count(*) from taken) + taken.place, "
+    "change), "
+    "moved as (update outbound o set change = head.change - (select count(*) from taken) + "
+    "taken.place, "
     "state = q.state, waiting = q.waiting, held = q.held, attempts = q.attempts, tried = q.tried, "
     "next_at = q.next_at, settled = q.settled, code = q.code, path = q.path, reason = q.reason, "
     "ack = coalesce(q.ack, o.ack) from taken, q, head where o.number = taken.number and q.number = "
-    "o.number returning o.number, o.change"};
+    "o.number returning o.number, o.change, o.tenant, o.channel, o.state, o.path, o.reason, "
+    "taken.before), "
+    "failed as (select tenant, 2::int2 as direction, channel, case state when 5 then 'refused' "
+    "else 'ambiguous' end as kind, path, reason, number as message from moved where state in (5, "
+    "6) and state <> before), " CARESTREAM_COUNT_FAILED "select number, change from moved"};
 
 inline const pg::Statement kUnanswered{
     "o_unanswered", "select " CARESTREAM_OUTBOUND_COLUMNS

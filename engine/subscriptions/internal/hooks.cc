@@ -6,6 +6,7 @@
 
 #include "crypto/hmac.h"
 #include "crypto/keys.h"
+#include "net/http_date.h"
 
 namespace carestream::subscriptions {
 
@@ -74,7 +75,7 @@ void Hooks::Kick(const ActivePtr& active, const std::vector<NotifiedEvent>& fres
     // After a handshake that failed it waits until the client writes it again.
     if (definition.status == "error" && active->state.failing_since == 0) return;
     if (active->state.next_at > context_.Now()) return;  // its timer runs
-    if (active->state.delivered < active->state.number) {
+    if (active->state.delivered < active->released) {
         SendEvents(active, fresh);
     } else {
         KeepAlive(active);
@@ -103,7 +104,7 @@ void Hooks::SendEvents(const ActivePtr& active, const std::vector<NotifiedEvent>
     }
     std::vector<store::Event> loaded;
     const auto waiting =
-        LoadNotified(context_, *active, state.delivered + 1, state.number, limit, loaded);
+        LoadNotified(context_, *active, state.delivered + 1, active->released, limit, loaded);
     if (!waiting) {
         context_.Later(context_.Now() + kSecond, *active);
         return;
@@ -114,7 +115,7 @@ void Hooks::SendEvents(const ActivePtr& active, const std::vector<NotifiedEvent>
                                 "what waited is older than subscriptions.keep and is not sent any "
                                 "more",
                                 {{"subscription", active->definition.id}});
-        state.delivered = state.number;
+        state.delivered = active->released;
         changed_.insert(active);
         return;
     }
@@ -137,7 +138,8 @@ void Hooks::Send(const ActivePtr& active, Kind kind, const std::vector<NotifiedE
     const NotificationType type = kind == Kind::kHandshake   ? NotificationType::kHandshake
                                   : kind == Kind::kHeartbeat ? NotificationType::kHeartbeat
                                                              : NotificationType::kEvent;
-    StatusView view{definition.status, active->state.number};
+    // What waits in a burst was not told yet: whoever heard of it would think that it was lost.
+    StatusView view{definition.status, active->released};
     if (kind == Kind::kEvents) {
         view.status = "active";
         view.number = events.back().number;
@@ -214,7 +216,7 @@ void Hooks::Answered(const ActivePtr& active, Kind kind, std::int64_t up_to, std
     const Micros now = context_.Now();
     if (answer.status < 200 || answer.status >= 300) failed_.Add();
     if (kind == Kind::kHandshake) return HandshakeAnswered(active, answer);
-    Attempt attempt{answer.status, ParseRetryAfter(answer.retry_after.c_str(), now)};
+    Attempt attempt{answer.status, net::ParseRetryAfter(answer.retry_after, now)};
     if (answer.refused) attempt.status = 410;
     const Verdict verdict = Judge(attempt, policy_, now, Jitter(), active->state);
     changed_.insert(active);

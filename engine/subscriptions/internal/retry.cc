@@ -1,17 +1,11 @@
 #include "subscriptions/internal/retry.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cstring>
-
-#include "net/http_date.h"
 
 namespace carestream::subscriptions {
 
 namespace {
 
-constexpr Micros kSecond = 1'000'000;
-constexpr Micros kDay = 86'400 * kSecond;
 constexpr int kDoublingsMax = 20;
 
 }  // namespace
@@ -36,18 +30,6 @@ Verdict Judge(const Attempt& attempt, const RetryPolicy& policy, Micros now, dou
     wait = wait / 2 + static_cast<Micros>(static_cast<double>(wait) / 2 * jitter);
     state.next_at = now + std::max(wait, attempt.retry_after);
     return state.failures >= policy.failures_until_error ? Verdict::kError : Verdict::kRetry;
-}
-
-Micros ParseRetryAfter(const char* text, Micros now) {
-    std::int64_t seconds = 0;
-    const char* end = text + std::strlen(text);
-    const auto [stop, error] = std::from_chars(text, end, seconds);
-    if (error == std::errc() && stop == end && seconds >= 0) {
-        return std::min<Micros>(seconds, kDay / kSecond) * kSecond;
-    }
-    const auto date = net::ParseHttpDate(text);
-    if (!date) return 0;
-    return std::clamp<Micros>(static_cast<Micros>(*date) * kSecond - now, 0, kDay);
 }
 
 }  // namespace carestream::subscriptions

@@ -32,7 +32,4 @@ enum class Verdict : std::uint8_t {
 [[nodiscard]] Verdict Judge(const Attempt& attempt, const RetryPolicy& policy, Micros now,
                             double jitter, store::SubscriptionState& state);
 
-// "120" or an HTTP date as time to wait from now; 0 for what is neither. At most a day.
-[[nodiscard]] Micros ParseRetryAfter(const char* text, Micros now);
-
 }  // namespace carestream::subscriptions

@@ -114,7 +114,7 @@ bool Sockets::Bind(const PeerPtr& peer, const ActivePtr& active, Micros expires)
         peer->Send("bound " + active->definition.id);
     } else {
         // Tells the last number, so that whoever was away knows what he missed.
-        peer->Send(NotificationBundle(active->definition, {"active", active->state.number},
+        peer->Send(NotificationBundle(active->definition, {"active", active->released},
                                       NotificationType::kHandshake, {}, active->definition.content,
                                       context_.options.base_url, context_.Now()));
     }
@@ -130,24 +130,58 @@ void Sockets::Gone(const PeerPtr& peer) {
     peers_.erase(found);
 }
 
-void Sockets::Notify(const ActivePtr& active, const std::vector<NotifiedEvent>& events) {
-    if (active->peers.empty()) return;
-    const Result<bool> in_force = context_.IsInForce(*active);
-    if (!in_force) return;  // its number tells that there was something
-    if (!*in_force) {
-        context_.SetStatus(active, "off", "who asked for it may not do so any more");
-        return Drop(active);
+void Sockets::Kick(const ActivePtr& active, const std::vector<NotifiedEvent>& fresh) {
+    if (active->told < active->released) {
+        const Result<bool> in_force =
+            active->peers.empty() ? Result<bool>(true) : context_.IsInForce(*active);
+        if (in_force && !*in_force) {
+            context_.SetStatus(active, "off", "who asked for it may not do so any more");
+            return Drop(active);
+        }
+        if (!in_force || active->peers.empty()) {
+            // The next number tells that there was something, and $events what.
+            active->told = active->released;
+        } else if (!fresh.empty() && fresh.front().number == active->told + 1) {
+            Tell(active, fresh);
+        } else {
+            TellWaiting(active);
+        }
     }
+    KeepAlive(active);
+}
+
+// What waited in a burst is read again: its owner may see less than when it came.
+void Sockets::TellWaiting(const ActivePtr& active) {
+    while (active->told < active->released) {
+        std::vector<store::Event> loaded;
+        const auto waiting = LoadNotified(context_, *active, active->told + 1, active->released,
+                                          static_cast<int>(LimitOf(active->definition)), loaded);
+        if (!waiting) return context_.Later(context_.Now() + kSecond, *active);
+        if (waiting->empty()) {  // older than what is kept
+            active->told = active->released;
+            return;
+        }
+        Tell(active, *waiting);
+    }
+}
+
+std::size_t Sockets::LimitOf(const Definition& definition) const {
+    const int limit = definition.count_max != 0
+                          ? std::min(definition.count_max, context_.options.events_max)
+                          : context_.options.events_max;
+    return static_cast<std::size_t>(limit);
+}
+
+void Sockets::Tell(const ActivePtr& active, const std::vector<NotifiedEvent>& events) {
     const Definition& definition = active->definition;
     const auto tell = [&](const std::string& text) {
         for (const PeerPtr& peer : active->peers) peer->Send(text);
         told_.Add(static_cast<double>(active->peers.size()));
     };
     active->last_sent = context_.Now();
+    active->told = events.back().number;
     if (definition.topic.empty()) return tell("ping " + definition.id);
-    const auto limit = static_cast<std::size_t>(
-        definition.count_max != 0 ? std::min(definition.count_max, context_.options.events_max)
-                                  : context_.options.events_max);
+    const std::size_t limit = LimitOf(definition);
     for (std::size_t first = 0; first < events.size(); first += limit) {
         const std::vector<NotifiedEvent> part(
             events.begin() + static_cast<std::ptrdiff_t>(first),
@@ -165,7 +199,7 @@ void Sockets::KeepAlive(const ActivePtr& active) {
     if (due <= context_.Now()) {
         active->last_sent = context_.Now();
         const std::string text = NotificationBundle(
-            definition, {"active", active->state.number}, NotificationType::kHeartbeat, {},
+            definition, {"active", active->released}, NotificationType::kHeartbeat, {},
             definition.content, context_.options.base_url, context_.Now());
         for (const PeerPtr& peer : active->peers) peer->Send(text);
     }

@@ -23,9 +23,9 @@ public:
     void Opened(const PeerPtr& peer);
     void Heard(const PeerPtr& peer, store::Tenant tenant, std::string_view text);
     void Gone(const PeerPtr& peer);
-    // Tells those who are bound.
-    void Notify(const ActivePtr& active, const std::vector<NotifiedEvent>& events);
-    void KeepAlive(const ActivePtr& active);
+    // Tells those who are bound what is released and was not told, or that there is nothing.
+    // `fresh`: the events with the numbers after active->told, at hand; may be empty.
+    void Kick(const ActivePtr& active, const std::vector<NotifiedEvent>& fresh = {});
     // A subscription was written anew: `now` takes over who is bound to `before`.
     void Replace(const ActivePtr& before, const ActivePtr& now);
     // It is gone or off: who is bound is told and let go.
@@ -49,6 +49,10 @@ private:
 
     void BindWithToken(const PeerPtr& peer, const std::string& token);
     void BindById(const PeerPtr& peer, store::Tenant tenant, const std::string& id);
+    void KeepAlive(const ActivePtr& active);
+    void TellWaiting(const ActivePtr& active);
+    void Tell(const ActivePtr& active, const std::vector<NotifiedEvent>& events);
+    [[nodiscard]] std::size_t LimitOf(const Definition& definition) const;
     bool Bind(const PeerPtr& peer, const ActivePtr& active, Micros expires);
 
     Context& context_;

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "component/rest/token_fixture.h"
 
 namespace carestream::test {
@@ -81,6 +83,58 @@ TEST_F(RestLimitTest, OpenModeCountsAddressesButNotThisMachine) {
     for (int i = 0; i < 3; ++i) EXPECT_EQ(Get("Patient/none", far).status, 404);
     ExpectThrottled(Get("Patient/none", far));
     EXPECT_EQ(Get("Patient/none").status, 404);
+}
+
+// 101 when the websocket would be opened.
+int UpgradeStatus(const rest::Service& service, const std::string& client,
+                  const Headers& headers = {}) {
+    net::Request request;
+    request.method = "GET";
+    request.path = "/fhir/r4/websocket";
+    request.client = client;
+    for (const auto& [name, value] : headers) request.headers.emplace_back(name, value);
+    std::optional<auth::Principal> who;
+    const auto refused = service.CheckUpgrade(request, who);
+    if (!refused) return 101;
+    if (refused->status == 429) {
+        const auto& retry = refused->headers;
+        EXPECT_TRUE(std::any_of(retry.begin(), retry.end(),
+                                [](const auto& header) { return header.first == "Retry-After"; }));
+    }
+    return refused->status;
+}
+
+TEST_F(RestLimitTest, WebsocketsWithoutATokenAreLimitedByAddress) {
+    UseTokens(Limited());
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(UpgradeStatus(*service_, "192.0.2.1:5000"), 101);
+    EXPECT_EQ(UpgradeStatus(*service_, "192.0.2.1:5001"), 429);
+    EXPECT_EQ(UpgradeStatus(*service_, "192.0.2.2:5000"), 101);
+    // With a token it counts as that client's.
+    const Headers ann = As("ann", "user/*.rs");
+    EXPECT_EQ(UpgradeStatus(*service_, "192.0.2.1:5000", ann), 101);
+    // Pages that open websockets do not keep others at their address from the API.
+    for (int i = 0; i < 5; ++i) (void)UpgradeStatus(*service_, "127.0.0.1:5000");
+    EXPECT_EQ(Get("Patient/none", ann).status, 404);
+}
+
+TEST_F(RestLimitTest, WebsocketsCountForTheirClientAndGuessesForTheirAddress) {
+    UseTokens(Limited());
+    const Headers ann = As("ann", "user/*.rs");
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(UpgradeStatus(*service_, "192.0.2.1:1", ann), 101);
+    EXPECT_EQ(UpgradeStatus(*service_, "192.0.2.1:1", ann), 429);
+    Headers wrong = As("bea", "user/*.rs");
+    wrong[0].second += "x";
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(UpgradeStatus(*service_, "192.0.2.3:1", wrong), 401);
+    EXPECT_EQ(UpgradeStatus(*service_, "192.0.2.3:1", wrong), 429);
+    EXPECT_EQ(UpgradeStatus(*service_, "192.0.2.3:1", As("bea", "user/*.rs")), 429);
+}
+
+TEST_F(RestLimitTest, WebsocketsOfThisMachineAreFreeInOpenMode) {
+    StartService(Limited());
+    const Headers local = {{"Host", "127.0.0.1"}};
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(UpgradeStatus(*service_, "127.0.0.1:1", local), 101);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(UpgradeStatus(*service_, "192.0.2.1:1", local), 101);
+    EXPECT_EQ(UpgradeStatus(*service_, "192.0.2.1:1", local), 429);
 }
 
 }  // namespace

@@ -56,7 +56,8 @@ void RestTest::StartService(rest::ServiceOptions options, std::vector<rest::Oper
         std::move(options),
         rest::ServiceParts{definitions_, store_->reader(), store_->writer(), store_->access_audit(),
                            store_->login_links(), store_->keys(), clock_, log_,
-                           [this] { return disk_low_.load(); }, gate_.get(), write_rules_},
+                           [this] { return disk_low_.load(); }, gate_.get(), write_rules_,
+                           topic_urls_},
         std::move(operations));
     net::HttpOptions http;
     http.name = "fhir";

@@ -73,6 +73,7 @@ protected:
     std::function<void(const fhir::Node& before, fhir::Node& resource, Micros now)> label_;
     std::vector<std::string> label_elements_;
     std::vector<rest::WriteRule> write_rules_;
+    std::function<std::vector<std::string>()> topic_urls_;
     std::unique_ptr<auth::Gate> gate_;  // set before StartService: tokens are asked for
     std::unique_ptr<rest::Service> service_;
     std::unique_ptr<net::HttpServer> server_;

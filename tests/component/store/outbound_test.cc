@@ -80,6 +80,40 @@ TEST_F(OutboundTest, MessagesAndCursorMoveTogetherAndARepetitionChangesNothing) 
     EXPECT_EQ(outbound_->Waiting("other", 10).value().size(), 0u);
 }
 
+TEST_F(OutboundTest, WhatFailsIsCountedOnceForEachTime) {
+    const auto counted = [this] {
+        return Scalar(
+            "select string_agg(channel || ' ' || kind || ' ' || path || ' ' || count, ', ' "
+            "order by kind) from failure where direction = 2");
+    };
+    OutboundMessage unmade = Message(2);
+    unmade.bytes.clear();
+    unmade.path = "PID-3";
+    unmade.reason = "a value is missing";
+    for (int repeat = 0; repeat < 2; ++repeat) MustEnqueue({unmade, Message(3), Message(4)}, 5);
+    EXPECT_EQ(counted(), "ehr refused PID-3 1");
+    auto line = outbound_->Waiting("ehr", 10).value();
+    ASSERT_EQ(line.size(), 2u);
+    ASSERT_TRUE(outbound_->Save({UpdateOf(line[0].row, OutboundState::kSending)}));
+    EXPECT_EQ(counted(), "ehr refused PID-3 1");
+    const auto sending = outbound_->Sending().value().at(0);
+    for (int repeat = 0; repeat < 2; ++repeat) {
+        ASSERT_TRUE(outbound_->Save({UpdateOf(sending, OutboundState::kAmbiguous)}));
+    }
+    EXPECT_EQ(counted(), "ehr ambiguous  1, ehr refused PID-3 1");
+    // Still ambiguous is no second failure; refused after it is one.
+    auto row = outbound_->Row(sending.number).value();
+    ASSERT_TRUE(outbound_->Save({UpdateOf(row, OutboundState::kAmbiguous)}));
+    EXPECT_EQ(counted(), "ehr ambiguous  1, ehr refused PID-3 1");
+    row = outbound_->Row(sending.number).value();
+    OutboundUpdate refused = UpdateOf(row, OutboundState::kNacked);
+    refused.path = "PID-3";
+    refused.reason = "unknown";
+    ASSERT_TRUE(outbound_->Save({refused}));
+    EXPECT_EQ(counted(), "ehr ambiguous  1, ehr refused PID-3 2");
+    EXPECT_EQ(Scalar("select reason from failure where kind = 'refused'"), "unknown");
+}
+
 TEST_F(OutboundTest, ACauseIsNotQueuedTwiceAndLeavesNoGap) {
     MustEnqueue({Message(3)}, 5);
     MustEnqueue({Message(3), Message(6)}, 7);

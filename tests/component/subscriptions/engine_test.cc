@@ -4,15 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <condition_variable>
-#include <deque>
 #include <filesystem>
 #include <fstream>
-#include <mutex>
-#include <thread>
 
-#include "component/rest/rest_fixture.h"
-#include "subscriptions/operations.h"
+#include "component/subscriptions/subscriptions_fixture.h"
 #include "tests/support/jwt.h"
 
 namespace carestream::test {
@@ -21,270 +16,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
-
-// One request that a receiver got.
-struct Hook {
-    std::string method;
-    std::string path;
-    std::string content_type;
-    std::string authorization;
-    std::string signature;
-    fhir::Node body;
-
-    [[nodiscard]] std::string Status(std::string_view name) const {
-        const fhir::Node* entries = body.Find("entry");
-        if (entries == nullptr) return {};
-        const fhir::Node* resource = entries->items().at(0).Find("resource");
-        for (const fhir::Node& parameter : resource->Find("parameter")->items()) {
-            if (parameter.TextOf("name") != name) continue;
-            for (const fhir::Member& member : parameter.members()) {
-                if (member.name.starts_with("value")) return member.value.text();
-            }
-        }
-        return {};
-    }
-    [[nodiscard]] std::vector<std::string> Numbers() const {
-        std::vector<std::string> numbers;
-        const fhir::Node* resource = body.Find("entry")->items().at(0).Find("resource");
-        for (const fhir::Node& parameter : resource->Find("parameter")->items()) {
-            if (parameter.TextOf("name") != "notificationEvent") continue;
-            numbers.emplace_back(parameter.Find("part")->items().at(0).TextOf("valueString"));
-        }
-        return numbers;
-    }
-};
-
-// Answers with what it was told to, 200 when it was told nothing.
-class Receiver {
-public:
-    Receiver(net::Executor& executor, telemetry::Log& log, telemetry::Metrics& metrics)
-        : server_(executor, Options(), Handler(), log, metrics) {
-        address_ = server_.Listen(*net::ParseAddress("127.0.0.1:0")).value();
-    }
-    [[nodiscard]] std::string Url() const { return "http://" + address_.ToString() + "/hook"; }
-    void Answer(std::deque<int> statuses) {
-        const std::lock_guard lock(mutex_);
-        statuses_ = std::move(statuses);
-    }
-    void AnswerAlways(int status) {
-        const std::lock_guard lock(mutex_);
-        always_ = status;
-    }
-    // The request with this index, waiting for it.
-    [[nodiscard]] Hook Get(std::size_t index) {
-        std::unique_lock lock(mutex_);
-        const bool there = arrived_.wait_for(lock, std::chrono::seconds(20),
-                                             [&] { return hooks_.size() > index; });
-        EXPECT_TRUE(there) << "request " << index << " did not come";
-        return there ? hooks_[index] : Hook();
-    }
-    [[nodiscard]] std::size_t count() {
-        const std::lock_guard lock(mutex_);
-        return hooks_.size();
-    }
-
-private:
-    static net::HttpOptions Options() {
-        net::HttpOptions options;
-        options.name = "receiver";
-        return options;
-    }
-    net::HttpHandler Handler() {
-        return [this](net::Request request, std::shared_ptr<net::Responder> responder) {
-            Hook hook{std::string(request.method),
-                      std::string(request.path),
-                      std::string(request.Header("Content-Type")),
-                      std::string(request.Header("Authorization")),
-                      std::string(request.Header("X-CareStream-Signature")),
-                      {}};
-            if (auto body = fhir::ParseJson(request.body)) hook.body = std::move(*body);
-            int status = always_;
-            {
-                const std::lock_guard lock(mutex_);
-                status = always_;
-                if (!statuses_.empty()) {
-                    status = statuses_.front();
-                    statuses_.pop_front();
-                }
-                hooks_.push_back(std::move(hook));
-            }
-            arrived_.notify_all();
-            responder->Send(net::Response::Text(status, "text/plain", ""));
-        };
-    }
-
-    std::mutex mutex_;
-    std::condition_variable arrived_;
-    std::deque<int> statuses_;
-    int always_ = 200;
-    std::vector<Hook> hooks_;
-    net::HttpServer server_;
-    net::Address address_;
-};
-
-// What a websocket was told.
-class Listener final : public subscriptions::Peer {
-public:
-    explicit Listener(std::optional<auth::Principal> who = std::nullopt) : who_(std::move(who)) {}
-    void Send(std::string text) override {
-        const std::lock_guard lock(mutex_);
-        texts_.push_back(std::move(text));
-        arrived_.notify_all();
-    }
-    void Close(std::string reason) override { Send("closed " + reason); }
-    [[nodiscard]] const auth::Principal* principal() const override {
-        return who_ ? &*who_ : nullptr;
-    }
-    [[nodiscard]] std::string Get(std::size_t index) {
-        std::unique_lock lock(mutex_);
-        const bool there = arrived_.wait_for(lock, std::chrono::seconds(20),
-                                             [&] { return texts_.size() > index; });
-        EXPECT_TRUE(there) << "text " << index << " did not come";
-        return there ? texts_[index] : std::string();
-    }
-    [[nodiscard]] std::size_t count() {
-        const std::lock_guard lock(mutex_);
-        return texts_.size();
-    }
-
-private:
-    std::optional<auth::Principal> who_;
-    std::mutex mutex_;
-    std::condition_variable arrived_;
-    std::vector<std::string> texts_;
-};
-
-class SubscriptionsRestTest : public RestTest {
-protected:
-    void SetUp() override {
-        events_.committed = [this](std::int64_t) {
-            const std::lock_guard lock(engine_mutex_);
-            if (engine_) engine_->Wake();
-        };
-        RestTest::StartService({});
-        topics_ = topics::Topics::Load(std::string(CARESTREAM_SOURCE_DIR) + "/mappings/topics", "",
-                                       definitions_)
-                      .topics;
-        ASSERT_TRUE(topics_);
-        StartEngine();
-        receiver_ = std::make_unique<Receiver>(executor_, log_, metrics_);
-    }
-    void TearDown() override {
-        StopEngine();
-        receiver_.reset();
-        RestTest::TearDown();
-    }
-
-    void StartEngine() {
-        subscriptions::EngineOptions options = options_;
-        options.plain_hosts = {"127.0.0.1"};
-        options.base_url = "http://h.test/fhir/r4";
-        auto engine = std::make_unique<subscriptions::Engine>(
-            options,
-            subscriptions::EngineParts{
-                definitions_, [this] { return topics_; }, store_->MakeEvents(),
-                store_->MakeSubscriptions(), store_->reader(), store_->writer(),
-                [this](auto request, auto done) { SendHook(std::move(request), std::move(done)); },
-                [this](const auth::Principal&) { return Result<bool>(in_force_.load()); }, clock_,
-                log_, metrics_});
-        write_rules_ = {subscriptions::SubscriptionRule(*engine)};
-        RestTest::StartService({}, subscriptions::Operations(*engine, 1, "/fhir/r4/websocket"));
-        const std::lock_guard lock(engine_mutex_);
-        engine_ = std::move(engine);
-        engine_->Start();
-    }
-    void StopEngine() {
-        server_.reset();
-        service_.reset();
-        std::unique_ptr<subscriptions::Engine> gone;
-        {
-            const std::lock_guard lock(engine_mutex_);
-            gone = std::move(engine_);
-        }
-        if (gone) gone->Stop();
-        for (std::thread& thread : senders_) thread.join();
-        senders_.clear();
-    }
-
-    // As the daemon's sender does, one thread each.
-    void SendHook(subscriptions::HookRequest request,
-                  std::function<void(subscriptions::HookAnswer)> done) {
-        senders_.emplace_back([request = std::move(request), done = std::move(done)] {
-            const std::size_t slash = request.url.find('/', 7);
-            auto client =
-                net::HttpClient::Connect(*net::ParseAddress(request.url.substr(7, slash - 7)),
-                                         {.timeout_ms = request.timeout_ms});
-            if (!client) return done({0, "", "cannot connect"});
-            auto answer = client->Send({.method = request.method,
-                                        .target = request.url.substr(slash),
-                                        .headers = request.headers,
-                                        .body = request.body});
-            if (!answer) return done({0, "", "no answer"});
-            done({answer->status, std::string(answer->Header("Retry-After")), ""});
-        });
-    }
-
-    [[nodiscard]] static std::string Extension(const std::string& name, const std::string& value) {
-        return R"({"url":")" + std::string(subscriptions::kBackport) + name + "\"," + value + "}";
-    }
-    [[nodiscard]] std::string Topical(const std::string& topic, const std::string& content,
-                                      const std::string& filter = "",
-                                      const std::string& more = "") const {
-        return R"({"resourceType":"Subscription","status":"requested","reason":"x","criteria":")" +
-               topic + "\"" +
-               (filter.empty() ? ""
-                               : R"(,"_criteria":{"extension":[)" +
-                                     Extension("backport-filter-criteria",
-                                               R"("valueString":")" + filter + "\"") +
-                                     "]}") +
-               R"(,"channel":{"type":"rest-hook","endpoint":")" + receiver_->Url() +
-               R"(","payload":"application/fhir+json","header":["Authorization: Bearer hook"],)"
-               R"("_payload":{"extension":[)" +
-               Extension("backport-payload-content", R"("valueCode":")" + content + "\"") + "]}" +
-               more + "}}";
-    }
-    [[nodiscard]] static std::string Socket(const std::string& criteria,
-                                            const std::string& content = "id-only") {
-        return R"({"resourceType":"Subscription","status":"requested","reason":"x","criteria":")" +
-               criteria + R"(","channel":{"type":"websocket","payload":"application/fhir+json",)" +
-               R"("_payload":{"extension":[)" +
-               Extension("backport-payload-content", R"("valueCode":")" + content + "\"") + "]}}}";
-    }
-    void Patient(const std::string& id) {
-        EXPECT_LT(Put("Patient/" + id, R"({"resourceType":"Patient","id":")" + id + "\"}").status,
-                  300);
-    }
-    // A final report of the patient; conclusions make versions.
-    int Report(const std::string& id, const std::string& patient, const std::string& conclusion,
-               const std::string& status = "final") {
-        return Put("DiagnosticReport/" + id,
-                   R"({"resourceType":"DiagnosticReport","id":")" + id + R"(","status":")" +
-                       status + R"(","code":{"text":"x"},"subject":{"reference":"Patient/)" +
-                       patient + R"("},"conclusion":")" + conclusion + "\"}")
-            .status;
-    }
-    [[nodiscard]] bool Becomes(const std::string& id, const std::string& status) {
-        return Eventually([&] { return Get("Subscription/" + id).body.TextOf("status") == status; },
-                          20'000);
-    }
-    [[nodiscard]] std::string BindingToken(const std::string& id, const Headers& headers = {}) {
-        const auto reply = Get("Subscription/" + id + "/$get-ws-binding-token", headers);
-        EXPECT_EQ(reply.status, 200) << reply.http.body;
-        return reply.status == 200
-                   ? std::string(reply.body.Find("parameter")->items().at(0).TextOf("valueString"))
-                   : std::string();
-    }
-
-    subscriptions::EngineOptions options_;
-    std::atomic<bool> in_force_ = true;
-    std::shared_ptr<const topics::Topics> topics_;
-    std::mutex engine_mutex_;
-    std::unique_ptr<subscriptions::Engine> engine_;
-    std::unique_ptr<Receiver> receiver_;
-    std::vector<std::thread> senders_;
-};
-
-constexpr const char* kResult = "urn:carestream:topic:result";
 
 TEST_F(SubscriptionsRestTest, HandshakeThenNotificationsInOrder) {
     Patient("ada");
@@ -311,17 +42,18 @@ TEST_F(SubscriptionsRestTest, HandshakeThenNotificationsInOrder) {
               "http://h.test/fhir/r4/DiagnosticReport/r1");
     const auto last = first.Numbers().size() == 2 ? first : receiver_->Get(2);
     EXPECT_EQ(last.Numbers().back(), "2");
-    EXPECT_EQ(last.Status("eventsSinceSubscriptionStart"), "2");
+    EXPECT_EQ(last.Status("events-since-subscription-start"), "2");
 
     const auto status = Get("Subscription/" + made.Id() + "/$status");
     ASSERT_EQ(status.status, 200) << status.http.body;
     EXPECT_EQ(status.body.TextOf("type"), "searchset");
-    EXPECT_THAT(status.http.body, HasSubstr(R"("eventsSinceSubscriptionStart","valueString":"2")"));
+    EXPECT_THAT(status.http.body,
+                HasSubstr(R"("events-since-subscription-start","valueString":"2")"));
     const auto events = Get("Subscription/" + made.Id() + "/$events?eventsSinceNumber=2");
     ASSERT_EQ(events.status, 200) << events.http.body;
     EXPECT_THAT(events.http.body, HasSubstr("query-event"));
-    EXPECT_THAT(events.http.body, HasSubstr(R"("eventNumber","valueString":"2")"));
-    EXPECT_THAT(events.http.body, Not(HasSubstr(R"("eventNumber","valueString":"1")")));
+    EXPECT_THAT(events.http.body, HasSubstr(R"("event-number","valueString":"2")"));
+    EXPECT_THAT(events.http.body, Not(HasSubstr(R"("event-number","valueString":"1")")));
 }
 
 TEST_F(SubscriptionsRestTest, AHandshakeThatFailsIsAnErrorAndWrittenAnewItIsTriedAgain) {
@@ -383,9 +115,13 @@ TEST_F(SubscriptionsRestTest, NothingIsForgottenOverARestart) {
     ASSERT_EQ(Report("r2", "ada", "x"), 201);
     ASSERT_EQ(Report("r3", "ada", "x"), 201);
     StartEngine();
-    EXPECT_EQ(receiver_->Get(2).Numbers().front(), "2");
-    const std::size_t last = receiver_->Get(2).Numbers().size() == 2 ? 2 : 3;
-    EXPECT_EQ(receiver_->Get(last).Numbers().back(), "3");
+    // The first may come again: its answer may not have been saved.
+    std::vector<std::string> later;
+    for (std::size_t i = 2; (later.empty() || later.back() != "3") && !HasFailure(); ++i) {
+        for (auto& number : receiver_->Get(i).Numbers()) later.push_back(number);
+    }
+    if (!later.empty() && later.front() == "1") later.erase(later.begin());
+    EXPECT_THAT(later, ElementsAre("2", "3"));
 }
 
 TEST_F(SubscriptionsRestTest, FiltersAndFullResources) {
@@ -420,16 +156,6 @@ TEST_F(SubscriptionsRestTest, CriteriaOfR4BringTheResource) {
     EXPECT_EQ(receiver_->count(), 1u);
 }
 
-TEST_F(SubscriptionsRestTest, HeartbeatsComeOnlyWhenNothingElseDid) {
-    const auto refused =
-        Post("Subscription",
-             Topical(kResult, "empty", "",
-                     ",\"extension\":[" +
-                         Extension("backport-heartbeat-period", R"("valueUnsignedInt":1)") + "]"));
-    EXPECT_EQ(refused.status, 422);
-    EXPECT_EQ(refused.Issue(), "not-supported|Subscription.channel.extension");
-}
-
 TEST_F(SubscriptionsRestTest, WebsocketsAreBoundByTokenAndTold) {
     Patient("ada");
     const auto made = Post("Subscription", Socket(kResult));
@@ -442,7 +168,7 @@ TEST_F(SubscriptionsRestTest, WebsocketsAreBoundByTokenAndTold) {
     EXPECT_THAT(listener->Get(0), HasSubstr("handshake"));
     ASSERT_EQ(Report("r1", "ada", "x"), 201);
     EXPECT_THAT(listener->Get(1), HasSubstr("event-notification"));
-    EXPECT_THAT(listener->Get(1), HasSubstr(R"("eventNumber","valueString":"1")"));
+    EXPECT_THAT(listener->Get(1), HasSubstr(R"("event-number","valueString":"1")"));
     // A token is used up; nonsense is answered.
     engine_->Heard(listener, 1, "bind-with-token " + token);
     EXPECT_THAT(listener->Get(2), HasSubstr("error"));
@@ -450,15 +176,16 @@ TEST_F(SubscriptionsRestTest, WebsocketsAreBoundByTokenAndTold) {
     EXPECT_THAT(listener->Get(3), HasSubstr("error"));
     // Who comes back hears the last number.
     engine_->Gone(listener);
+    EXPECT_EQ(Get("Subscription/" + made.Id() + "/$status").status, 200);  // asked after it
     ASSERT_EQ(Report("r2", "ada", "x"), 201);
     auto later = std::make_shared<Listener>();
     ASSERT_TRUE(Eventually([&] {
         return Get("Subscription/" + made.Id() + "/$status")
-                   .http.body.find(R"("eventsSinceSubscriptionStart","valueString":"2")") !=
+                   .http.body.find(R"("events-since-subscription-start","valueString":"2")") !=
                std::string::npos;
     }));
     engine_->Heard(later, 1, "bind-with-token " + BindingToken(made.Id()));
-    EXPECT_THAT(later->Get(0), HasSubstr(R"("eventsSinceSubscriptionStart","valueString":"2")"));
+    EXPECT_THAT(later->Get(0), HasSubstr(R"("events-since-subscription-start","valueString":"2")"));
     EXPECT_EQ(listener->count(), 4u);
 }
 
@@ -592,12 +319,6 @@ TEST_F(SubscriptionsRestTest, APatientHearsOfHerselfAlone) {
     ASSERT_EQ(copy.status, 201) << copy.http.body;
     EXPECT_THAT(copy.http.body, HasSubstr(R"("url":"subject","valueString":"b")"));
     EXPECT_EQ(receiver_->Get(2).Status("type"), "handshake");
-}
-
-TEST_F(SubscriptionsRestTest, TheCapabilityStatementNamesWhatThereIs) {
-    const auto metadata = Get("metadata");
-    EXPECT_THAT(metadata.http.body, HasSubstr("backport-subscription-status"));
-    EXPECT_THAT(metadata.http.body, HasSubstr("backport-subscription-events"));
 }
 
 }  // namespace

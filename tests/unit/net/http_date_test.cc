@@ -25,5 +25,17 @@ TEST(HttpDate, OtherFormsAreNoDates) {
     }
 }
 
+TEST(RetryAfterTest, InBothForms) {
+    constexpr Micros kSecond = 1'000'000;
+    constexpr Micros kNow = 1'780'000'000 * kSecond;  // Thu, 28 May 2026 20:26:40 GMT
+    EXPECT_EQ(ParseRetryAfter("120", kNow), 120 * kSecond);
+    EXPECT_EQ(ParseRetryAfter("", kNow), 0);
+    EXPECT_EQ(ParseRetryAfter("-5", kNow), 0);
+    EXPECT_EQ(ParseRetryAfter("soon", kNow), 0);
+    EXPECT_EQ(ParseRetryAfter("999999999999", kNow), 86'400 * kSecond);
+    EXPECT_EQ(ParseRetryAfter("Thu, 28 May 2026 20:27:40 GMT", kNow), 60 * kSecond);
+    EXPECT_EQ(ParseRetryAfter("Thu, 28 May 2026 20:00:00 GMT", kNow), 0);
+}
+
 }  // namespace
 }  // namespace carestream::net

@@ -3,12 +3,8 @@
 // plain sockets that are slow, mute, rude or gone.
 #include "net/http_sender.h"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <functional>
@@ -18,6 +14,7 @@
 
 #include "net/http.h"
 #include "tests/support/certificates.h"
+#include "tests/support/raw_server.h"
 
 namespace carestream::net {
 namespace {
@@ -31,92 +28,7 @@ bool Eventually(const std::function<bool()>& condition) {
     return condition();
 }
 
-// Accepts on loopback and has each connection served by a thread of its own.
-class RawServer {
-public:
-    using Serve = std::function<void(int socket, int number)>;
-
-    explicit RawServer(Serve serve) : serve_(std::move(serve)) {
-        listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
-        EXPECT_EQ(::listen(listener_, 64), 0);
-        ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
-        port_ = ntohs(address.sin_port);
-        acceptor_ = std::thread([this] { Accept(); });
-    }
-    ~RawServer() {
-        stop_ = true;
-        acceptor_.join();
-        for (auto& thread : threads_) thread.join();
-        ::close(listener_);
-    }
-
-    [[nodiscard]] Url At(const std::string& target = "/") const {
-        return {.tls = false, .host = "127.0.0.1", .port = port_, .target = target};
-    }
-    [[nodiscard]] int accepted() const { return accepted_; }
-
-    // One request with its body (of Content-Length); "" when the client has gone or the test ends.
-    std::string Read(int socket) const {
-        std::string text;
-        while (!stop_) {
-            const auto head = text.find("\r\n\r\n");
-            if (head != std::string::npos) {
-                const auto at = text.find("Content-Length: ");
-                const std::size_t body =
-                    at == std::string::npos ? 0 : std::stoul(text.substr(at + 16));
-                if (text.size() >= head + 4 + body) return text;
-            }
-            if (!Readable(socket)) continue;
-            std::string piece(4096, '\0');
-            const auto got = ::recv(socket, piece.data(), piece.size(), 0);
-            if (got <= 0) return {};
-            text.append(piece, 0, static_cast<std::size_t>(got));
-        }
-        return {};
-    }
-    // Until the client closes.
-    void AwaitEnd(int socket) const {
-        char byte = 0;
-        while (!stop_ && (!Readable(socket) || ::recv(socket, &byte, 1, 0) > 0)) {
-        }
-    }
-    static void Write(int socket, std::string_view text) {
-        while (!text.empty()) {
-            const auto sent = ::send(socket, text.data(), text.size(), MSG_NOSIGNAL);
-            if (sent <= 0) return;
-            text.remove_prefix(static_cast<std::size_t>(sent));
-        }
-    }
-
-private:
-    static bool Readable(int socket) {
-        pollfd watched{socket, POLLIN, 0};
-        return ::poll(&watched, 1, 20) > 0;
-    }
-    void Accept() {
-        while (!stop_) {
-            if (!Readable(listener_)) continue;
-            const int socket = ::accept(listener_, nullptr, nullptr);
-            threads_.emplace_back([this, socket, number = accepted_++] {
-                serve_(socket, number);
-                ::close(socket);
-            });
-        }
-    }
-
-    Serve serve_;
-    int listener_ = -1;
-    std::uint16_t port_ = 0;
-    std::atomic<bool> stop_ = false;
-    std::atomic<int> accepted_ = 0;
-    std::vector<std::thread> threads_;
-    std::thread acceptor_;
-};
+using test::RawServer;
 
 constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -133,9 +45,11 @@ protected:
     }
     std::future<Result<ClientResponse>> Begin(OutboundRequest request) {
         auto promise = std::make_shared<std::promise<Result<ClientResponse>>>();
-        sender_->Send(std::move(request), [promise](Result<ClientResponse> answer) {
-            promise->set_value(std::move(answer));  // throws when it is called twice
-        });
+        sender_->Send(std::move(request),
+                      [this, promise](Result<ClientResponse> answer, bool sent) {
+                          sent_ = sent;
+                          promise->set_value(std::move(answer));  // throws when it is called twice
+                      });
         return promise->get_future();
     }
     Result<ClientResponse> Ask(OutboundRequest request) { return Begin(std::move(request)).get(); }
@@ -150,6 +64,7 @@ protected:
     telemetry::Log log_{telemetry::Level::kError, [](std::string_view) {}};
     telemetry::Metrics metrics_;
     std::unique_ptr<HttpSender> sender_;
+    std::atomic<bool> sent_ = false;  // of the last answer
 };
 
 TEST_F(HttpSenderTest, AsksAndKeepsTheConnection) {
@@ -247,6 +162,31 @@ TEST_F(HttpSenderTest, LargeAnswersAreCutAndTheirConnectionClosed) {
     }
     EXPECT_EQ(Outcome({.url = server.At()}), "200 ok");
     EXPECT_EQ(server.accepted(), 3);
+}
+
+// What was not sent may be sent again without a second thought; the rest may have arrived.
+TEST_F(HttpSenderTest, SaysWhetherTheServerMayHaveHadIt) {
+    RawServer server([&](int socket, int) {
+        const std::string request = server.Read(socket);
+        if (request.find("/answers") != std::string::npos) RawServer::Write(socket, kOk);
+        if (request.find("/waits") != std::string::npos) server.AwaitEnd(socket);
+    });
+    Make();
+    EXPECT_TRUE(Ask({.url = server.At("/answers")}));
+    EXPECT_TRUE(sent_);
+    EXPECT_FALSE(Ask({.url = server.At("/hangs-up")}));
+    EXPECT_TRUE(sent_);
+    EXPECT_FALSE(Ask({.url = server.At("/waits"), .timeout_ms = 100}));
+    EXPECT_TRUE(sent_);
+    EXPECT_FALSE(Ask({.method = "BAD METHOD", .url = server.At("/")}));
+    EXPECT_FALSE(sent_);
+    Url nobody = server.At("/");
+    nobody.port = 1;
+    EXPECT_FALSE(Ask({.url = nobody}));
+    EXPECT_FALSE(sent_);
+    sender_->Stop();
+    EXPECT_FALSE(Ask({.url = server.At("/answers")}));
+    EXPECT_FALSE(sent_);
 }
 
 TEST_F(HttpSenderTest, TimeOutsNameTheStep) {
@@ -482,7 +422,7 @@ TEST_F(HttpSenderTest, TheEndTellsEveryCallbackOnce) {
             Url url = mute.At();
             if (i % 5 == 0) url.host = "localhost";
             if (i % 7 == 0) url.tls = true;
-            sender_->Send({.url = url}, [&](const Result<ClientResponse>& answer) {
+            sender_->Send({.url = url}, [&](const Result<ClientResponse>& answer, bool) {
                 ++told;
                 if (!answer && answer.error().code == Code::kUnavailable) ++unavailable;
             });
@@ -500,8 +440,8 @@ TEST_F(HttpSenderTest, ACallbackMaySendAndMayEndTheSender) {
     });
     Make();
     std::promise<std::string> second;
-    sender_->Send({.url = server.At()}, [&](const Result<ClientResponse>&) {
-        sender_->Send({.url = server.At()}, [&](const Result<ClientResponse>& answer) {
+    sender_->Send({.url = server.At()}, [&](const Result<ClientResponse>&, bool) {
+        sender_->Send({.url = server.At()}, [&](const Result<ClientResponse>& answer, bool) {
             sender_.reset();
             second.set_value(answer ? answer->body : answer.error().ToString());
         });
@@ -552,8 +492,9 @@ protected:
     void SetUp() override {
         if (!certificates_.made()) GTEST_SKIP() << "the openssl command is not installed";
     }
-    Url Serve(const std::string& name) {
+    Url Serve(const std::string& name, bool mutual = false) {
         TlsServerOptions tls;
+        if (mutual) tls.client_ca_file = certificates_["ca.pem"];
         tls.certificate_file = certificates_[name + ".pem"];
         tls.key_file = certificates_[name + ".key"];
         HttpOptions http;
@@ -616,6 +557,26 @@ TEST_F(HttpSenderTlsTest, WrongNamesStrangersAndExpiredCertificatesAreRefused) {
     EXPECT_FALSE(Ask({.url = plain}).has_value());
     Make();  // the system's authorities do not know ours
     EXPECT_FALSE(Ask({.url = Serve("server")}).has_value());
+}
+
+TEST_F(HttpSenderTlsTest, WithoutTheCertificateThatIsWantedNothingWasSent) {
+    const Url url = Serve("server", true);
+    MakeTrusting();
+    const auto refused = Ask({.url = url, .body = std::string(100'000, 'x')});
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_THAT(refused.error().message, HasSubstr("refuses our certificate"));
+    EXPECT_TRUE(refused.error().retryable);
+    EXPECT_FALSE(sent_);
+    const Url stranger = Serve("stranger");
+    EXPECT_FALSE(Ask({.url = stranger}));
+    EXPECT_FALSE(sent_);
+    SenderOptions options;
+    options.tls.ca_file = certificates_["ca.pem"];
+    options.tls.certificate_file = certificates_["client.pem"];
+    options.tls.key_file = certificates_["client.key"];
+    Make(options);
+    EXPECT_EQ(Outcome({.url = url}), "200 tls");
+    EXPECT_TRUE(sent_);
 }
 
 TEST_F(HttpSenderTlsTest, MissingAuthoritiesAreNamed) {

@@ -72,6 +72,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Case{"taken", kQueued, End::kTaken, OnAmbiguous::kHold, OutboundState::kAcked, false,
              false},
+        Case{"refused", kQueued, End::kRefused, OnAmbiguous::kResend, OutboundState::kNacked, false,
+             false},
         Case{"unsent", kQueued, End::kUnsent, OnAmbiguous::kHold, kQueued, true, false},
         Case{"doubt_hold", kQueued, End::kInDoubt, OnAmbiguous::kHold, kAmbiguous, true, true},
         Case{"doubt_resend", kQueued, End::kInDoubt, OnAmbiguous::kResend, kAmbiguous, true, false},
@@ -93,6 +95,23 @@ TEST(PolicyTest, WaitsDoubleUpToTheLongest) {
     }
     EXPECT_EQ(AfterAttempt(Policy(), Row(kQueued, 1'000'000), End::kUnsent, "", kNow).next_at,
               kNow + 60'000'000);
+}
+
+TEST(PolicyTest, AReceiverThatWantsToBeLeftAloneIs) {
+    const Reply reply{"429", 600'000'000};
+    auto update = AfterAttempt(Policy(), Row(), End::kUnsent, "not now", kNow, reply);
+    EXPECT_EQ(update.next_at, kNow + 600'000'000);
+    EXPECT_EQ(update.code, "429");
+    // It may not shorten the wait, and what is held waits for a person.
+    update = AfterAttempt(Policy(), Row(kQueued, 6), End::kUnsent, "", kNow, {"503", 1'000'000});
+    EXPECT_EQ(update.next_at, kNow + 32'000'000);
+    update = AfterAttempt(Policy(), Row(), End::kInDoubt, "", kNow, reply);
+    EXPECT_TRUE(update.held);
+    EXPECT_EQ(update.next_at, 0);
+    // An attempt without a word leaves the last one.
+    OutboundRow row = Row();
+    row.code = "AE";
+    EXPECT_EQ(AfterAttempt(Policy(), row, End::kUnsent, "", kNow).code, "AE");
 }
 
 TEST(PolicyTest, GivesUpOnlyAfterTheTimeForIt) {

@@ -6,7 +6,7 @@
 
 #include "base/home.h"
 #include "fhir/json.h"
-#include "fhir/validator.h"
+#include "tests/support/notification_profile.h"
 
 namespace carestream {
 namespace {
@@ -39,9 +39,7 @@ protected:
                                               "https://h.test/fhir/r4", 1'780'000'000'000'000);
         auto parsed = fhir::ParseJson(text);
         EXPECT_TRUE(parsed) << text;
-        for (const auto& issue : fhir::Validate(*R4(), *parsed)) {
-            ADD_FAILURE() << issue.expression << ": " << issue.message;
-        }
+        EXPECT_THAT(test::NotificationIssues(*R4(), *parsed), testing::IsEmpty()) << text;
         return parsed.value();
     }
     // The value of a parameter of the status, as text.
@@ -74,17 +72,32 @@ TEST_F(NotificationTest, TheStatusStandsFirst) {
     EXPECT_EQ(entry.TextOf("fullUrl"),
               "urn:uuid:" + std::string(entry.Find("resource")->TextOf("id")));
     EXPECT_EQ(Status(bundle, "subscription"), "https://h.test/fhir/r4/Subscription/s1");
-    EXPECT_EQ(Status(bundle, "topic"), "urn:carestream:topic:result");
+    EXPECT_EQ(Status(bundle, "topic"), "");  // empty content: not even that
     EXPECT_EQ(Status(bundle, "type"), "handshake");
-    EXPECT_EQ(Status(bundle, "eventsSinceSubscriptionStart"), "3");
-    EXPECT_EQ(Status(bundle, "notificationEvent"), "");
+    EXPECT_EQ(Status(bundle, "events-since-subscription-start"), "3");
+    EXPECT_EQ(Status(bundle, "notification-event"), "");
+}
+
+TEST_F(NotificationTest, EveryTypeAtEveryContentIsOfTheProfile) {
+    store::Event other = event_;
+    other.id = "p2";
+    const std::vector<NotifiedEvent> events = {{2, 1'780'000'000'000'000, &event_},
+                                               {3, 1'780'000'000'000'000, &other}};
+    for (const Content content : {Content::kEmpty, Content::kIdOnly, Content::kFullResource}) {
+        for (const NotificationType type :
+             {NotificationType::kHandshake, NotificationType::kHeartbeat, NotificationType::kEvent,
+              NotificationType::kQueryStatus, NotificationType::kQueryEvent}) {
+            (void)Make(type, {}, content);
+            (void)Make(type, events, content);
+        }
+    }
 }
 
 TEST_F(NotificationTest, EmptyNamesNothing) {
     const auto bundle =
         Make(NotificationType::kEvent, {{3, 1'780'000'000'000'000, &event_}}, Content::kEmpty);
     EXPECT_EQ(bundle.Find("entry")->items().size(), 1u);
-    EXPECT_EQ(Status(bundle, "notificationEvent"), "part");
+    EXPECT_EQ(Status(bundle, "notification-event"), "part");
     EXPECT_EQ(fhir::ToJson(bundle).find("p1"), std::string::npos);
 }
 
@@ -106,7 +119,7 @@ TEST_F(NotificationTest, WhatMayNotBeSeenAnyMoreIsANumber) {
     const auto bundle = Make(NotificationType::kQueryEvent, {{3, 1'780'000'000'000'000, nullptr}},
                              Content::kFullResource);
     EXPECT_EQ(bundle.Find("entry")->items().size(), 1u);
-    EXPECT_EQ(Status(bundle, "notificationEvent"), "part");
+    EXPECT_EQ(Status(bundle, "notification-event"), "part");
 }
 
 TEST_F(NotificationTest, ADeletionHasNoContent) {

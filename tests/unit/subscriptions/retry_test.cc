@@ -55,17 +55,5 @@ TEST(RetryTest, GoneIsGoneAndPatienceEnds) {
     EXPECT_EQ(old.next_at, 0);
 }
 
-TEST(RetryTest, RetryAfterInBothForms) {
-    using subscriptions::ParseRetryAfter;
-    EXPECT_EQ(ParseRetryAfter("120", kNow), 120 * kSecond);
-    EXPECT_EQ(ParseRetryAfter("", kNow), 0);
-    EXPECT_EQ(ParseRetryAfter("-5", kNow), 0);
-    EXPECT_EQ(ParseRetryAfter("soon", kNow), 0);
-    EXPECT_EQ(ParseRetryAfter("999999999999", kNow), 86'400 * kSecond);
-    // kNow is Thu, 28 May 2026 20:26:40 GMT.
-    EXPECT_EQ(ParseRetryAfter("Thu, 28 May 2026 20:27:40 GMT", kNow), 60 * kSecond);
-    EXPECT_EQ(ParseRetryAfter("Thu, 28 May 2026 20:00:00 GMT", kNow), 0);
-}
-
 }  // namespace
 }  // namespace carestream
