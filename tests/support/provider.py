@@ -33,13 +33,19 @@ class BackendKey:
 
     def __init__(self, kid="backend-1"):
         self.kid = kid
-        folder = tempfile.TemporaryDirectory(prefix="carestream-key-")
-        self.folder, self.file = folder, Path(folder.name) / "key.pem"
+        self.folder = tempfile.TemporaryDirectory(prefix="carestream-key-")
+        self.file = Path(self.folder.name) / "key.pem"
         subprocess.run(["openssl", "ecparam", "-name", "secp384r1", "-genkey", "-noout", "-out", self.file], check=True)
         point = subprocess.run(["openssl", "ec", "-in", self.file, "-pubout", "-outform", "DER"], check=True,
                                capture_output=True).stdout[-96:]
         self.jwks = {"keys": [{"kty": "EC", "crv": "P-384", "kid": kid, "alg": "ES384", "use": "sig",
                                "x": base64url(point[:48]), "y": base64url(point[48:])}]}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.folder.cleanup()
 
     def assertion(self, client_id, audience, now_s, seconds=60):
         """RFC 7523: what the service shows instead of a secret."""
