@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "config/units.h"
 #include "net/address.h"
 #include "net/tls.h"
+#include "page/page.h"
 #include "scheduling/scheduler.h"
 #include "store/store.h"
 #include "subscriptions/engine.h"
@@ -48,6 +50,7 @@ struct Settings : ContentSettings {
     subscriptions::EngineOptions subscriptions;  // base_url is set at the start
     std::vector<config::Network> hook_networks;  // private ones that rest-hooks may lead to
     scheduling::SchedulerOptions scheduling;
+    std::optional<page::PageOptions> page;  // `app`
     net::Address admin_listen;
     std::string admin_variable;
     int io_threads = 0;
