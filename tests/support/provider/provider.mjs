@@ -28,7 +28,9 @@ const TYPES = [
     '*', 'Patient', 'Observation', 'DiagnosticReport', 'Appointment', 'Slot', 'Schedule', 'Encounter', 'Questionnaire',
     'QuestionnaireResponse', 'Task', 'Flag', 'Subscription', 'Practitioner', 'Location', 'Organization',
 ];
-const ACTIONS = ['read', 'write', '*', 'r', 's', 'rs', 'cud', 'cruds', 'crus', 'cu', 'rsu', 'crs'];
+// Every combination of create, read, update, delete and search, in that order, and the words of version 1.
+const ACTIONS = Array.from({length: 31}, (_, i) => [...'cruds'].filter((_, bit) => (i + 1) & (1 << bit)).join(''))
+    .concat('read', 'write', '*');
 const PATIENT_SCOPES =
     ['launch/patient', 'fhirUser', ...TYPES.flatMap((type) => ACTIONS.map((action) => `patient/${type}.${action}`))];
 
