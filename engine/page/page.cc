@@ -15,7 +15,7 @@ namespace carestream::page {
 namespace {
 
 constexpr std::string_view kFolder = "/app/";
-constexpr std::string_view kFhirPath = "/fhir/r4";
+constexpr std::string_view kFhirPath = "../fhir/r4";  // as seen from the page, behind any proxy
 
 struct Page {
     std::string config_json;
@@ -25,7 +25,7 @@ struct Page {
 };
 
 std::string_view ContentTypeOf(std::string_view name) {
-    if (name.ends_with(".js")) return "text/javascript; charset=utf-8";
+    if (name.ends_with(".mjs")) return "text/javascript; charset=utf-8";
     if (name.ends_with(".css")) return "text/css; charset=utf-8";
     if (name.ends_with(".svg")) return "image/svg+xml";
     return "text/html; charset=utf-8";

@@ -91,6 +91,9 @@ class LogIn(unittest.TestCase):
                       {"resourceType": "Observation", "status": "final", "code": {"text": "y"}})
         self.assertEqual(refused[0], 403, "the scopes let read only")
 
+    def test_there_is_no_page_unless_it_is_configured(self):
+        self.assertEqual(ask(self.daemon.fhir.replace("/fhir/r4", "/app/"))[0], 404)
+
     def test_a_refreshed_token_works_and_the_old_refresh_token_is_spent(self):
         first = self.log_in(self.trusted, "ann")
         status, second = self.trusted.refresh(first["refresh_token"])

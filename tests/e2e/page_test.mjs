@@ -12,6 +12,8 @@ async function open(options = {}) {
     page.frames = [];
     page.errors = [];
     page.on('websocket', (socket) => socket.on('framereceived', ({payload}) => page.frames.push(payload)));
+    page.renewals = 0;
+    page.on('request', (request) => { page.renewals += request.postData()?.includes('grant_type=refresh_token') ? 1 : 0; });
     page.on('pageerror', (error) => page.errors.push(String(error)));
     page.on('console', (message) => {
         if (message.type() === 'error' && /Content.Security|Refused to/.test(message.text())) page.errors.push(message.text());
@@ -115,6 +117,15 @@ await step('a booking is cancelled', async () => {
     const card = page.locator('details li', {hasText: booked});
     await card.getByText('Cancelled by you').waitFor();
     await card.getByText('On holiday').waitFor();
+});
+
+await step('who is nearly due can say that he is here', async () => {
+    await ask('appointment_in_minutes', 30);
+    const card = upcoming(page).locator('li', {hasText: 'Follow-up'});
+    await card.getByRole('button', {name: 'I am here'}).waitFor();
+    assert.equal(await page.getByRole('button', {name: 'I am here'}).count(), 1, 'not for those of other days');
+    await card.getByRole('button', {name: 'I am here'}).click();
+    await Promise.race([card.locator('.error').waitFor(), heading(page, 'Waiting room')]);  // as the clinic has it
 });
 
 await step('results come while one looks, and a correction is marked', async () => {
@@ -278,6 +289,19 @@ await step('another log-in sees nothing of it', async () => {
     await logIn(other, 'bea');
     await heading(other, 'One step to your record');
     assert.equal(await other.getByText('Roe').count(), 0);
+    await other.context().close();
+});
+
+await step('tokens were renewed without a word', async () => {
+    assert.ok(page.renewals > 0);
+    assert.equal(await page.getByText('session has ended').count(), 0);
+});
+
+await step('an answer of the provider that nobody here asked for is not redeemed', async () => {
+    const other = await open();
+    await other.goto(`${url}?code=stolen&state=guessed`);
+    await other.getByText('was not started here').waitFor();
+    assert.deepEqual([new URL(other.url()).search, await other.evaluate(() => sessionStorage.length)], ['', 0]);
     await other.context().close();
 });
 

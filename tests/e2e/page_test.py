@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import unittest
 from pathlib import Path
 
@@ -35,11 +36,19 @@ class Page(unittest.TestCase):
             "subject": {"reference": f"Patient/{self.site.patient}"}, "period": {"start": "2026-05-04T09:00:00Z"},
             "extension": [{"url": "urn:carestream:queue", "extension": queue}]})
 
+    def appointment_in_minutes(self, minutes):
+        start, end = (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 60 * m)) for m in (minutes, minutes + 20))
+        self.site.put("Appointment/soon", {
+            "resourceType": "Appointment", "id": "soon", "status": "booked", "start": start, "end": end,
+            "serviceType": [{"text": "Follow-up"}], "participant": [
+                {"actor": {"reference": f"Patient/{self.site.patient}"}, "status": "accepted"}]})
+
     def test_a_patient_at_the_page(self):
         site = self.site
         actions = {
             "link_code": site.link_code,
             "oru": self.oru,
+            "appointment_in_minutes": self.appointment_in_minutes,
             "ehr_slow": self.go.clear,
             "ehr_answers": self.go.set,
             "ehr_refuses_next": lambda: site.ehr.next(Answer("AE", error="ERR|||207^Application error^HL70357|E")),

@@ -82,7 +82,9 @@ class PageSite:
         self.page = f"http://127.0.0.1:{self.daemon.fhir_port}/app/"
         self.feed_port = free_port()
         self.ehr = Ehr()
-        self.provider = Provider(self.daemon.fhir, [{"login": name, "name": name} for name in accounts], self.page)
+        # Short-lived, so that a test of a minute sees tokens renewed and sockets closed with theirs.
+        self.provider = Provider(self.daemon.fhir, [{"login": name, "name": name} for name in accounts], self.page,
+                                 access_token_seconds=45)
         self.sent = 0
         (folder / "channels").mkdir()
         (folder / "mappings").mkdir()

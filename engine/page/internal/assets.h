@@ -6,7 +6,7 @@
 namespace carestream::page {
 
 struct Asset {
-    std::string_view name;  // "main.js"
+    std::string_view name;  // "main.mjs"
     std::string_view hash;  // of its text, 32 hex digits
     std::string_view text;  // UTF-8
 };

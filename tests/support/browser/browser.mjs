@@ -43,8 +43,12 @@ export async function assertAccessible(page, where) {
     assert.deepEqual(bad.map((one) => `${one.id}: ${one.nodes.map((node) => `${node.html} ${node.failureSummary}`).join('; ')}`), [], where);
 }
 
-/** At the width of a phone nothing leaves the page sideways. */
-export async function assertFits(page, where, width = 360) {
+/** At the width of a phone (or 1280 px at 400 %) nothing leaves the page sideways. */
+export async function assertFits(page, where) {
+    for (const width of [360, 320]) await assertFitsAt(page, where, width);
+}
+
+async function assertFitsAt(page, where, width) {
     const before = page.viewportSize();
     await page.setViewportSize({width, height: 740});
     const wide = await page.evaluate(() => [...document.querySelectorAll('body *')]

@@ -102,7 +102,7 @@ TEST_F(PageTest, EveryFileIsServedAndKnownAgain) {
         EXPECT_EQ(HeaderOf(known, "ETag"), tag);
         EXPECT_EQ(Ask(path, "GET", {{"If-None-Match", "W/\"other\""}}).status, 200);
     }
-    EXPECT_EQ(HeaderOf(Ask("/app/main.js"), "Content-Type"), "text/javascript; charset=utf-8");
+    EXPECT_EQ(HeaderOf(Ask("/app/main.mjs"), "Content-Type"), "text/javascript; charset=utf-8");
 }
 
 TEST_F(PageTest, TheConfigurationSaysWhereToLogInAndNothingSecret) {
@@ -111,13 +111,13 @@ TEST_F(PageTest, TheConfigurationSaysWhereToLogInAndNothingSecret) {
     EXPECT_EQ(HeaderOf(config, "Cache-Control"), "no-store");
     EXPECT_EQ(
         BodyOf(config),
-        R"({"fhir":"/fhir/r4","issuer":"https://login.example/realms/care","client_id":"page",)"
+        R"({"fhir":"../fhir/r4","issuer":"https://login.example/realms/care","client_id":"page",)"
         R"("scope":"","title":"A \"title\"","emergency":""})");
 }
 
 TEST_F(PageTest, NothingElseIsThere) {
-    for (const char* path : {"/app/../conf/carestream.yaml", "/app/%2e%2e/x", "/app/none.js",
-                             "/app//index.html", "/app/assets/main.js"}) {
+    for (const char* path : {"/app/../conf/carestream.yaml", "/app/%2e%2e/x", "/app/none.mjs",
+                             "/app//index.html", "/app/assets/main.mjs"}) {
         const auto answer = Ask(path);
         EXPECT_EQ(answer.status, 404) << path;
         EXPECT_THAT(BodyOf(answer), HasSubstr("/app/"));

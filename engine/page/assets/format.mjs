@@ -1,5 +1,5 @@
 // Dates, times and numbers as people in this language write them; concepts and references as text.
-import {language, t} from './words.js';
+import {language, t} from './words.mjs';
 
 const formatter = (options) => new Intl.DateTimeFormat(language(), options);
 const DAY = {weekday: 'long', day: 'numeric', month: 'long', year: 'numeric'};

@@ -1,10 +1,10 @@
 // A questionnaire as a form: each question a labelled control, mistakes beside it and summed up above.
-import {h, newId} from './dom.js';
-import {number} from './format.js';
-import {wordsFor} from './fhir.js';
-import {check, enabled, isAsked, items, linkIdAt, setting, toResponse} from './questionnaire.js';
-import {replace} from './shell.js';
-import {t} from './words.js';
+import {h, newId} from './dom.mjs';
+import {number} from './format.mjs';
+import {wordsFor} from './fhir.mjs';
+import {check, enabled, isAsked, items, linkIdAt, setting, toResponse} from './questionnaire.mjs';
+import {replace} from './shell.mjs';
+import {t} from './words.mjs';
 
 const SCALE_MAX = 11;  // as many whole numbers are offered as buttons: 0 to 10
 

@@ -1,6 +1,6 @@
 // The frame around the views: heading, navigation, banners, what is said to screen readers, focus.
-import {h} from './dom.js';
-import {t} from './words.js';
+import {h} from './dom.mjs';
+import {t} from './words.mjs';
 
 const VIEWS = ['appointments', 'results', 'reports', 'waiting'];
 
@@ -28,8 +28,9 @@ export function createShell(config) {
         /** Shows a view: its heading takes the focus unless the page has just come. */
         show(view, title, content, {quiet = false} = {}) {
             const heading = h('h1', {tabindex: '-1'}, title);
+            for (const dialog of document.querySelectorAll('dialog')) dialog.close();
+            navigation.hidden = !view;
             if (view) links(view);
-            else navigation.replaceChildren();
             main.replaceChildren(heading, content);
             document.title = `${title} – ${config.title}`;
             if (!quiet) heading.focus();

@@ -1,6 +1,6 @@
 // A small plot over time as inline SVG. It is a picture for the eyes: the table beside it has the numbers.
-import {svg} from './dom.js';
-import {number, shortDay} from './format.js';
+import {svg} from './dom.mjs';
+import {number, shortDay} from './format.mjs';
 
 const WIDTH = 600, HEIGHT = 240;
 const LEFT = 56, RIGHT = 16, TOP = 16, BOTTOM = 34;

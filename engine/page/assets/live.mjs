@@ -60,6 +60,7 @@ export function createLive(fhir, patient, on) {
 
     async function subscribe() {
         for (const topic of Object.keys(TOPICS)) {
+            if (stopped) return;
             if (ids.has(topic) || absent.has(topic)) continue;
             try {
                 const made = await fhir.post('Subscription', subscriptionTo(topic, patient));
@@ -163,8 +164,8 @@ export function createLive(fhir, patient, on) {
             poll = setInterval(pollNow, POLL_MS);
             return connect();
         },
-        /** Ends it; with `forget` the Subscriptions, too. */
-        async stop(forget) {
+        /** Ends it; with `forget` the Subscriptions, too, but for one that is being made: it ends by itself. */
+        async stop({forget = false} = {}) {
             stopped = true;
             document.removeEventListener('visibilitychange', wake);
             removeEventListener('online', wake);

@@ -1,6 +1,6 @@
 // Requests to the FHIR API with the patient's token: errors as words, 401 renewed once, 429 waited for.
-import {LoginError} from './login.js';
-import {t} from './words.js';
+import {LoginError} from './login.mjs';
+import {t} from './words.mjs';
 
 const PAGES_MAX = 10;
 const WAITS_MAX = 4;
@@ -9,7 +9,7 @@ const SERVER_DOWN = new Set([502, 503, 504]);
 
 /** The server said no. `issues`: [{text, path}] of its OperationOutcome; `message` for people. */
 export class Refused extends Error {
-    constructor(status, outcome) {
+    constructor(status, outcome, challenge) {
         const issues = (outcome?.issue ?? []).map(
             (issue) => ({text: issue.details?.text ?? issue.diagnostics ?? '', path: issue.expression?.[0] ?? ''}));
         const said = issues.map((issue) => issue.text).filter(Boolean).join(' ');
@@ -17,6 +17,7 @@ export class Refused extends Error {
         this.status = status;
         this.issues = issues;
         this.said = said;
+        this.lacksScope = challenge?.includes('insufficient_scope') ?? false;
     }
 }
 
@@ -83,7 +84,7 @@ export function createFhir(base, login, on) {
                 on.waiting(0);
             } else {
                 if (response.status === 401) on.ended();
-                throw new Refused(response.status, content);
+                throw new Refused(response.status, content, response.headers.get('WWW-Authenticate'));
             }
         }
     }

@@ -12,6 +12,7 @@ export default {
     'login.refused': 'The log-in was cancelled.',
     'login.failed': 'The log-in did not work. Please try again.',
     'login.provider': 'The log-in service is not the one that this page was set up for. Please tell your clinic.',
+    'login.insecure': 'This page was opened without https, so nobody can log in. Please tell your clinic.',
     'login.unreachable': 'The log-in service does not answer. Please try again in a moment.',
 
     'code.title': 'One step to your record', 'code.label': 'Code of your clinic', 'code.send': 'Continue',

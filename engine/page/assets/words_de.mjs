@@ -12,6 +12,7 @@ export default {
     'login.refused': 'Die Anmeldung wurde abgebrochen.',
     'login.failed': 'Die Anmeldung hat nicht geklappt. Bitte versuchen Sie es noch einmal.',
     'login.provider': 'Der Anmeldedienst ist nicht der, für den diese Seite eingerichtet wurde. Bitte sagen Sie es Ihrer Klinik.',
+    'login.insecure': 'Diese Seite wurde ohne https geöffnet, deshalb kann sich niemand anmelden. Bitte sagen Sie es Ihrer Klinik.',
     'login.unreachable': 'Der Anmeldedienst antwortet nicht. Bitte versuchen Sie es gleich noch einmal.',
 
     'code.title': 'Ein Schritt zu Ihrer Akte', 'code.label': 'Code Ihrer Klinik', 'code.send': 'Weiter',

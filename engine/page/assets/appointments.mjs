@@ -1,10 +1,10 @@
 // Appointments: what lies ahead, what was, booking, cancelling, checking in. The words say what is known and no
 // more: "asked" is not "booked".
-import {h} from './dom.js';
-import {concept, day, extension, hasCode, span, time} from './format.js';
-import {parameters, Unreachable, wordsFor} from './fhir.js';
-import {ask, replace} from './shell.js';
-import {t} from './words.js';
+import {h} from './dom.mjs';
+import {concept, day, extension, hasCode, span, time} from './format.mjs';
+import {parameters, Unreachable, wordsFor} from './fhir.mjs';
+import {ask, replace} from './shell.mjs';
+import {t} from './words.mjs';
 
 const STATE = 'urn:carestream:booking-state';
 const OPEN = new Set(['proposed', 'pending', 'booked', 'arrived', 'checked-in', 'waitlist']);
@@ -14,6 +14,7 @@ const CHECK_IN_HOURS_BEFORE = 4;
 const FIND_DAYS = 14;
 const SLOTS_MAX = 100;
 const DAYS_SHOWN = 3;
+const ACTORS_MAX = 20;  // asked for at once
 
 /** {tone, text, detail} of an Appointment: "waits", "good", "unclear", "over". */
 export function stateOf(appointment) {
@@ -107,7 +108,7 @@ function finder(context, done) {
         try {
             const page = await context.fhir.page(
                 `Appointment/$find?start=${start.toISOString()}&end=${end.toISOString()}&_count=${SLOTS_MAX}`);
-            const known = await actorsOf(context.fhir, page.matches);
+            const known = await actorsOf(context, page.matches);
             status.textContent = page.matches.length ? t('find.count', {count: page.matches.length}) : t('find.none', {days: FIND_DAYS});
             showDays(byDay(page.matches, known));
         } catch (error) {
@@ -147,13 +148,13 @@ function group(items, keyOf) {
 const localDate = (date) => new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 10);
 const dayStart = (text) => new Date(`${text || localDate(new Date())}T00:00:00`).getTime();
 
-// $find names places and people by reference.
-async function actorsOf(fhir, appointments) {
+// $find names places and people by reference. Each is asked for once.
+async function actorsOf({fhir, actors: known}, appointments) {
     const named = appointments.flatMap(({participant = []}) => participant).map(({actor}) => actor)
         .filter((actor) => actor?.reference && !actor.display && !actor.reference.startsWith('Patient/'))
         .map((actor) => actor.reference);
-    const known = new Map();
-    await Promise.all([...new Set(named)].slice(0, 20).map(async (reference) => {
+    const missing = [...new Set(named)].filter((reference) => !known.has(reference));
+    await Promise.all(missing.slice(0, ACTORS_MAX).map(async (reference) => {
         const resource = await fhir.get(reference).catch(() => undefined);
         if (resource) known.set(reference, resource);
     }));
@@ -220,7 +221,7 @@ export function open(context) {
         async refresh() {
             try {
                 const {matches} = await fhir.search(`Appointment?patient=${patient.id}&_sort=-date&_count=50`);
-                const known = await actorsOf(fhir, matches.filter(isAhead));
+                const known = await actorsOf(context, matches.filter(isAhead));
                 const next = matches.filter(isAhead).reverse();
                 const rest = matches.filter((one) => !isAhead(one));
                 // A time that the clinic took back stands where it was looked for.

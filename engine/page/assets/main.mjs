@@ -1,14 +1,14 @@
 // Start: configuration, log-in, whose record it is, then a view by the address's #name.
-import * as appointments from './appointments.js';
-import {h} from './dom.js';
-import {createFhir, parameters, Refused, wordsFor} from './fhir.js';
-import {createLive} from './live.js';
-import {createLogin} from './login.js';
-import * as reports from './reports.js';
-import * as results from './results.js';
-import {createShell} from './shell.js';
-import * as waiting from './waiting.js';
-import {t} from './words.js';
+import * as appointments from './appointments.mjs';
+import {h} from './dom.mjs';
+import {createFhir, parameters, Refused, wordsFor} from './fhir.mjs';
+import {createLive} from './live.mjs';
+import {createLogin} from './login.mjs';
+import * as reports from './reports.mjs';
+import * as results from './results.mjs';
+import {createShell} from './shell.mjs';
+import * as waiting from './waiting.mjs';
+import {t} from './words.mjs';
 
 const views = {appointments, results, reports, waiting};
 
@@ -16,6 +16,9 @@ function nameOf(patient) {
     const name = patient.name?.find((one) => one.use !== 'old') ?? patient.name?.[0];
     return name?.text ?? [...(name?.given ?? []), name?.family].filter(Boolean).join(' ');
 }
+
+// The server says what makes the link: its operation.
+const isUnlinked = (error) => error instanceof Refused && error.status === 403 && error.said.includes('$link');
 
 // One run at a time, and one more when something changed meanwhile: an older answer never replaces a newer one.
 function serial(run) {
@@ -44,7 +47,7 @@ async function start() {
     let view, live;
 
     const showLogin = (said) => {
-        live?.stop(false);
+        live?.stop();
         live = undefined;
         view = undefined;
         shell.greet('');
@@ -58,11 +61,16 @@ async function start() {
                 button.disabled = false;
             }
         }}, t('login.start'));
+        // Without https there is no cryptography for pages, so no log-in.
+        if (!isSecureContext) {
+            button.hidden = true;
+            refusal.textContent = t('login.insecure');
+        }
         shell.show(undefined, t('login.title'), h('div', {class: 'card'}, refusal, h('p', {}, t('login.why')), button),
                    {quiet: said === undefined});
     };
 
-    const fhir = createFhir(config.fhir, login, {
+    const fhir = createFhir(new URL(config.fhir, location.href).pathname, login, {
         reachable: (yes) => shell.note('offline', yes ? '' : t('error.offline')),
         waiting: (seconds) => shell.note('waiting', seconds ? t('error.busy', {seconds}) : ''),
         ended: () => showLogin(t('login.ended')),
@@ -72,12 +80,12 @@ async function start() {
     async function leave() {
         if (leaving) return;
         leaving = true;
-        await live?.stop(true).catch(() => {});
+        await live?.stop({forget: true}).catch(() => {});
         await login.end();
     }
 
     function open(patient) {
-        const context = {fhir, patient, shell};
+        const context = {fhir, patient, shell, actors: new Map()};
         const navigate = (quiet) => {
             const [name, ...rest] = location.hash.slice(1).split('/');
             const known = name in views ? name : 'appointments';
@@ -133,7 +141,7 @@ async function start() {
             if (patient) open(patient);
             else askForCode();
         } catch (error) {
-            if (error instanceof Refused && error.status === 403) return askForCode();
+            if (isUnlinked(error)) return askForCode();
             if (!login.active) return;  // the log-in's page stands there
             shell.show(undefined, t('error.title'), h('div', {class: 'card'}, h('p', {}, wordsFor(error)),
                 h('button', {type: 'button', class: 'primary', onclick: enter}, t('error.retry'))));

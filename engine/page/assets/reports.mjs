@@ -1,11 +1,11 @@
 // Symptom reports: what can be reported, what was, how far each is, and the form.
-import {h, newId} from './dom.js';
-import {concept, extension, moment} from './format.js';
-import {wordsFor} from './fhir.js';
-import {form} from './form.js';
-import {unknownTypes} from './questionnaire.js';
-import {replace} from './shell.js';
-import {known, t} from './words.js';
+import {h, newId} from './dom.mjs';
+import {concept, extension, moment} from './format.mjs';
+import {wordsFor} from './fhir.mjs';
+import {form} from './form.mjs';
+import {unknownTypes} from './questionnaire.mjs';
+import {replace} from './shell.mjs';
+import {known, t} from './words.mjs';
 
 const DELIVERY = 'urn:carestream:delivery';
 const RED_FLAG = 'urn:carestream:red-flag';

@@ -1,9 +1,9 @@
 // The waiting room: visits that wait, the place in the line, live. The line is an extension of the Encounter.
-import {h} from './dom.js';
-import {extension, moment, time} from './format.js';
-import {wordsFor} from './fhir.js';
-import {replace} from './shell.js';
-import {t} from './words.js';
+import {h} from './dom.mjs';
+import {extension, moment, time} from './format.mjs';
+import {wordsFor} from './fhir.mjs';
+import {replace} from './shell.mjs';
+import {t} from './words.mjs';
 
 const QUEUE = 'urn:carestream:queue';
 

@@ -1,10 +1,10 @@
 // Results: reports with their values, newest first; one value over time.
-import {h} from './dom.js';
-import {concept, moment, number, quantity} from './format.js';
-import {wordsFor} from './fhir.js';
-import {plot} from './plot.js';
-import {replace} from './shell.js';
-import {known, t} from './words.js';
+import {h} from './dom.mjs';
+import {concept, moment, number, quantity} from './format.mjs';
+import {wordsFor} from './fhir.mjs';
+import {plot} from './plot.mjs';
+import {replace} from './shell.mjs';
+import {known, t} from './words.mjs';
 
 const PAGE = 20;
 const VALUES_MAX = 100;

@@ -1,6 +1,6 @@
-// Every text of the page, once a language: words_en.js is the measure, others fall back to it.
-import de from './words_de.js';
-import en from './words_en.js';
+// Every text of the page, once a language: words_en.mjs is the measure, others fall back to it.
+import de from './words_de.mjs';
+import en from './words_en.mjs';
 
 const languages = {en, de};
 let chosen = navigator.languages?.map((tag) => tag.slice(0, 2)).find((tag) => tag in languages) ?? 'en';
@@ -10,7 +10,7 @@ export const language = () => navigator.languages?.find((tag) => tag.startsWith(
 
 document.documentElement.lang = chosen;
 
-/** t('wait.ahead', {count: 3}); a text with `|` has a singular before it and a plural behind it, by `count`. */
+/** t('waiting.ahead', {count: 3}); a text with `|` has a singular before it and a plural behind it, by `count`. */
 export function t(key, values = {}) {
     let text = languages[chosen][key] ?? en[key];
     if (text === undefined) throw new Error(`no text: ${key}`);
