@@ -6,9 +6,10 @@ const browser = await launch();
 const shots = process.env.CARESTREAM_SHOTS;  // a folder for screenshots
 let shot = 0;
 
-async function open(options = {}) {
+async function open(options = {}, prepare = () => {}) {
     const context = await browser.newContext({locale: 'en-US', viewport: {width: 1000, height: 800}, ...options});
     const page = await context.newPage();
+    await prepare(page);
     page.frames = [];
     page.errors = [];
     page.on('websocket', (socket) => socket.on('framereceived', ({payload}) => page.frames.push(payload)));
@@ -30,6 +31,9 @@ async function step(name, run) {
 
 async function look(page, where) {
     await assertAccessible(page, where);
+    await page.emulateMedia({colorScheme: 'dark'});
+    await assertAccessible(page, `${where}, dark`);
+    await page.emulateMedia({colorScheme: 'light'});
     await assertFits(page, where);
     if (!shots) return;
     await page.screenshot({path: `${shots}/${String(++shot).padStart(2, '0')}-${where.replace(/\W+/g, '-')}.png`, fullPage: true});
@@ -184,6 +188,12 @@ await step('a red flag shows the text of the emergency at once; the delivery is 
     await page.getByRole('button', {name: 'Send'}).click();
     await page.getByText('Please enter a number.').first().waitFor();
     await page.getByLabel(/your temperature/).fill('38,9');
+    // What the server alone finds wrong stands at its question, too.
+    await page.route('**/QuestionnaireResponse', (route) => route.continue({
+        postData: route.request().postData().replace('38.9', '48.9')}), {times: 1});
+    await page.getByRole('button', {name: 'Send'}).click();
+    await page.locator('.question', {hasText: 'your temperature'}).getByText('at most 45 is asked for').waitFor();
+    assert.equal(await page.getByLabel(/your temperature/).getAttribute('aria-invalid'), 'true');
     await ask('ehr_slow');
     await page.getByRole('button', {name: 'Send'}).click();
     const alarm = page.getByRole('alert', {name: 'Please act now'});
@@ -277,6 +287,26 @@ await step('the keyboard alone is enough to log in and to book', async () => {
     await person.context().close();
 });
 
+await step('without a websocket the page asks again and again', async () => {
+    const other = await open({}, (one) => one.routeWebSocket(/websocket/, (socket) => socket.close()));
+    await logIn(other, 'ann');
+    await heading(other, 'Appointments');
+    await go(other, 'Results');
+    await other.getByText('Changes may appear with a delay').waitFor();
+    await ask('oru', '718-7', 'Hemoglobin', '12.7', 'L4', '20260801080000', '', 'F');
+    await other.getByText('12.7 g/dL').waitFor({timeout: 40_000});
+    await other.context().close();
+});
+
+await step('a busy server is waited for', async () => {
+    await go(page, 'Appointments');
+    await page.route('**/DiagnosticReport?*', (route) => route.fulfill({status: 429, headers: {'Retry-After': '2'}}), {times: 1});
+    await go(page, 'Results');
+    await page.getByText('The clinic’s system is busy.').waitFor();
+    await page.getByText('12.7 g/dL').waitFor();
+    await page.getByText('The clinic’s system is busy.').waitFor({state: 'detached'});
+});
+
 await step('German is there for those who read it', async () => {
     const person = await open({locale: 'de-DE'});
     await heading(person, 'Willkommen');
@@ -307,6 +337,8 @@ await step('an answer of the provider that nobody here asked for is not redeemed
 
 await step('the log-out ends the session and the subscriptions', async () => {
     const subscriptions = Object.values((await page.evaluate(() => JSON.parse(sessionStorage.getItem('carestream.subscriptions')))).ids);
+    const before = await ask('subscriptions');
+    assert.ok(subscriptions.length >= 4 && subscriptions.every((id) => before.includes(id)));
     await page.getByRole('button', {name: 'Log out'}).click();
     await page.getByRole('heading', {name: 'Log out'}).waitFor();  // the provider's question
     await page.getByRole('button', {name: 'Log out'}).click();

@@ -119,11 +119,11 @@ export function toResponse(questionnaire, answers, {patient, authored}) {
     };
 }
 
-/** The linkId that a path of an error leads to: "QuestionnaireResponse.item[1].answer[0].value". */
+/** The linkId that a path of an error leads to: "QuestionnaireResponse.item[1].answer[0].value". None of a whole list. */
 export function linkIdAt(response, path) {
     let node = response, found;
-    for (const [, name, index] of path.matchAll(/\.(item|answer)(?:\[(\d+)\])?/g)) {
-        node = node?.[name]?.[Number(index ?? 0)];
+    for (const [, name, index] of path.matchAll(/\.(item|answer)\[(\d+)\]/g)) {
+        node = node?.[name]?.[Number(index)];
         found = node?.linkId ?? found;
     }
     return found;

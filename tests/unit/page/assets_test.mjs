@@ -76,6 +76,7 @@ test('groups and items below answers keep their places, and the server\'s paths 
     assert.equal(linkIdAt(response, 'QuestionnaireResponse.item[0].item[0].answer[0].item[0].answer[0].value'), 'b1');
     assert.equal(linkIdAt(response, 'QuestionnaireResponse.item[0].item[0].answer'), 'b');
     assert.equal(linkIdAt(response, 'QuestionnaireResponse.item[7]'), undefined);
+    assert.equal(linkIdAt(response, 'QuestionnaireResponse.item'), undefined);
     assert.equal(linkIdAt(response, 'QuestionnaireResponse.subject'), undefined);
 });
 
