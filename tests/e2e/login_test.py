@@ -58,12 +58,6 @@ class LogIn(unittest.TestCase):
             cls.patients.append(patient)
 
     @classmethod
-    def enterClassContext(cls, manager):
-        entered = manager.__enter__()
-        cls.addClassCleanup(manager.__exit__, None, None, None)
-        return entered
-
-    @classmethod
     def make(cls, resource):
         status, _, made = ask(f"{cls.daemon.fhir}/{resource['resourceType']}", cls.staff, resource)
         assert status == 201, made

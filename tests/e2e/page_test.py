@@ -16,9 +16,7 @@ from page_site import PageSite, serve  # noqa: E402
 
 class Page(unittest.TestCase):
     def setUp(self):
-        self.site = PageSite()
-        self.site.__enter__()
-        self.addCleanup(self.site.__exit__)
+        self.site = self.enterContext(PageSite())
         self.go = threading.Event()
         self.go.set()
         self.site.ehr.on_message = lambda _: self.go.wait(4)

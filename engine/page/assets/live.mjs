@@ -7,7 +7,9 @@ const POLL_MS = 15_000;
 const RETRY_MS_MIN = 1_000;
 const RETRY_MS_MAX = 60_000;
 const LIFETIME_MS = 24 * 3_600_000;  // then the server ends it, if this tab never came to
-const QUIET_MS = 250;                // changes that come together are one
+const TOGETHER_MS = 250;             // changes that come together are one
+const HEARTBEAT_S = 60;
+const SILENT_MS_MAX = 150_000;       // a socket that says nothing for so long leads nowhere
 
 /** The views' topics, and the type that each is about. */
 export const TOPICS = {
@@ -21,6 +23,7 @@ function subscriptionTo(topic, patient) {
             {url: `${BACKPORT}filter-criteria`, valueString: `${TOPICS[topic]}?patient=Patient/${patient}`}]},
         channel: {
             type: 'websocket', payload: 'application/fhir+json',
+            extension: [{url: `${BACKPORT}heartbeat-period`, valueUnsignedInt: HEARTBEAT_S}],
             _payload: {extension: [{url: `${BACKPORT}payload-content`, valueCode: 'empty'}]}},
     };
 }
@@ -36,8 +39,8 @@ export function createLive(fhir, patient, on) {
     const absent = new Set();  // topics that the server does not have, or not for this token: left to polling
     const waiting = new Set();
     let socket, retry, settle, poll;
-    let failures = 0;
-    let stopped = false;
+    let failures = 0, heard = 0;
+    let connecting = false, stopped = false;
 
     function kept() {
         const all = JSON.parse(sessionStorage.getItem(KEPT) ?? '{}');
@@ -55,7 +58,7 @@ export function createLive(fhir, patient, on) {
             const topicsNow = new Set(waiting);
             waiting.clear();
             if (!stopped) on.changed(topicsNow);
-        }, QUIET_MS);
+        }, TOGETHER_MS);
     }
 
     async function subscribe() {
@@ -100,11 +103,13 @@ export function createLive(fhir, patient, on) {
         } catch {
             return;  // "bound ..." and "ping ..." are words for clients of R4's own subscriptions
         }
+        heard = Date.now();
         const status = bundle.entry?.[0]?.resource;
         const id = valueOf(status, 'subscription')?.split('/').pop();
         const topic = [...ids].find(([, own]) => own === id)?.[0];
-        if (!topic) return;
-        if (valueOf(status, 'type') === 'handshake') {
+        const type = valueOf(status, 'type');
+        if (!topic || type === 'heartbeat') return;
+        if (type === 'handshake') {
             failures = 0;
             on.live(true);
         }
@@ -113,25 +118,33 @@ export function createLive(fhir, patient, on) {
     }
 
     async function connect() {
-        if (stopped || socket) return;
+        if (stopped || socket || connecting) return;
         clearTimeout(retry);
+        connecting = true;
         try {
             const answer = await bindingToken();
             if (!answer) return on.live(false);
-            if (stopped || socket) return;
+            if (stopped) return;
             const url = new URL(new URL(valueOf(answer, 'websocket-url')).pathname, location.href);
             url.protocol = location.protocol.replace('http', 'ws');
             socket = new WebSocket(url);
             const token = valueOf(answer, 'token');
             socket.onopen = () => socket.send(`bind-with-token ${token}`);
             socket.onmessage = ({data}) => hear(data);
-            socket.onclose = () => {
-                socket = undefined;
-                later();
-            };
+            socket.onclose = drop;
+            heard = Date.now();
         } catch {
             later();
+        } finally {
+            connecting = false;
         }
+    }
+
+    function drop() {
+        socket.onclose = undefined;
+        socket.close();
+        socket = undefined;
+        later();
     }
 
     // That a socket which worked closes is nothing to tell of: it does when its token runs out.
@@ -145,6 +158,7 @@ export function createLive(fhir, patient, on) {
     }
 
     function pollNow() {
+        if (socket && Date.now() - heard > SILENT_MS_MAX) drop();
         if (document.hidden) return;
         const bound = socket?.readyState === WebSocket.OPEN && failures === 0;
         change(Object.keys(TOPICS).filter((topic) => !bound || !ids.has(topic)));
@@ -172,7 +186,7 @@ export function createLive(fhir, patient, on) {
             clearInterval(poll);
             clearTimeout(retry);
             clearTimeout(settle);
-            socket?.close();
+            if (socket) drop();
             if (forget) await removeAll();
         },
     };
