@@ -154,6 +154,7 @@ await step('results come while one looks, and a correction is marked', async () 
 await step('one value over time is a plot and a table', async () => {
     await page.getByRole('link', {name: 'Hemoglobin'}).first().click();
     await heading(page, 'Over time');
+    assert.ok(!page.url().includes('718-7'), 'the address tells no code');
     await page.getByRole('img', {name: /Hemoglobin: 2 values over time/}).waitFor();
     assert.equal(await page.locator('.plot circle').count(), 2);
     assert.equal(await page.locator('.plot .outside').count(), 1);

@@ -3,7 +3,7 @@
 import {h} from './dom.mjs';
 import {concept, day, extension, hasCode, span, time} from './format.mjs';
 import {parameters, Unreachable, wordsFor} from './fhir.mjs';
-import {ask, replace} from './shell.mjs';
+import {ask, problem, replace} from './shell.mjs';
 import {t} from './words.mjs';
 
 const STATE = 'urn:carestream:booking-state';
@@ -21,7 +21,9 @@ export function stateOf(appointment) {
     const state = extension(appointment, STATE)?.valueCode;
     const reason = appointment.cancelationReason?.text;
     const because = reason && t('appointment.because', {reason});
-    if (state === 'being-clarified') return {tone: 'unclear', text: t('appointment.clarified'), detail: t('appointment.clarified.more')};
+    if (state === 'being-clarified') {
+        return {tone: 'unclear', text: t('appointment.clarified'), detail: t('appointment.clarified.more')};
+    }
     if (state === 'rescheduling') return {tone: 'waits', text: t('appointment.moving')};
     if (state === 'cancelling') return {tone: 'waits', text: t('appointment.cancelling')};
     if (state === 'compensated') return {tone: 'over', text: t('appointment.rejected'), detail: because};
@@ -45,9 +47,9 @@ export function stateOf(appointment) {
 function actorName(actor, known) {
     if (actor?.display) return actor.display;
     const resource = known.get(actor?.reference);
-    const name = resource?.name;
-    if (typeof name === 'string') return name;
-    return name?.[0]?.text ?? [...(name?.[0]?.prefix ?? []), ...(name?.[0]?.given ?? []), name?.[0]?.family].filter(Boolean).join(' ');
+    if (typeof resource?.name === 'string') return resource.name;
+    const {text, prefix = [], given = [], family} = resource?.name?.[0] ?? {};
+    return text ?? [...prefix, ...given, family].filter(Boolean).join(' ');
 }
 
 const withWhom = (appointment, known) => (appointment.participant ?? [])
@@ -57,23 +59,29 @@ const withWhom = (appointment, known) => (appointment.participant ?? [])
 const what = (appointment) => concept(appointment.serviceType) || concept(appointment.appointmentType) ||
                               appointment.description || t('appointment.plain');
 
-const isAhead = (appointment) => OPEN.has(appointment.status) && new Date(appointment.end ?? appointment.start) >= new Date();
+const isOver = (appointment) => new Date(appointment.end ?? appointment.start) < new Date();
+
+const isAhead = (appointment) => OPEN.has(appointment.status) && !isOver(appointment);
+
+const whatAndWhom = (appointment, known) => [what(appointment), withWhom(appointment, known)].filter(Boolean).join(', ');
 
 const isTakenBack = (appointment) => appointment.status === 'cancelled' && new Date(appointment.start) > new Date() &&
                                     !hasCode(appointment.cancelationReason, REASONS, 'pat');
 
 function mayCheckIn(appointment) {
     const hours = (new Date(appointment.start) - Date.now()) / 3_600_000;
-    return appointment.status === 'booked' && hours < CHECK_IN_HOURS_BEFORE && new Date(appointment.end ?? appointment.start) > new Date();
+    return appointment.status === 'booked' && hours < CHECK_IN_HOURS_BEFORE && !isOver(appointment);
 }
 
 function cancel(context, appointment, done) {
     return ask({
-        title: t('cancel.title'), yes: t('cancel.yes'), danger: true, wordsFor,
+        title: t('cancel.title'), yes: t('cancel.yes'), danger: true,
         content: [h('p', {}, `${what(appointment)}: ${span(appointment.start, appointment.end)}`),
-                  h('label', {for: 'reason'}, t('cancel.reason')), h('input', {id: 'reason', name: 'reason', maxlength: '200'})],
+                  h('label', {for: 'reason'}, t('cancel.reason')),
+                  h('input', {id: 'reason', name: 'reason', maxlength: '200'})],
         submit: async (form) => {
-            await context.fhir.post(`Appointment/${appointment.id}/$cancel`, parameters({reason: form.elements.reason.value.trim()}));
+            const reason = form.elements.reason.value.trim();
+            await context.fhir.post(`Appointment/${appointment.id}/$cancel`, parameters({reason}));
             return true;
         },
     }).then((cancelled) => cancelled && done(t('cancel.done')));
@@ -82,11 +90,12 @@ function cancel(context, appointment, done) {
 // The same key for each try, so that an answer that was lost on the way books nothing twice.
 function book(context, proposal, known, done) {
     const key = crypto.randomUUID();
-    const whom = withWhom(proposal, known);
     return ask({
-        title: t('book.title'), yes: t('book.yes'), wordsFor,
-        content: [h('p', {}, h('strong', {}, span(proposal.start, proposal.end))), h('p', {}, [what(proposal), whom].filter(Boolean).join(', ')),
-                  h('label', {for: 'comment'}, t('book.comment')), h('textarea', {id: 'comment', name: 'comment', rows: '2', maxlength: '500'})],
+        title: t('book.title'), yes: t('book.yes'),
+        content: [h('p', {}, h('strong', {}, span(proposal.start, proposal.end))),
+                  h('p', {}, whatAndWhom(proposal, known)),
+                  h('label', {for: 'comment'}, t('book.comment')),
+                  h('textarea', {id: 'comment', name: 'comment', rows: '2', maxlength: '500'})],
         submit: (form) => context.fhir.post('Appointment/$book', parameters({
             slot: proposal.slot[0].reference, comment: form.elements.comment.value.trim()}), {'Idempotency-Key': key}),
     }).then((made) => made && done(stateOf(made).text));
@@ -109,7 +118,8 @@ function finder(context, done) {
             const page = await context.fhir.page(
                 `Appointment/$find?start=${start.toISOString()}&end=${end.toISOString()}&_count=${SLOTS_MAX}`);
             const known = await actorsOf(context, page.matches);
-            status.textContent = page.matches.length ? t('find.count', {count: page.matches.length}) : t('find.none', {days: FIND_DAYS});
+            const count = page.matches.length;
+            status.textContent = count ? t('find.count', {count}) : t('find.none', {days: FIND_DAYS});
             showDays(byDay(page.matches, known));
         } catch (error) {
             status.textContent = wordsFor(error);
@@ -126,17 +136,21 @@ function finder(context, done) {
     }
 
     function byDay(proposals, known) {
-        return [...group(proposals, (one) => day(one.start))].map(([name, slots]) => h('section', {class: 'day'}, h('h4', {}, name), h('ul', {class: 'slots'},
-            slots.map((slot) => h('li', {}, h('button', {
-                type: 'button', 'data-key': slot.slot[0].reference,
-                'aria-label': t('book.at', {when: span(slot.start, slot.end), what: [what(slot), withWhom(slot, known)].filter(Boolean).join(', ')}),
-                onclick: () => book(context, slot, known, (text) => { find(); done(text); })},
-                h('span', {class: 'time'}, time(slot.start)), h('span', {class: 'hint'}, withWhom(slot, known) || what(slot))))))));
+        const button = (slot) => h('button', {
+            type: 'button', 'data-key': slot.slot[0].reference,
+            'aria-label': t('book.at', {when: span(slot.start, slot.end), what: whatAndWhom(slot, known)}),
+            onclick: () => book(context, slot, known, (text) => { find(); done(text); })},
+            h('span', {class: 'time'}, time(slot.start)),
+            h('span', {class: 'hint'}, withWhom(slot, known) || what(slot)));
+        return [...group(proposals, (one) => day(one.start))].map(([name, slots]) => h('section', {class: 'day'},
+            h('h4', {}, name), h('ul', {class: 'slots'}, slots.map((slot) => h('li', {}, button(slot))))));
     }
 
     const form = h('form', {class: 'row', onsubmit: (event) => { event.preventDefault(); find(); }},
-                   h('div', {}, h('label', {for: 'from'}, t('find.from')), field), h('button', {class: 'primary'}, t('find.go')));
-    return h('section', {class: 'card', 'aria-labelledby': 'find-title'}, h('h2', {id: 'find-title'}, t('find.title')), form, status, found);
+                   h('div', {}, h('label', {for: 'from'}, t('find.from')), field),
+                   h('button', {class: 'primary'}, t('find.go')));
+    return h('section', {class: 'card', 'aria-labelledby': 'find-title'},
+             h('h2', {id: 'find-title'}, t('find.title')), form, status, found);
 }
 
 function group(items, keyOf) {
@@ -197,9 +211,11 @@ export function open(context) {
                  state.detail && h('p', {class: 'hint'}, state.detail),
                  refusal,
                  h('div', {class: 'buttons'},
-                   mayCheckIn(appointment) && h('button', {type: 'button', class: 'primary', 'data-key': `in-${appointment.id}`,
+                   mayCheckIn(appointment) && h('button', {
+                       type: 'button', class: 'primary', 'data-key': `in-${appointment.id}`,
                        onclick: () => checkIn(appointment, refusal)}, t('checkin.go')),
-                   mayCancel && h('button', {type: 'button', 'data-key': `cancel-${appointment.id}`,
+                   mayCancel && h('button', {
+                       type: 'button', 'data-key': `cancel-${appointment.id}`,
                        'aria-label': t('cancel.which', {what: what(appointment), when: span(appointment.start)}),
                        onclick: () => cancel(context, appointment, done)}, t('cancel.go'))));
     }
@@ -216,7 +232,8 @@ export function open(context) {
     const view = {
         title: t('nav.appointments'),
         topics: ['appointment', 'booking'],
-        content: h('div', {}, h('section', {'aria-labelledby': 'ahead-title'}, h('h2', {id: 'ahead-title'}, t('appointments.ahead')), ahead),
+        content: h('div', {}, h('section', {'aria-labelledby': 'ahead-title'},
+                                h('h2', {id: 'ahead-title'}, t('appointments.ahead')), ahead),
                    finder(context, done), pastBox),
         async refresh() {
             try {
@@ -227,12 +244,13 @@ export function open(context) {
                 // A time that the clinic took back stands where it was looked for.
                 const news = rest.filter(isTakenBack);
                 announce(matches);
-                replace(ahead, next.length + news.length ? h('ul', {class: 'list'}, [...next, ...news].map((one) => card(one, known))) :
-                        h('p', {class: 'card'}, t('appointments.none')));
-                replace(past, h('ul', {class: 'list'}, rest.filter((one) => !news.includes(one)).map((one) => card(one, known))));
+                const list = (all) => h('ul', {class: 'list'}, all.map((one) => card(one, known)));
+                const none = next.length + news.length === 0;
+                replace(ahead, none ? h('p', {class: 'card'}, t('appointments.none')) : list([...next, ...news]));
+                replace(past, list(rest.filter((one) => !news.includes(one))));
                 pastBox.hidden = rest.length === news.length;
             } catch (error) {
-                if (!(error instanceof Unreachable) || told.size === 0) replace(ahead, h('p', {class: 'error', role: 'alert'}, wordsFor(error)));
+                if (!(error instanceof Unreachable) || told.size === 0) replace(ahead, problem(error));
             }
         },
     };

@@ -37,6 +37,8 @@ function keepDigits(key, value, context) {
     return plain ? value : Object.assign(new Number(value), {toString: () => context.source});
 }
 
+const waitOf = (response, waits) => (Number(response.headers.get('Retry-After')) || waits + 1) * 1000;
+
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 /** `on`: {reachable(bool), waiting(seconds), ended()}, for the frame around the views. */
@@ -76,9 +78,9 @@ export function createFhir(base, login, on) {
             if (response.status === 401 && !renewed) {
                 renewed = true;
                 token = await tokenFor(token);
-            } else if (response.status === 429 && waits < WAITS_MAX) {
+            } else if (response.status === 429 && waits < WAITS_MAX && waitOf(response, waits) <= WAIT_MS_MAX) {
+                const wait_ms = waitOf(response, waits);
                 ++waits;
-                const wait_ms = Math.min((Number(response.headers.get('Retry-After')) || waits) * 1000, WAIT_MS_MAX);
                 on.waiting(Math.ceil(wait_ms / 1000));
                 await pause(wait_ms);
                 on.waiting(0);

@@ -21,7 +21,9 @@ function scale(item) {
 }
 
 function optionsOf(item) {
-    if (item.type === 'boolean') return [{answer: {valueBoolean: true}, label: t('yes')}, {answer: {valueBoolean: false}, label: t('no')}];
+    if (item.type === 'boolean') {
+        return [{answer: {valueBoolean: true}, label: t('yes')}, {answer: {valueBoolean: false}, label: t('no')}];
+    }
     return scale(item) ?? (item.type.endsWith('choice') ? (item.answerOption ?? []).map(optionOf) : undefined);
 }
 
@@ -36,14 +38,16 @@ function picker(item, options, describe) {
     const own = item.type === 'open-choice' ? h('input', {type: 'text', id: newId('a'), maxlength: '500'}) : undefined;
     const read = () => [...boxes.filter(({input}) => input.checked).map(({answer}) => answer),
                         ...(own?.value.trim() ? [{valueString: own.value.trim()}] : [])];
-    const node = h('fieldset', {...describe, class: scale(item) ? 'scale' : undefined}, h('legend', {}, item.text, mark(item)),
-                   boxes.map((box) => box.node), own && h('div', {}, h('label', {for: own.id}, t('form.other')), own));
+    const node = h('fieldset', {...describe, class: scale(item) ? 'scale' : undefined},
+                   h('legend', {}, item.text, mark(item)), boxes.map((box) => box.node),
+                   own && h('div', {}, h('label', {for: own.id}, t('form.other')), own));
     return {node, read, focus: () => (boxes[0]?.input ?? own).focus(), group: node};
 }
 
 const INPUTS = {
     integer: {type: 'number', step: '1', inputmode: 'numeric'}, decimal: {type: 'text', inputmode: 'decimal'},
-    quantity: {type: 'text', inputmode: 'decimal'}, date: {type: 'date'}, dateTime: {type: 'datetime-local'}, time: {type: 'time', step: '1'},
+    quantity: {type: 'text', inputmode: 'decimal'}, date: {type: 'date'}, dateTime: {type: 'datetime-local'},
+    time: {type: 'time', step: '1'},
     string: {type: 'text'},
 };
 
@@ -61,8 +65,8 @@ function answersOf(item, text) {
         if (value === undefined) return [{invalid: text}];
         if (item.type === 'integer') return [{valueInteger: value}];
         if (item.type === 'decimal') return [{valueDecimal: value}];
-        const unit = setting(item, 'questionnaire-unit');
-        return [{valueQuantity: {value, ...(unit && {unit: unit.display ?? unit.code, system: unit.system, code: unit.code})}}];
+        const {display, system, code} = setting(item, 'questionnaire-unit') ?? {};
+        return [{valueQuantity: {value, unit: display ?? code, system, code}}];
     }
     if (item.type === 'dateTime') return [{valueDateTime: new Date(text).toISOString()}];
     if (item.type === 'time') return [{valueTime: text.length === 5 ? `${text}:00` : text}];
@@ -73,12 +77,13 @@ function field(item, describe) {
     const id = newId('q');
     const common = {id, ...describe, required: item.required, maxlength: item.maxLength};
     const input = item.type === 'text' ? h('textarea', {...common, rows: '3'}) :
-                  h('input', {...common, ...INPUTS[item.type], min: setting(item, 'minValue'), max: setting(item, 'maxValue')});
+                  h('input', {...common, ...INPUTS[item.type],
+                              min: setting(item, 'minValue'), max: setting(item, 'maxValue')});
     const unit = setting(item, 'questionnaire-unit');
     // A number field that holds no number reads as empty: its validity tells.
     const read = () => (input.validity.badInput ? [{invalid: true}] : answersOf(item, input.value));
-    return {node: h('div', {class: 'field'}, h('label', {for: id}, item.text, mark(item), unit && ` (${unit.display ?? unit.code})`), input),
-            read, focus: () => input.focus(), group: input};
+    const label = h('label', {for: id}, item.text, mark(item), unit && ` (${unit.display ?? unit.code})`);
+    return {node: h('div', {class: 'field'}, label, input), read, focus: () => input.focus(), group: input};
 }
 
 const mark = (item) => (item.required ? '' : h('span', {class: 'optional'}, ` (${t('form.optional')})`));
@@ -92,7 +97,8 @@ export function form({fhir, patient}, questionnaire, done) {
     function build(parent, level) {
         return (parent.item ?? []).map((item) => {
             if (!isAsked(item)) {
-                const box = h('div', {class: item.type}, item.text && h(item.type === 'group' ? `h${level}` : 'p', {}, item.text), build(item, Math.min(level + 1, 6)));
+                const text = item.text && h(item.type === 'group' ? `h${level}` : 'p', {}, item.text);
+                const box = h('div', {class: item.type}, text, build(item, Math.min(level + 1, 6)));
                 questions.set(item.linkId, {item, box});
                 return box;
             }
@@ -113,11 +119,23 @@ export function form({fhir, patient}, questionnaire, done) {
         return sent.key;
     }
 
-    const answers = () => new Map([...questions].filter(([, one]) => one.read).map(([linkId, one]) => [linkId, one.read()]).filter(([, given]) => given.length));
+    const answers = () => new Map([...questions].filter(([, one]) => one.read)
+        .map(([linkId, one]) => [linkId, one.read()]).filter(([, given]) => given.length));
 
     function update() {
         const on = enabled(questionnaire, answers());
         for (const [linkId, {box}] of questions) box.hidden = !on.has(linkId);
+    }
+
+    // Leads to the question.
+    function lineOf({linkId, text}) {
+        const one = questions.get(linkId);
+        if (!one?.focus) return h('li', {}, text);
+        const lead = (event) => {
+            event.preventDefault();
+            one.focus();
+        };
+        return h('li', {}, h('a', {href: '', onclick: lead}, `${one.item.text} – ${text}`));
     }
 
     function mistakes(list) {
@@ -132,11 +150,10 @@ export function form({fhir, patient}, questionnaire, done) {
             one.error.textContent = text;
             one.group.setAttribute('aria-invalid', 'true');
         }
-        replace(summary, list.length > 0 && [h('h2', {}, t('form.mistakes', {count: list.length})), h('ul', {}, list.map(({linkId, text}) => {
-            const one = questions.get(linkId);
-            return h('li', {}, one?.focus ? h('a', {href: '', onclick: (event) => { event.preventDefault(); one.focus(); }}, `${one.item.text} – ${text}`) : text);
-        }))]);
-        if (list.length) summary.focus();
+        replace(summary);
+        if (list.length === 0) return;
+        replace(summary, h('h2', {}, t('form.mistakes', {count: list.length})), h('ul', {}, list.map(lineOf)));
+        summary.focus();
     }
 
     // What the server found wrong stands at its question, the rest above.

@@ -13,7 +13,8 @@ const SILENT_MS_MAX = 150_000;       // a socket that says nothing for so long l
 
 /** The views' topics, and the type that each is about. */
 export const TOPICS = {
-    appointment: 'Appointment', booking: 'Appointment', result: 'DiagnosticReport', 'report-delivery': 'Task', 'waiting-room': 'Encounter'};
+    appointment: 'Appointment', booking: 'Appointment', result: 'DiagnosticReport',
+    'report-delivery': 'Task', 'waiting-room': 'Encounter'};
 
 function subscriptionTo(topic, patient) {
     return {

@@ -59,7 +59,8 @@ export function createLogin(config) {
         return {ok: response.ok, status: response.status, body: await response.json().catch(() => undefined)};
     }
 
-    const post = (url, form) => request(url, {method: 'POST', body: new URLSearchParams({...form, client_id: config.client_id})});
+    const post = (url, form) =>
+        request(url, {method: 'POST', body: new URLSearchParams({...form, client_id: config.client_id})});
 
     function keep(answer, former) {
         tokens = {

@@ -17,6 +17,14 @@ function nameOf(patient) {
     return name?.text ?? [...(name?.given ?? []), name?.family].filter(Boolean).join(' ');
 }
 
+function decode(text) {
+    try {
+        return decodeURIComponent(text);
+    } catch {
+        return text;  // typed by hand: leads nowhere
+    }
+}
+
 // The server says what makes the link: its operation.
 const isUnlinked = (error) => error instanceof Refused && error.status === 403 && error.said.includes('$link');
 
@@ -89,7 +97,7 @@ async function start() {
         const navigate = (quiet) => {
             const [name, ...rest] = location.hash.slice(1).split('/');
             const known = name in views ? name : 'appointments';
-            view = views[known].open(context, rest.map(decodeURIComponent));
+            view = views[known].open(context, rest.map(decode));
             view.refresh = serial(view.refresh.bind(view));
             shell.show(known, view.title, view.content, {quiet});
             view.refresh();
@@ -112,8 +120,8 @@ async function start() {
 
     // A log-in that is linked to no record yet: a code of the clinic does that.
     function askForCode() {
-        const field = h('input', {id: 'code', name: 'code', required: true, autocomplete: 'one-time-code', spellcheck: 'false',
-                                  autocapitalize: 'characters', 'aria-describedby': 'code-help'});
+        const field = h('input', {id: 'code', name: 'code', required: true, autocomplete: 'one-time-code',
+                                  spellcheck: 'false', autocapitalize: 'characters', 'aria-describedby': 'code-help'});
         const refusal = h('p', {class: 'error', role: 'alert'});
         const form = h('form', {class: 'card', novalidate: true, onsubmit: async (event) => {
             event.preventDefault();
@@ -157,4 +165,5 @@ async function start() {
     await enter();
 }
 
-start();
+start().catch(() => document.body.replaceChildren(
+    h('main', {}, h('h1', {}, t('error.title')), h('p', {}, t('error.offline')))));

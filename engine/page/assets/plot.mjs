@@ -27,7 +27,8 @@ export function plot(points, {low, high, unit, label}) {
     const [first, last] = [points[0].at.getTime(), points.at(-1).at.getTime()];
     const x = (at) => LEFT + (last === first ? 0.5 : (at - first) / (last - first)) * (WIDTH - LEFT - RIGHT);
     const y = (value) => HEIGHT - BOTTOM - ((value - bottom) / (top - bottom)) * (HEIGHT - TOP - BOTTOM);
-    const path = points.map(({at, value}, i) => `${i ? 'L' : 'M'}${x(at.getTime()).toFixed(1)} ${y(value).toFixed(1)}`).join('');
+    const path = points.map(({at, value}, i) => `${i ? 'L' : 'M'}${x(at.getTime()).toFixed(1)} ${y(value).toFixed(1)}`)
+        .join('');
     const [usualTop, usualBottom] = [y(high ?? top), y(low ?? bottom)];
     return svg('svg', {viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': label, class: 'plot'},
         (low !== undefined || high !== undefined) && svg('rect', {

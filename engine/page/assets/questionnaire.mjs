@@ -2,7 +2,8 @@
 // answers, the QuestionnaireResponse. Source: FHIR R4 Questionnaire, enableWhen and required.
 
 const EXTENSION = 'http://hl7.org/fhir/StructureDefinition/';
-const ASKED = new Set(['boolean', 'integer', 'decimal', 'quantity', 'date', 'dateTime', 'time', 'string', 'text', 'choice', 'open-choice']);
+const ASKED = new Set(['boolean', 'integer', 'decimal', 'quantity', 'date', 'dateTime', 'time', 'string', 'text', 'choice',
+                       'open-choice']);
 const SHOWN = new Set([...ASKED, 'display', 'group']);
 
 export const isAsked = (item) => ASKED.has(item.type);
@@ -85,7 +86,8 @@ function mistake(item, given) {
         if (answer.invalid !== undefined) return {key: `form.invalid.${item.type}`};
         if (least !== undefined && value < least) return {key: 'form.atLeast', values: {least}};
         if (most !== undefined && value > most) return {key: 'form.atMost', values: {most}};
-        if (item.maxLength && String(value).length > item.maxLength) return {key: 'form.tooLong', values: {most: item.maxLength}};
+        const long = item.maxLength && String(value).length > item.maxLength;
+        if (long) return {key: 'form.tooLong', values: {most: item.maxLength}};
     }
     return undefined;
 }

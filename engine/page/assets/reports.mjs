@@ -1,14 +1,15 @@
 // Symptom reports: what can be reported, what was, how far each is, and the form.
 import {h, newId} from './dom.mjs';
 import {concept, extension, moment} from './format.mjs';
-import {wordsFor} from './fhir.mjs';
 import {form} from './form.mjs';
 import {unknownTypes} from './questionnaire.mjs';
-import {replace} from './shell.mjs';
+import {problem, replace} from './shell.mjs';
 import {known, t} from './words.mjs';
 
+const DELIVERY_TASK = 'urn:carestream:task|report-delivery';
 const DELIVERY = 'urn:carestream:delivery';
 const RED_FLAG = 'urn:carestream:red-flag';
+const TONES = {accepted: 'good', rejected: 'unclear', clarifying: 'unclear', withdrawn: 'over', kept: 'over'};
 
 /** The emergency texts of a response, as the clinic wrote them. */
 export const redFlags = (response) => (response.extension ?? []).filter((one) => one.url === RED_FLAG).map((flag) => ({
@@ -21,9 +22,10 @@ export const redFlags = (response) => (response.extension ?? []).filter((one) =>
 export function deliveryOf(task) {
     const code = task?.businessStatus?.coding?.find((one) => one.system === DELIVERY)?.code;
     if (code === undefined) return {tone: 'waits', text: t('delivery.stored')};
-    const tone = {accepted: 'good', rejected: 'unclear', clarifying: 'unclear', withdrawn: 'over', kept: 'over'}[code] ?? 'waits';
+    const tone = TONES[code] ?? 'waits';
     const text = known(`delivery.${code}`) ? t(`delivery.${code}`) : concept(task.businessStatus);
-    return {tone, code, text, detail: code === 'rejected' && task.statusReason?.text && t('delivery.because', {reason: task.statusReason.text})};
+    const reason = code === 'rejected' && task.statusReason?.text;
+    return {tone, text, detail: reason && t('delivery.because', {reason})};
 }
 
 function deliveryLines(task) {
@@ -38,7 +40,10 @@ export function warning(flags) {
              h('h2', {id}, t('redflag.title')), flags.map((flag) => h('p', {}, flag.text)));
 }
 
-const taskOf = (tasks, id) => tasks.find((task) => task.focus?.reference?.split('/_history/')[0] === `QuestionnaireResponse/${id}`);
+const taskOf = (tasks, id) => tasks.find(
+    (task) => task.focus?.reference?.split('/_history/')[0] === `QuestionnaireResponse/${id}`);
+
+const section = (id, title, content) => h('section', {'aria-labelledby': id}, h('h2', {id}, title), content);
 
 /** What can be reported, and what was. */
 function overview({fhir, patient, shell}) {
@@ -50,16 +55,19 @@ function overview({fhir, patient, shell}) {
         const {matches} = await fhir.search('Questionnaire?status=active&_count=50');
         titles = new Map(matches.map((one) => [one.url, one.title ?? one.name]));
         const nameOf = (one) => one.title ?? one.name ?? one.id;
-        const usable = matches.filter((one) => unknownTypes(one).length === 0).sort((a, b) => nameOf(a).localeCompare(nameOf(b)));
+        const usable = matches.filter((one) => unknownTypes(one).length === 0)
+            .sort((a, b) => nameOf(a).localeCompare(nameOf(b)));
         replace(offered, usable.length ? h('ul', {class: 'choices'}, usable.map((one) => h('li', {}, h('a', {
             class: 'choice', href: `#reports/${encodeURIComponent(one.id)}`}, nameOf(one))))) :
                 h('p', {class: 'card'}, t('reports.noneOffered')));
     }
 
     function card(response, task) {
-        return h('li', {class: 'card'}, h('h3', {}, titles.get(response.questionnaire?.split('|')[0]) ?? t('reports.report')),
+        const title = titles.get(response.questionnaire?.split('|')[0]) ?? t('reports.report');
+        return h('li', {class: 'card'}, h('h3', {}, title),
                  h('p', {class: 'when'}, moment(response.authored)), deliveryLines(task),
-                 redFlags(response).map((flag) => h('p', {class: 'flagged'}, h('strong', {}, t('redflag.short')), ' ', flag.text)));
+                 redFlags(response).map(
+                     (flag) => h('p', {class: 'flagged'}, h('strong', {}, t('redflag.short')), ' ', flag.text)));
     }
 
     function announce(responses, tasks) {
@@ -71,19 +79,19 @@ function overview({fhir, patient, shell}) {
     return {
         title: t('nav.reports'),
         topics: ['report-delivery'],
-        content: h('div', {}, h('section', {'aria-labelledby': 'offered-title'}, h('h2', {id: 'offered-title'}, t('reports.offered')), offered),
-                   h('section', {'aria-labelledby': 'sent-title'}, h('h2', {id: 'sent-title'}, t('reports.sent')), sent)),
+        content: h('div', {}, section('offered-title', t('reports.offered'), offered),
+                   section('sent-title', t('reports.sent'), sent)),
         async refresh() {
             try {
                 if (!titles) await loadOffered();
                 const [responses, tasks] = await Promise.all([
                     fhir.page(`QuestionnaireResponse?patient=${patient.id}&_sort=-authored&_count=20`),
-                    fhir.page(`Task?patient=${patient.id}&code=urn:carestream:task|report-delivery&_sort=-authored-on&_count=50`)]);
+                    fhir.page(`Task?patient=${patient.id}&code=${DELIVERY_TASK}&_sort=-authored-on&_count=50`)]);
                 announce(responses.matches, tasks.matches);
-                replace(sent, responses.matches.length ? h('ul', {class: 'list'}, responses.matches.map((one) => card(one, taskOf(tasks.matches, one.id)))) :
-                        h('p', {class: 'card'}, t('reports.none')));
+                const cards = responses.matches.map((one) => card(one, taskOf(tasks.matches, one.id)));
+                replace(sent, cards.length ? h('ul', {class: 'list'}, cards) : h('p', {class: 'card'}, t('reports.none')));
             } catch (error) {
-                if (!told) replace(titles ? sent : offered, h('p', {class: 'error', role: 'alert'}, wordsFor(error)));
+                if (!told) replace(titles ? sent : offered, problem(error));
             }
         },
     };
@@ -133,7 +141,7 @@ function fillIn(context, id) {
             } catch (error) {
                 if (follow) return;  // the next change or poll asks again
                 begun = false;
-                replace(content, h('p', {class: 'error', role: 'alert'}, wordsFor(error)), h('p', {}, h('a', {href: '#reports'}, t('reports.back'))));
+                replace(content, problem(error), h('p', {}, h('a', {href: '#reports'}, t('reports.back'))));
             }
         },
     };

@@ -1,9 +1,8 @@
 // Results: reports with their values, newest first; one value over time.
 import {h} from './dom.mjs';
 import {concept, moment, number, quantity} from './format.mjs';
-import {wordsFor} from './fhir.mjs';
 import {plot} from './plot.mjs';
-import {replace} from './shell.mjs';
+import {problem, replace} from './shell.mjs';
 import {known, t} from './words.mjs';
 
 const PAGE = 20;
@@ -20,8 +19,9 @@ export function valueOf(observation) {
     if (observation.valueInteger !== undefined) return number(observation.valueInteger);
     if (observation.valueDateTime) return moment(observation.valueDateTime);
     if (observation.valueTime) return observation.valueTime;
-    if (observation.valueRange) return [quantity(observation.valueRange.low), quantity(observation.valueRange.high)].join(' – ');
-    if (observation.valueRatio) return [quantity(observation.valueRatio.numerator), quantity(observation.valueRatio.denominator)].join(' : ');
+    const {valueRange: range, valueRatio: ratio} = observation;
+    if (range) return `${quantity(range.low)} – ${quantity(range.high)}`;
+    if (ratio) return `${quantity(ratio.numerator)} : ${quantity(ratio.denominator)}`;
     if (observation.component) return observation.component.map((one) => `${concept(one.code)} ${valueOf(one)}`).join(', ');
     return concept(observation.dataAbsentReason) || t('result.noValue');
 }
@@ -66,6 +66,7 @@ function badge(status) {
     return undefined;
 }
 
+// The address names an opaque id: a code would tell of an illness to whoever sees the browser's history.
 const tokenOf = (observation) => {
     const coding = observation.code?.coding?.find((one) => one.code);
     return coding && `${coding.system ?? ''}|${coding.code}`;
@@ -75,16 +76,17 @@ const tokenOf = (observation) => {
 const cell = (key, text, look) => h('td', {'data-label': t(key)}, text && h('span', {class: look}, text));
 
 const valueCell = (observation) => h('td', {'data-label': t('result.value')},
-    h('span', {class: 'value'}, TAKEN_BACK.has(observation.status) ? '–' : valueOf(observation)), ' ', badge(observation.status));
+    h('span', {class: 'value'}, TAKEN_BACK.has(observation.status) ? '–' : valueOf(observation)), ' ',
+    badge(observation.status));
 
 const headings = (...keys) => h('thead', {}, h('tr', {}, keys.map((key) => h('th', {scope: 'col'}, t(key)))));
 
 function row(observation) {
-    const token = tokenOf(observation);
     const name = concept(observation.code);
-    const linked = token && observation.valueQuantity;
+    const linked = tokenOf(observation) && observation.valueQuantity;
+    const link = linked && h('a', {href: `#results/${observation.id}`, 'data-key': observation.id}, name);
     return h('tr', {class: isUnusual(observation) && 'unusual'},
-             h('th', {scope: 'row'}, linked ? h('a', {href: `#results/${encodeURIComponent(token)}`, 'data-key': observation.id}, name) : name),
+             h('th', {scope: 'row'}, link || name),
              valueCell(observation),
              cell('result.range', rangeOf(observation)),
              cell('result.flag', flagOf(observation), 'flag'));
@@ -92,7 +94,7 @@ function row(observation) {
 
 function reportCard(report, byReference) {
     const observations = (report.result ?? []).map((one) => byReference.get(one.reference)).filter(Boolean);
-    const when = report.effectiveDateTime ?? report.effectivePeriod?.start ?? report.issued;
+    const when = whenOf(report);
     const title = concept(report.code) || t('result.report');
     return h('li', {class: 'card'},
              h('h2', {}, title, ' ', badge(report.status)),
@@ -135,30 +137,37 @@ function overview({fhir, patient, shell}) {
                 const now = new Map(reports.map((one) => [one.id, one.meta.versionId]));
                 for (const report of reports) {
                     if (!versions || versions.get(report.id) === report.meta.versionId) continue;
-                    shell.say(t(CORRECTED.has(report.status) ? 'result.saidCorrected' : 'result.saidNew', {name: concept(report.code)}));
+                    const key = CORRECTED.has(report.status) ? 'result.saidCorrected' : 'result.saidNew';
+                    shell.say(t(key, {name: concept(report.code)}));
                 }
                 versions = now;
-                replace(list, reports.length ? reports.map((one) => reportCard(one, byReference)) : h('li', {class: 'card'}, t('result.none')));
+                replace(list, reports.map((one) => reportCard(one, byReference)),
+                        reports.length === 0 && h('li', {class: 'card'}, t('result.none')));
                 more.hidden = !next;
             } catch (error) {
-                if (!versions) replace(list, h('li', {class: 'error', role: 'alert'}, wordsFor(error)));
+                if (!versions) replace(list, h('li', {}, problem(error)));
             }
         },
     };
     return view;
 }
 
+const unitOf = (observation) => observation?.valueQuantity?.unit ?? observation?.valueQuantity?.code ?? '';
+const whenOf = (one) => one.effectiveDateTime ?? one.effectivePeriod?.start ?? one.issued;
+
 /** One value over time: the newest unit as a plot, all of it as a table. */
-function course({fhir, patient}, token) {
+function course({fhir, patient}, id) {
     const content = h('div', {}, h('p', {class: 'hint'}, t('loading')));
+    let token;
     const back = h('p', {}, h('a', {href: '#results'}, t('result.back')));
 
     function show(observations, more) {
         const newest = observations[0];
         const name = concept(newest?.code);
-        const unit = newest?.valueQuantity?.unit ?? newest?.valueQuantity?.code ?? '';
-        const points = observations.filter((one) => one.valueQuantity && (one.valueQuantity.unit ?? one.valueQuantity.code ?? '') === unit)
-            .map((one) => ({at: new Date(one.effectiveDateTime ?? one.issued), value: Number(one.valueQuantity.value), text: quantity(one.valueQuantity)}))
+        const unit = unitOf(newest);
+        const points = observations.filter((one) => one.valueQuantity && unitOf(one) === unit)
+            .map((one) => ({
+                at: new Date(whenOf(one)), value: Number(one.valueQuantity.value), text: quantity(one.valueQuantity)}))
             .filter((point) => !Number.isNaN(point.at.getTime()) && !Number.isNaN(point.value)).reverse();
         replace(content, back, observations.length === 0 && h('p', {class: 'card'}, t('result.none')),
                 points.length > 1 && h('figure', {class: 'card'}, plot(points, {
@@ -168,7 +177,7 @@ function course({fhir, patient}, token) {
                 observations.length > 0 && h('div', {class: 'card'}, h('table', {}, h('caption', {}, name),
                     headings('result.date', 'result.value', 'result.range', 'result.flag'),
                     h('tbody', {}, observations.map((one) => h('tr', {class: isUnusual(one) && 'unusual'},
-                        h('th', {scope: 'row'}, moment(one.effectiveDateTime ?? one.issued)),
+                        h('th', {scope: 'row'}, moment(whenOf(one))),
                         valueCell(one),
                         cell('result.range', rangeOf(one)),
                         cell('result.flag', flagOf(one), 'flag'))))),
@@ -181,13 +190,15 @@ function course({fhir, patient}, token) {
         content,
         async refresh() {
             try {
-                const page = await fhir.page(`Observation?patient=${patient.id}&code=${encodeURIComponent(token)}&_sort=-date&_count=${VALUES_MAX}`);
+                token ??= tokenOf(await fhir.get(`Observation/${encodeURIComponent(id)}`));
+                const search = `patient=${patient.id}&code=${encodeURIComponent(token)}&_sort=-date&_count=${VALUES_MAX}`;
+                const page = await fhir.page(`Observation?${search}`);
                 show(page.matches.filter((one) => !TAKEN_BACK.has(one.status)), Boolean(page.next));
             } catch (error) {
-                replace(content, back, h('p', {class: 'error', role: 'alert'}, wordsFor(error)));
+                replace(content, back, problem(error));
             }
         },
     };
 }
 
-export const open = (context, [token]) => (token ? course(context, token) : overview(context));
+export const open = (context, [id]) => (id ? course(context, id) : overview(context));

@@ -1,5 +1,6 @@
 // The frame around the views: heading, navigation, banners, what is said to screen readers, focus.
 import {h} from './dom.mjs';
+import {wordsFor} from './fhir.mjs';
 import {t} from './words.mjs';
 
 const VIEWS = ['appointments', 'results', 'reports', 'waiting'];
@@ -38,7 +39,10 @@ export function createShell(config) {
         },
         /** Who is logged in, and how he ends it. */
         greet(name, end) {
-            person.replaceChildren(...(end ? [h('span', {}, name), ' ', h('button', {type: 'button', class: 'plain', onclick: end}, t('login.end'))] : []));
+            person.replaceChildren();
+            if (!end) return;
+            person.append(h('span', {}, name), ' ',
+                          h('button', {type: 'button', class: 'plain', onclick: end}, t('login.end')));
         },
         /** A line that stays until it is taken back with ''. */
         note(name, text) {
@@ -56,6 +60,9 @@ export function createShell(config) {
     };
 }
 
+/** What went wrong, in words. */
+export const problem = (error) => h('p', {class: 'error', role: 'alert'}, wordsFor(error));
+
 /** Renders anew without taking the focus from a control that is still there (same data-key). */
 export function replace(container, ...content) {
     const key = container.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
@@ -67,7 +74,7 @@ export function replace(container, ...content) {
  * A question with its own controls over the page. `submit(form)` may refuse by throwing: the words stand in the
  * dialog then. Resolves to what submit gave, or undefined when it was dismissed.
  */
-export function ask({title, content, yes, no = t('dialog.back'), danger = false, submit, wordsFor}) {
+export function ask({title, content, yes, no = t('dialog.back'), danger = false, submit}) {
     return new Promise((resolve) => {
         const refusal = h('p', {class: 'error', role: 'alert'});
         const confirm = h('button', {class: danger ? 'danger' : 'primary'}, yes);

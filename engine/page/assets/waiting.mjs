@@ -1,8 +1,7 @@
 // The waiting room: visits that wait, the place in the line, live. The line is an extension of the Encounter.
 import {h} from './dom.mjs';
 import {extension, moment, time} from './format.mjs';
-import {wordsFor} from './fhir.mjs';
-import {replace} from './shell.mjs';
+import {problem, replace} from './shell.mjs';
 import {t} from './words.mjs';
 
 const QUEUE = 'urn:carestream:queue';
@@ -30,13 +29,14 @@ const sinceText = (start) => (new Date(start).toDateString() === new Date().toDa
 function card(encounter) {
     const queue = queueOf(encounter);
     const place = encounter.location?.map((one) => one.location?.display).find(Boolean);
+    const since = encounter.period?.start;
     const showsLine = queue.position !== undefined && encounter.status !== 'in-progress';
     return h('section', {class: 'card queue'},
              h('h2', {}, queue.clinic ?? place ?? t('waiting.visit')),
              showsLine && h('p', {class: 'position', 'aria-hidden': 'true'}, String(queue.position)),
              h('p', {class: 'words'}, wordsOf(encounter, queue)),
              showsLine && queue.waiting !== undefined && h('p', {}, t('waiting.all', {count: queue.waiting})),
-             encounter.period?.start && h('p', {class: 'hint'}, t('waiting.since', {time: sinceText(encounter.period.start)})));
+             since && h('p', {class: 'hint'}, t('waiting.since', {time: sinceText(since)})));
 }
 
 export function open({fhir, patient, shell}) {
@@ -57,7 +57,7 @@ export function open({fhir, patient, shell}) {
                 replace(content, visits.length ? visits.map(card) :
                         h('div', {class: 'card'}, h('p', {}, t('waiting.none')), h('p', {class: 'hint'}, t('waiting.how'))));
             } catch (error) {
-                replace(content, h('p', {class: 'error', role: 'alert'}, wordsFor(error)));
+                replace(content, problem(error));
             }
         },
     };
