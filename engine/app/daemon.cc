@@ -466,8 +466,10 @@ Result<void> Daemon::StartFhir() {
         CARESTREAM_ASSIGN(made, net::MakeTlsContext(settings_.fhir_tls));
         tls = std::move(made);
     }
+    net::HttpHandler handler = service_->handler();
+    if (settings_.page) handler = page::MakePage(*settings_.page, std::move(handler));
     fhir_server_ =
-        std::make_unique<net::HttpServer>(*executor_, http, service_->handler(), log_, metrics_);
+        std::make_unique<net::HttpServer>(*executor_, http, std::move(handler), log_, metrics_);
     const auto bound = fhir_server_->Listen(settings_.fhir_listen, tls);
     if (!bound) return Fail(WithRemedy(bound.error(), settings_.fhir_variable, "fhir.listen"));
     if (!bound->IsLocal() && tls == nullptr) {

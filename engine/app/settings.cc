@@ -605,6 +605,35 @@ void ReadScheduling(const config::Values& values, Settings& settings) {
     options.keep = values.Integer("keep") * 1000;
 }
 
+// After ReadAuth and ReadFhir: whose tokens the page may use, and where it is.
+void ReadApp(const config::Values& values, Settings& settings, std::vector<Error>& errors) {
+    if (!values.Has("issuer") || !values.Has("client_id")) return;  // complained about already
+    auto options = page::ReadPage(values);
+    if (!options) {
+        const Error& error = options.error();
+        return Complain(errors, values.PositionOf(error.path),
+                        "'" + error.path + "': " + error.message);
+    }
+    if (!settings.auth_tokens) {
+        return Complain(errors, values.PositionOf("issuer"),
+                        "'app' needs 'auth: {mode: tokens}': its users log in");
+    }
+    std::vector<std::string_view> names;
+    const auth::IssuerOptions* issuer = nullptr;
+    for (const auth::IssuerOptions& one : settings.auth.issuers) {
+        names.push_back(one.issuer);
+        if (one.issuer == options->issuer) issuer = &one;
+    }
+    if (issuer == nullptr) {
+        return Complain(errors, values.PositionOf("issuer"),
+                        "'issuer' is none of 'auth.issuers', so its tokens would be refused" +
+                            DidYouMean(options->issuer, names));
+    }
+    options->public_url = settings.fhir_public_url;
+    options->endpoints = {issuer->token_endpoint};
+    settings.page = std::move(*options);
+}
+
 void ReadLimits(const config::Values& limits, Settings& settings) {
     settings.io_threads = static_cast<int>(limits.Integer("io_threads"));
     settings.dispatcher.workers = static_cast<int>(limits.Integer("map_threads"));
@@ -659,6 +688,7 @@ config::Spec DaemonSpec() {
             AuthField(),
             SubscriptionsField(),
             SchedulingField(),
+            page::PageField(),
             {.key = "admin",
              .type = Type::kObject,
              .description =
@@ -695,6 +725,7 @@ ReadSettings ReadSettingsFile(const fs::path& file, const fs::path& home) {
     ReadFhir(values.Object("fhir"), folder, settings, read.errors);
     ReadSubscriptions(values.Object("subscriptions"), settings);
     ReadScheduling(values.Object("scheduling"), settings);
+    if (values.Has("app")) ReadApp(values.Object("app"), settings, read.errors);
     const config::Values& admin = values.Object("admin");
     if (const auto address = net::ParseAddress(admin.String("listen"))) {
         settings.admin_listen = *address;

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "config/units.h"
 #include "net/address.h"
 #include "net/tls.h"
+#include "page/page.h"
 #include "scheduling/scheduler.h"
 #include "store/store.h"
 #include "subscriptions/engine.h"
@@ -50,6 +52,7 @@ struct Settings : ContentSettings {
     int failures_every_ms = 10'000;              // between two versions of a Task of failures
     std::vector<config::Network> hook_networks;  // private ones that rest-hooks may lead to
     scheduling::SchedulerOptions scheduling;
+    std::optional<page::PageOptions> page;  // `app`
     net::Address admin_listen;
     std::string admin_variable;
     int io_threads = 0;

@@ -316,20 +316,29 @@ Result<store::StoredVersion> Visible(Exchange& exchange, Result<store::StoredVer
 
 std::string SmartConfiguration(const auth::GateOptions& options) {
     fhir::Node document = fhir::Node::Object();
-    const auto endpoint = [&](std::string_view name, std::string auth::IssuerOptions::*member) {
-        for (const auth::IssuerOptions& issuer : options.issuers) {
-            if ((issuer.*member).empty()) continue;
-            document.Set(name, fhir::Node::String(issuer.*member));
-            return;
-        }
+    const auto set = [&](std::string_view name, const std::string& value) {
+        if (!value.empty()) document.Set(name, fhir::Node::String(value));
     };
-    endpoint("authorization_endpoint", &auth::IssuerOptions::authorization_endpoint);
-    endpoint("token_endpoint", &auth::IssuerOptions::token_endpoint);
     const auto list = [&](std::string_view name, std::initializer_list<const char*> values) {
         fhir::Node items = fhir::Node::Array();
         for (const char* value : values) items.Append(fhir::Node::String(value));
         document.Set(name, std::move(items));
     };
+    // There is room for one: the first that says where people log in, else where services ask.
+    const auto& issuers = options.issuers;
+    const auto first = [&](std::string auth::IssuerOptions::*member) {
+        return std::find_if(issuers.begin(), issuers.end(),
+                            [&](const auto& issuer) { return !(issuer.*member).empty(); });
+    };
+    auto issuer = first(&auth::IssuerOptions::authorization_endpoint);
+    if (issuer == issuers.end()) issuer = first(&auth::IssuerOptions::token_endpoint);
+    if (issuer != issuers.end()) {
+        set("issuer", issuer->issuer);
+        set("jwks_uri", issuer->jwks_url);
+        set("authorization_endpoint", issuer->authorization_endpoint);
+        set("token_endpoint", issuer->token_endpoint);
+        list("code_challenge_methods_supported", {"S256"});
+    }
     list("scopes_supported",
          {"patient/*.cruds", "user/*.cruds", "system/*.cruds", "patient/*.read", "patient/*.write",
           "user/*.read", "user/*.write", "system/*.read", "system/*.write"});

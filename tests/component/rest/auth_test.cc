@@ -658,7 +658,10 @@ TEST_F(RestAuthTest, SaysWhatThereIs) {
     const auto smart = Get(".well-known/smart-configuration");
     ASSERT_EQ(smart.status, 200);
     EXPECT_EQ(smart.Header("Content-Type"), "application/json");
+    EXPECT_EQ(smart.body.TextOf("issuer"), "https://issuer.example");
     EXPECT_EQ(smart.body.TextOf("token_endpoint"), "https://issuer.example/token");
+    EXPECT_EQ(smart.body.Find("authorization_endpoint"), nullptr);
+    EXPECT_THAT(smart.http.body, HasSubstr(R"("code_challenge_methods_supported":["S256"])"));
     EXPECT_THAT(smart.http.body, HasSubstr("permission-v2"));
     EXPECT_THAT(Get("metadata").http.body, HasSubstr("SMART-on-FHIR"));
     const auto options = Send("OPTIONS", "/fhir/r4/Patient/bob");

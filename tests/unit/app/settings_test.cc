@@ -139,6 +139,39 @@ TEST_F(DaemonSettingsTest, WhoMayAskIsSaidWhollyOrRefused) {
     EXPECT_NE(issuer(named + "jwks_file: k, patient_claim: believed"), "valid");
 }
 
+TEST_F(DaemonSettingsTest, ThePageLogsInWhereTokensAreTaken) {
+    const std::string issuers =
+        "auth:\n  mode: tokens\n  issuers:\n    - {issuer: \"https://login.example/care\", "
+        "audience: b,"
+        " jwks_url: \"https://login.example/keys\", token_endpoint: \"https://t.example/token\"}\n";
+    const auto first = [&](const std::string& app) {
+        const ReadSettings read = Read(issuers + app);
+        return read.errors.empty() ? "valid" : read.errors[0].ToString();
+    };
+    EXPECT_FALSE(Read(issuers).settings.page);
+    const ReadSettings read =
+        Read(issuers + "app: {issuer: \"https://login.example/care\", client_id: page}");
+    ASSERT_TRUE(read.errors.empty()) << read.errors[0].ToString();
+    ASSERT_TRUE(read.settings.page);
+    EXPECT_EQ(read.settings.page->client_id, "page");
+    EXPECT_EQ(read.settings.page->endpoints, std::vector<std::string>{"https://t.example/token"});
+    EXPECT_NE(read.settings.page->emergency, "");
+    EXPECT_NE(first("app: {issuer: \"https://login.example/car\", client_id: page}")
+                  .find("none of 'auth.issuers', so its tokens would be refused, did you mean "
+                        "'https://login.example/care'?"),
+              std::string::npos)
+        << first("app: {issuer: \"https://login.example/car\", client_id: page}");
+    EXPECT_NE(first("app: {issuer: here, client_id: page}").find("https URL"), std::string::npos);
+    EXPECT_NE(
+        first("app: {issuer: \"https://login.example/care\", client_id: \"\"}").find("'client_id'"),
+        std::string::npos);
+    EXPECT_EQ(Read(issuers + "app: {client_id: page}").errors.size(), 1u);
+    const ReadSettings open =
+        Read("app: {issuer: \"https://login.example/care\", client_id: page}");
+    ASSERT_EQ(open.errors.size(), 1u);
+    EXPECT_NE(open.errors[0].ToString().find("mode: tokens"), std::string::npos);
+}
+
 TEST_F(DaemonSettingsTest, PathsStartAtTheFilesFolder) {
     ReadSettings read =
         Read("state: ../data\nfhir: {tls: {certificate: tls/a.crt, key: /etc/a.key}}");
