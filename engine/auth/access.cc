@@ -7,11 +7,13 @@
 #include "auth/internal/others.h"
 #include "auth/owner.h"
 #include "base/text.h"
+#include "clinics/visit.h"
 #include "holds/holds.h"
 
 namespace carestream::auth {
 namespace {
 
+using clinics::kClinicSystem;
 using internal::IsAboutAnother;
 using internal::IsId;
 using internal::IsOwn;

@@ -47,10 +47,6 @@ struct Policy {
     std::vector<std::string> hidden_from_carers = {"R", "V"};
 };
 
-// In meta.tag of Encounters and Appointments: "urn:carestream:clinic|<name>". Set where they are
-// stored.
-inline constexpr std::string_view kClinicSystem = "urn:carestream:clinic";
-
 // `claims` were checked. Errors: kInvalid (a claim of a wrong type; `patient` is no resource id).
 [[nodiscard]] Result<Principal> PrincipalOf(const fhir::Node& claims);
 

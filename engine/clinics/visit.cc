@@ -57,18 +57,21 @@ Micros StartOf(const Node& encounter, std::string_view status) {
 void KeepTag(const Node& before, Node& resource, std::string_view system) {
     const Node* tag = TagOf(before, system);
     if (tag == nullptr) return;
-    fhir::SetTag(resource, system, tag->TextOf("code"));
+    fhir::SetTag(resource, system, *tag);
 }
 
 }  // namespace
 
-std::string_view ClinicOf(const Node& encounter) {
-    const Node* tag = TagOf(encounter, kClinicSystem);
+std::string_view ClinicOf(const Node& resource) {
+    const Node* tag = TagOf(resource, kClinicSystem);
     return tag == nullptr ? std::string_view() : tag->TextOf("code");
 }
 
-void SetClinic(Node& encounter, std::string_view clinic) {
-    fhir::SetTag(encounter, kClinicSystem, clinic);
+void SetClinic(Node& resource, const Clinic* clinic) {
+    if (clinic == nullptr) return fhir::SetTag(resource, kClinicSystem, Node());
+    Node tag = fhir::Coding(kClinicSystem, clinic->name);
+    tag.Set("display", fhir::Text(clinic->title));
+    fhir::SetTag(resource, kClinicSystem, std::move(tag));
 }
 
 bool Waits(const Node& encounter) {
@@ -164,6 +167,9 @@ void SortQueue(const Clinic& clinic, std::vector<Waiting>& waiting) {
 }
 
 void KeepVisit(const Node& before, Node& resource, Micros now) {
+    if (resource.TextOf("resourceType") == "Appointment") {
+        return KeepTag(before, resource, kClinicSystem);
+    }
     if (resource.TextOf("resourceType") != "Encounter") return;
     if (!ClinicOf(before).empty()) {
         KeepTag(before, resource, kClinicSystem);

@@ -2,10 +2,11 @@
 // A visit to a clinic, as its Encounter says it: which clinic, since when it waits, at which place
 // of the queue. Pure.
 //
-// Visits of a clinic carry meta.tag `urn:carestream:clinic|<name>`. While they wait, the extension
-// `urn:carestream:queue` says `clinic` (title, valueString) and `position` (valuePositiveInt, 1 is
-// called next). statusHistory is the server's: each status since the visit is one of a clinic, the
-// one that holds now as its last entry, without an end. Source: FHIR R4 Encounter.
+// Visits of a clinic carry meta.tag `urn:carestream:clinic|<name>`, whose display is its title.
+// While they wait, the extension `urn:carestream:queue` says `clinic` (title, valueString) and
+// `position` (valuePositiveInt, 1 is called next). statusHistory is the server's: each status since
+// the visit is one of a clinic, the one that holds now as its last entry, without an end. Source:
+// FHIR R4 Encounter.
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,10 +27,10 @@ inline constexpr std::string_view kCheckInSystem = "urn:carestream:check-in";
 inline constexpr std::string_view kPlannedExtension =
     "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter.plannedStartDate";
 
-// Name of the clinic that the Encounter is tagged with, "" = none.
-[[nodiscard]] std::string_view ClinicOf(const fhir::Node& encounter);
-// Tags it, or takes the tag away ("").
-void SetClinic(fhir::Node& encounter, std::string_view clinic);
+// Name of the clinic that the Encounter, or an Appointment, is tagged with, "" = none.
+[[nodiscard]] std::string_view ClinicOf(const fhir::Node& resource);
+// Tags it with name and title, or takes the tag away (nullptr).
+void SetClinic(fhir::Node& resource, const Clinic* clinic);
 
 // arrived or triaged.
 [[nodiscard]] bool Waits(const fhir::Node& encounter);
@@ -63,7 +64,8 @@ struct Waiting {
 void SortQueue(const Clinic& clinic, std::vector<Waiting>& waiting);
 
 // What a write leaves out of what is the server's stays: the clinic, the history, the position. A
-// new status is noted. For store::StoreOptions::label; does nothing to other types.
+// new status is noted. Of Appointments the clinic stays. For store::StoreOptions::label; does
+// nothing to other types.
 void KeepVisit(const fhir::Node& before, fhir::Node& resource, Micros now);
 
 }  // namespace carestream::clinics

@@ -85,16 +85,21 @@ inline bool HasTag(const Node& resource, std::string_view system, std::string_vi
     return false;
 }
 
-// Takes all tags of the system away, and sets this one unless it is "".
-inline void SetTag(Node& resource, std::string_view system, std::string_view code) {
+// Takes all tags of the system away, and sets this one unless it is null.
+inline void SetTag(Node& resource, std::string_view system, Node tag) {
     Node& meta = resource.At("meta");
     if (Node* tags = meta.Find("tag")) {
         std::erase_if(tags->items(),
-                      [&](const Node& tag) { return tag.TextOf("system") == system; });
+                      [&](const Node& one) { return one.TextOf("system") == system; });
         if (tags->items().empty()) meta.Remove("tag");
     }
-    if (!code.empty()) meta.At("tag").Append(Coding(system, code));
+    if (!tag.IsNull()) meta.At("tag").Append(std::move(tag));
     if (meta.members().empty()) resource.Remove("meta");
+}
+
+// The same by its code; "" = none.
+inline void SetTag(Node& resource, std::string_view system, std::string_view code) {
+    SetTag(resource, system, code.empty() ? Node() : Coding(system, code));
 }
 
 // Takes all extensions of the url away, and adds this one unless it is null.

@@ -5,13 +5,15 @@ import {problem, replace} from './shell.mjs';
 import {t} from './words.mjs';
 
 const QUEUE = 'urn:carestream:queue';
+const CLINIC = 'urn:carestream:clinic';
+
+const clinicOf = (encounter) => encounter.meta?.tag?.find(({system}) => system === CLINIC);
 
 function queueOf(encounter) {
     const queue = extension(encounter, QUEUE);
     return {
-        clinic: extension(queue, 'clinic')?.valueString,
+        clinic: extension(queue, 'clinic')?.valueString ?? clinicOf(encounter)?.display,
         position: extension(queue, 'position')?.valuePositiveInt,
-        waiting: extension(queue, 'waiting')?.valueUnsignedInt,
     };
 }
 
@@ -22,7 +24,7 @@ function wordsOf(encounter, {position}) {
 }
 
 // A stay on a ward is in progress, too, and waits for nobody.
-const waits = (encounter) => encounter.status !== 'in-progress' || extension(encounter, QUEUE) !== undefined;
+const waits = (encounter) => encounter.status !== 'in-progress' || clinicOf(encounter) !== undefined;
 
 const sinceText = (start) => (new Date(start).toDateString() === new Date().toDateString() ? time(start) : moment(start));
 
@@ -35,7 +37,6 @@ function card(encounter) {
              h('h2', {}, queue.clinic ?? place ?? t('waiting.visit')),
              showsLine && h('p', {class: 'position', 'aria-hidden': 'true'}, String(queue.position)),
              h('p', {class: 'words'}, wordsOf(encounter, queue)),
-             showsLine && queue.waiting !== undefined && h('p', {}, t('waiting.all', {count: queue.waiting})),
              since && h('p', {class: 'hint'}, t('waiting.since', {time: sinceText(since)})));
 }
 

@@ -89,6 +89,6 @@ export default {
     'waiting.visit': 'Ihr Besuch', 'waiting.none': 'Sie warten zurzeit nirgends.',
     'waiting.how': 'Sobald Sie sich für einen Termin angemeldet haben, sehen Sie hier Ihren Platz in der Reihe.',
     'waiting.now': 'Sie sind an der Reihe.', 'waiting.next': 'Sie sind als Nächstes dran.', 'waiting.noted': 'Die Klinik weiß, dass Sie da sind.',
-    'waiting.ahead': '{count} Person ist vor Ihnen.|{count} Personen sind vor Ihnen.', 'waiting.all': 'Insgesamt wartet {count} Person.|Insgesamt warten {count} Personen.',
+    'waiting.ahead': '{count} Person ist vor Ihnen.|{count} Personen sind vor Ihnen.',
     'waiting.since': 'Seit {time}',
 };

@@ -89,6 +89,6 @@ export default {
     'waiting.visit': 'Your visit', 'waiting.none': 'You are not waiting anywhere at the moment.',
     'waiting.how': 'Once you have checked in for an appointment, you see your place in the line here.',
     'waiting.now': 'It is your turn.', 'waiting.next': 'You are next.', 'waiting.noted': 'The clinic knows that you are here.',
-    'waiting.ahead': '{count} person is before you.|{count} people are before you.', 'waiting.all': '{count} person waits in all.|{count} people wait in all.',
+    'waiting.ahead': '{count} person is before you.|{count} people are before you.',
     'waiting.since': 'Since {time}',
 };

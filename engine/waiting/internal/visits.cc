@@ -169,7 +169,7 @@ Result<void> Visits::LookAtVisit(const store::Event& event, const Node& encounte
             [&](const Node& current) -> std::optional<Node> {
                 if (current.IsNull() || clinics::ClinicOf(current) == name) return std::nullopt;
                 Node next = current;
-                clinics::SetClinic(next, name);
+                clinics::SetClinic(next, clinic);
                 // Who waits does so since the visit began.
                 const Micros began = clinics::Waits(next) ? clinics::ArrivedAt(next) : 0;
                 clinics::NoteStatus(next, began != 0 ? std::min(began, told) : told);
@@ -238,17 +238,36 @@ Result<void> Visits::TakePlaces(const std::string& id, const Node& encounter, co
     return {};
 }
 
+// Staff finds its clinic's appointments by the tag.
+Result<void> Visits::TagAppointment(const std::string& id, const Node& appointment,
+                                    const Clinic* clinic) {
+    const std::string name = clinic == nullptr ? "" : clinic->name;
+    if (name == clinics::ClinicOf(appointment)) return {};
+    CARESTREAM_TRY(context_.records.Update(
+        "Appointment", id,
+        [&](const Node& current) -> std::optional<Node> {
+            if (current.IsNull() || clinics::ClinicOf(current) == name) return std::nullopt;
+            Node next = current;
+            clinics::SetClinic(next, clinic);
+            return next;
+        },
+        true));
+    return {};
+}
+
 Result<void> Visits::LookAtAppointment(const store::Event& event, const Node& appointment,
                                        Touched& touched) {
-    if (event.kind == store::EventKind::kDeleted || !HasArrived(appointment)) return {};
+    if (event.kind == store::EventKind::kDeleted) return {};
+    CARESTREAM_ASSIGN(clinic, ClinicOfAppointment(appointment));
+    CARESTREAM_TRY(TagAppointment(event.id, appointment, clinic));
+    if (clinic == nullptr || !HasArrived(appointment)) return {};
     if (!event.before.empty()) {
         const auto before = fhir::ParseJson(event.before);
         if (before && HasArrived(*before)) return {};
     }
     const Micros at = event.sent != 0 ? event.sent : event.updated;
-    CARESTREAM_ASSIGN(clinic, ClinicOfAppointment(appointment));
     const auto patients = IdsIn(appointment, "participant", "actor", "Patient");
-    if (clinic == nullptr || patients.size() != 1 || clock_.Now() - at > clinic->forget_after) {
+    if (patients.size() != 1 || clock_.Now() - at > clinic->forget_after) {
         return {};
     }
     const Found found{event.id, event.version, appointment};
@@ -353,7 +372,7 @@ Result<CheckedIn> Visits::Write(const Arrival& arrival, std::optional<Found> vis
         period.Set("start", Text(FormatInstant(arrival.at)));
         next.Set("period", std::move(period));
     }
-    clinics::SetClinic(next, arrival.clinic.name);
+    clinics::SetClinic(next, &arrival.clinic);
     AddAppointment(next, arrival.appointment);
     if (is_new || next.TextOf("status") == "planned") {
         clinics::SetStatus(next, "arrived", arrival.at);

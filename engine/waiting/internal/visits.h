@@ -34,6 +34,8 @@ private:
                                            Touched& touched);
     [[nodiscard]] Result<void> LookAtAppointment(const store::Event& event,
                                                  const fhir::Node& appointment, Touched& touched);
+    [[nodiscard]] Result<void> TagAppointment(const std::string& id, const fhir::Node& appointment,
+                                              const clinics::Clinic* clinic);
     [[nodiscard]] Result<const clinics::Clinic*> ClinicOfVisit(const fhir::Node& encounter);
     [[nodiscard]] Result<const clinics::Clinic*> ClinicOfAppointment(const fhir::Node& appointment);
     // The hospital's own visit takes the place of what a check-in made.

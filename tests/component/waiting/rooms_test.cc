@@ -232,6 +232,21 @@ TEST_F(RoomsTest, TheAppChecksIn) {
     EXPECT_EQ(CheckIn("a1", "bob").status, 404);
 }
 
+TEST_F(RoomsTest, StaffFindsTheAppointmentsOfItsClinic) {
+    Appointment("a1", "ada", clock_.Now() + 60 * 24 * kMinute);
+    Appointment("a2", "bob", clock_.Now() + 60 * 24 * kMinute, "booked", "clin2");
+    Appointment("a3", "bob", clock_.Now() + 60 * 24 * kMinute, "booked", "ward");
+    const auto ids = [this](const std::string& clinic) {
+        return Get("Appointment?_tag=urn:carestream:clinic|" + clinic, staff_).Ids();
+    };
+    EXPECT_TRUE(Eventually([&] { return ids("ortho").size() + ids("cardio").size() == 2; }));
+    EXPECT_THAT(ids("ortho"), ElementsAre("a1"));
+    EXPECT_THAT(ids("cardio"), ElementsAre("a2"));
+    // A write that leaves the tag out leaves it where it is.
+    Appointment("a1", "ada", clock_.Now() + 60 * 25 * kMinute);
+    EXPECT_THAT(ids("ortho"), ElementsAre("a1"));
+}
+
 TEST_F(RoomsTest, SaysWhyACheckInIsNotPossible) {
     const auto refused = [this](const std::string& id, const std::string& text) {
         const Reply reply = CheckIn(id, "ada");

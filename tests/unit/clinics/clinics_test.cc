@@ -97,7 +97,9 @@ TEST_F(ClinicsTest, NamesWhatIsWrong) {
 
 TEST(Visit, KeepsItsHistory) {
     auto visit = Json(R"({"resourceType":"Encounter","status":"planned"})");
-    clinics::SetClinic(visit, "ortho");
+    Clinic ortho;
+    ortho.name = "ortho";
+    clinics::SetClinic(visit, &ortho);
     clinics::NoteStatus(visit, kNow);
     clinics::SetStatus(visit, "arrived", kNow + kMinute);
     clinics::SetStatus(visit, "arrived", kNow + 2 * kMinute);
@@ -114,19 +116,22 @@ TEST(Visit, KeepsItsHistory) {
 }
 
 TEST(Visit, AWriteLeavesWhatIsTheServers) {
-    Clinic clinic;
+    Clinic clinic, other;
+    clinic.name = "ortho";
     clinic.title = "Orthopaedics";
+    other.name = "cardio";
     auto before = Json(R"({"resourceType":"Encounter","status":"arrived"})");
-    clinics::SetClinic(before, "ortho");
+    clinics::SetClinic(before, &clinic);
     clinics::NoteStatus(before, kNow);
     clinics::SetPosition(before, clinic, 2);
     EXPECT_EQ(clinics::PositionOf(before), 2);
 
     auto triaged = Json(R"({"resourceType":"Encounter","status":"triaged"})");
-    clinics::SetClinic(triaged, "cardio");  // not what a client says
+    clinics::SetClinic(triaged, &other);  // not what a client says
     clinics::SetPosition(triaged, clinic, 1);
     clinics::KeepVisit(before, triaged, kNow + kMinute);
     EXPECT_EQ(clinics::ClinicOf(triaged), "ortho");
+    EXPECT_EQ(triaged.Find("meta")->Find("tag")->items().at(0).TextOf("display"), "Orthopaedics");
     EXPECT_EQ(clinics::PositionOf(triaged), 2);
     EXPECT_EQ(triaged.Find("statusHistory")->items().size(), 2u);
 
