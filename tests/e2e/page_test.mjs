@@ -229,14 +229,12 @@ await step('the waiting room says when nobody waits', async () => {
 });
 
 await step('the place in the line, as the clinic keeps it', async () => {
-    await ask('wait_in_line', 3, 5);
-    await page.reload();
+    await ask('wait_in_line');
     await page.locator('main').getByText('2 people are before you.').waitFor();
-    await page.getByText('5 people wait in all.').waitFor();
     await page.getByText('Dermatology').first().waitFor();
     await look(page, 'in the line');
-    await ask('wait_in_line', 1, 3);
-    await page.locator('main').getByText('You are next.').waitFor();  // by the topic, or asked for every 15 s
+    await ask('call_the_others');
+    await page.locator('main').getByText('You are next.').waitFor();
 });
 
 await step('a reload keeps the log-in and the subscriptions', async () => {
@@ -244,6 +242,12 @@ await step('a reload keeps the log-in and the subscriptions', async () => {
     await page.reload();
     await page.locator('main').getByText('You are next.').waitFor();
     assert.equal(await page.evaluate(() => sessionStorage.getItem('carestream.subscriptions')), before);
+});
+
+await step('who is called reads that', async () => {
+    await ask('call');
+    await page.locator('main').getByText('It is your turn.').waitFor();
+    await page.getByText('Dermatology').first().waitFor();
 });
 
 await step('a server that is gone is told, and comes back by itself', async () => {

@@ -24,15 +24,25 @@ class Page(unittest.TestCase):
     def oru(self, code, name, value, order, when, flag, status):
         self.site.oru(code, name, value, order=order, when=when, flag=flag, status=status)
 
-    def wait_in_line(self, position, waiting):
-        """What a check-in makes: a visit that waits, with its place."""
-        queue = [{"url": "clinic", "valueString": "Dermatology"}, {"url": "position", "valuePositiveInt": position},
-                 {"url": "waiting", "valueUnsignedInt": waiting}]
-        self.site.put("Encounter/waits", {
-            "resourceType": "Encounter", "id": "waits", "status": "arrived",
+    def visit(self, name, status, minutes_ago, **more):
+        began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60 * minutes_ago))
+        self.site.put(f"Encounter/{name}", {
+            "resourceType": "Encounter", "id": name, "status": status,
             "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"},
-            "subject": {"reference": f"Patient/{self.site.patient}"}, "period": {"start": "2026-05-04T09:00:00Z"},
-            "extension": [{"url": "urn:carestream:queue", "extension": queue}]})
+            "period": {"start": began}, "location": [{"location": {"reference": "Location/room-2"}}], **more})
+
+    def wait_in_line(self):
+        """The patient has come after two others."""
+        self.visit("other-1", "arrived", 30)
+        self.visit("other-2", "arrived", 20)
+        self.visit("waits", "arrived", 10, subject={"reference": f"Patient/{self.site.patient}"})
+
+    def call_the_others(self):
+        self.visit("other-1", "in-progress", 30)
+        self.visit("other-2", "in-progress", 20)
+
+    def call(self):
+        self.visit("waits", "in-progress", 10, subject={"reference": f"Patient/{self.site.patient}"})
 
     def appointment_in_minutes(self, minutes):
         start, end = (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 60 * m)) for m in (minutes, minutes + 20))
@@ -51,6 +61,8 @@ class Page(unittest.TestCase):
             "ehr_answers": self.go.set,
             "ehr_refuses_next": lambda: site.ehr.next(Answer("AE", error="ERR|||207^Application error^HL70357|E")),
             "wait_in_line": self.wait_in_line,
+            "call_the_others": self.call_the_others,
+            "call": self.call,
             "subscriptions": site.subscriptions,
             "stop": site.daemon.stop,
             "start": lambda: site.daemon.start() and None,

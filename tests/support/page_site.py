@@ -71,6 +71,10 @@ horizon_days: 10
 hours:
   - {days: [mon, tue, wed, thu, fri, sat, sun], from: "08:00", to: "12:00"}
 """
+CLINIC = """clinic: dermatology
+title: Dermatology
+locations: ["name=Dermatology"]
+"""
 
 
 class PageSite:
@@ -89,10 +93,12 @@ class PageSite:
         (folder / "channels").mkdir()
         (folder / "mappings").mkdir()
         for entry in (HOME / "mappings").iterdir():
-            if entry.name != "schedules":
+            if entry.name not in ("schedules", "clinics"):
                 (folder / "mappings" / entry.name).symlink_to(entry)
         (folder / "mappings/schedules").mkdir()
         (folder / "mappings/schedules/dermatology.yaml").write_text(SCHEDULE)
+        (folder / "mappings/clinics").mkdir()
+        (folder / "mappings/clinics/dermatology.yaml").write_text(CLINIC)
 
     def __enter__(self):
         try:
