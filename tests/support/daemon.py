@@ -28,12 +28,13 @@ def free_port():
 class Daemon:
     """`state` survives kill() and stop(); close() removes it."""
 
-    def __init__(self, config=None, environment=None, state=None):
+    def __init__(self, config=None, environment=None, state=None, tls=None, fhir_port=None):
+        self.tls = tls  # an ssl.SSLContext of a client: the FHIR listener speaks TLS
         self.state = Path(state or tempfile.mkdtemp(prefix="carestream-test-"))
         os.chmod(self.state, 0o755)
         self.own_state = state is None
         self.config = config or HOME / "conf" / "carestream.yaml"
-        self.fhir_port, self.admin_port, self.mllp_port = free_port(), free_port(), free_port()
+        self.fhir_port, self.admin_port, self.mllp_port = fhir_port or free_port(), free_port(), free_port()
         self.log_path = self.state.parent / (self.state.name + ".log")
         self.process = None
         self.environment = dict(
@@ -54,7 +55,7 @@ class Daemon:
 
     @property
     def fhir(self):
-        return f"http://127.0.0.1:{self.fhir_port}/fhir/r4"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.fhir_port}/fhir/r4"
 
     def start(self, timeout_s=90, until="ready"):
         """Returns the seconds until /ready (or another page of the admin port) said yes."""
@@ -125,7 +126,7 @@ class Daemon:
         request = urllib.request.Request(url, data=data, method=method, headers={
             "Content-Type": "application/fhir+json", **(headers or {})})
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:
+            with urllib.request.urlopen(request, timeout=30, context=self.tls) as response:
                 status, fields, content = response.status, response.headers, response.read()
         except urllib.error.HTTPError as error:
             status, fields, content = error.code, error.headers, error.read()
@@ -155,9 +156,11 @@ class Daemon:
 class MllpLink:
     """One connection; send() returns the ACK's text or raises OSError."""
 
-    def __init__(self, port, timeout_s=40):
+    def __init__(self, port, timeout_s=40, tls=None):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout_s)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="127.0.0.1")
         self.buffer = b""
 
     def send(self, message):

@@ -51,8 +51,9 @@ def acknowledgment(message, code, control_id=None, error=""):
 
 
 class Ehr:
-    def __init__(self, port=0, on_message=None):
+    def __init__(self, port=0, on_message=None, tls=None):
         self.port = port
+        self.tls = tls                    # an ssl.SSLContext of a server: MLLP over TLS
         self.on_message = on_message      # called with each message before it is answered
         self.received = []
         self.changed = threading.Condition()
@@ -124,6 +125,10 @@ class Ehr:
     def _serve(self, link):
         buffer = b""
         try:
+            if self.tls:
+                plain, link = link, self.tls.wrap_socket(link, server_side=True)
+                self.links.discard(plain)
+                self.links.add(link)
             while True:
                 while b"\x1c" not in buffer:
                     data = link.recv(65536)

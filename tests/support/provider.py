@@ -69,7 +69,8 @@ class BackendKey:
 
 
 class Provider:
-    def __init__(self, audience, accounts=(), redirect=REDIRECT, backends=(), **more):
+    def __init__(self, audience, accounts=(), redirect=REDIRECT, backends=(), client_tls=None, **more):
+        self.client_tls = client_tls  # an ssl.SSLContext, when `tls` is among `more`
         self.folder = tempfile.TemporaryDirectory(prefix="carestream-provider-")
         self.config = Path(self.folder.name) / "provider.json"
         self.redirect = redirect
@@ -116,7 +117,7 @@ class Provider:
         """Status and JSON."""
         request = urllib.request.Request(url, urllib.parse.urlencode(form).encode())
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=20, context=self.client_tls) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
@@ -132,7 +133,7 @@ class Provider:
             "response_type": "code", "client_id": "page", "redirect_uri": self.redirect, "scope": scope, "state": state,
             "code_challenge": base64url(hashlib.sha256(verifier.encode()).digest()), "code_challenge_method": "S256",
             **more})
-        with Browser(self.redirect) as browser:
+        with Browser(self.redirect, self.client_tls) as browser:
             page = browser.get(f"{endpoint or self.issuer + '/auth'}?{query}")
             action = html.unescape(re.search(r'<form method="post" action="([^"]+)"', page).group(1))
             page = browser.get(urllib.parse.urljoin(self.issuer, action), login=login, password="any")
@@ -156,9 +157,10 @@ class Provider:
 class Browser(urllib.request.HTTPRedirectHandler):
     """Cookies and redirects, up to the one that leads back to the client: `arrived` has its parameters."""
 
-    def __init__(self, until):
+    def __init__(self, until, tls=None):
         self.until, self.arrived = until, {}
-        self.opener = urllib.request.build_opener(self, urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+        self.opener = urllib.request.build_opener(self, urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),
+                                                  urllib.request.HTTPSHandler(context=tls))
 
     def __enter__(self):
         return self

@@ -6,8 +6,10 @@ import struct
 
 
 class WebSocket:
-    def __init__(self, host, port, path, headers=(), timeout=20):
+    def __init__(self, host, port, path, headers=(), timeout=20, tls=None):
         self.socket = socket.create_connection((host, port), timeout=timeout)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname=host)
         key = base64.b64encode(os.urandom(16)).decode()
         lines = [f"GET {path} HTTP/1.1", f"Host: {host}:{port}", "Upgrade: websocket", "Connection: Upgrade",
                  f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13", *headers, "", ""]
