@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "auth/internal/key_source.h"
+#include "auth/internal/known_good.h"
 #include "base/text.h"
 
 namespace carestream::auth {
@@ -99,6 +100,7 @@ struct Gate::Core {
     const Clock& clock;
     telemetry::Log& log;
     std::map<std::string, std::unique_ptr<KeySource>, std::less<>> sources;  // by issuer
+    KnownGood known_good;
     std::mutex mutex;
     std::condition_variable wake;
     bool stopping = false;  // guarded by mutex
@@ -141,9 +143,12 @@ Result<Principal> Gate::Admit(std::string_view token) const {
         if (issuer.jwks_url.empty()) return Fail(Code::kDenied, "the token's key is not known");
         return FailRetryable("the keys of the token's issuer could not be fetched yet");
     }
-    if (const auto checked = CheckSignature(*parsed, *keys); !checked) {
-        if (checked.error().code == Code::kNotFound) source.Want();
-        return denied(checked.error());
+    if (!core_->known_good.Has(token, keys)) {
+        if (const auto checked = CheckSignature(*parsed, *keys); !checked) {
+            if (checked.error().code == Code::kNotFound) source.Want();
+            return denied(checked.error());
+        }
+        core_->known_good.Add(token, keys);
     }
     const auto claims = CheckClaims(
         parsed->claims, {issuer.issuer, issuer.audience, core_->options.skew}, core_->clock.Now());

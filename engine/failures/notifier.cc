@@ -2,21 +2,19 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <functional>
-#include <future>
 #include <mutex>
 #include <thread>
 #include <utility>
 
 #include "failures/task.h"
 #include "fhir/json.h"
+#include "store/records.h"
 
 namespace carestream::failures {
 
 namespace {
 
 constexpr int kFailuresARound = 50;
-constexpr std::chrono::milliseconds kLookUp{50};
 
 }  // namespace
 
@@ -24,6 +22,7 @@ struct Notifier::Core {
     Core(NotifierOptions the_options, NotifierParts the_parts)
         : options(std::move(the_options)),
           parts(std::move(the_parts)),
+          records(options.tenant, parts.reader, parts.writer, [this] { return Stopping(); }),
           told(parts.metrics.counter("carestream_failures_told_total",
                                      "Versions of Tasks that tell of messages that failed.")) {}
 
@@ -34,11 +33,10 @@ struct Notifier::Core {
     // True: there is more at once.
     Result<bool> Round();
     Result<void> Tell(const store::Failure& failure);
-    template <typename T>
-    [[nodiscard]] Result<T> Await(const std::function<void(store::Callback<T>)>& ask);
 
     const NotifierOptions options;
     const NotifierParts parts;
+    store::Records records;
     telemetry::Counter& told;
     std::mutex mutex;
     std::condition_variable changed;
@@ -55,18 +53,6 @@ bool Notifier::Core::Wait(int ms) {
 bool Notifier::Core::Stopping() {
     const std::lock_guard lock(mutex);
     return stopping;
-}
-
-template <typename T>
-Result<T> Notifier::Core::Await(const std::function<void(store::Callback<T>)>& ask) {
-    // Shared: the answer may come after nobody waits for it any more.
-    auto promise = std::make_shared<std::promise<Result<T>>>();
-    auto future = promise->get_future();
-    ask([promise](Result<T> answer) { promise->set_value(std::move(answer)); });
-    while (future.wait_for(kLookUp) != std::future_status::ready) {
-        if (Stopping()) return FailRetryable("the server is stopping");
-    }
-    return future.get();
 }
 
 void Notifier::Core::Run() {
@@ -102,8 +88,7 @@ Result<bool> Notifier::Core::Round() {
 Result<void> Notifier::Core::Tell(const store::Failure& failure) {
     const std::string id = parts.ids.ProvisionalId(options.tenant_name, "Task",
                                                    "urn:carestream:failure", KeyOf(failure));
-    const auto found = Await<store::StoredVersion>(
-        [&](auto done) { parts.reader.Read(options.tenant, "Task", id, std::move(done)); });
+    const auto found = records.Read("Task", id);
     if (!found && found.error().code != Code::kNotFound) return Fail(found.error());
     fhir::Node current;
     if (found && !found->deleted) {
@@ -111,15 +96,13 @@ Result<void> Notifier::Core::Tell(const store::Failure& failure) {
         current = std::move(parsed);
     }
     store::RestWrite write;
-    write.tenant = options.tenant;
     write.method = store::RestMethod::kUpdate;
     write.type = "Task";
     write.id = id;
     write.resource = TaskOf(failure, id, current);
     // Whoever writes it meanwhile is read again.
     if (found) write.if_match = found->deleted ? store::kAbsent : found->version;
-    auto written = Await<store::RestResult>(
-        [&](auto done) { parts.writer.SubmitRest(std::move(write), std::move(done)); });
+    auto written = records.WriteAll({std::move(write)});
     if (written) {
         told.Add();
         return {};

@@ -3,7 +3,6 @@
 #include <array>
 #include <chrono>
 #include <condition_variable>
-#include <future>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "holds/holds.h"
 #include "rest/outcome.h"
 #include "search/query.h"
+#include "store/records.h"
 
 namespace carestream::results {
 
@@ -36,19 +36,13 @@ store::RestWrite WithoutLabel(store::Tenant tenant, const store::StoredVersion& 
     return write;
 }
 
-template <typename T>
-Result<T> Await(const std::function<void(store::Callback<T>)>& ask) {
-    std::promise<Result<T>> promise;
-    ask([&promise](Result<T> answer) { promise.set_value(std::move(answer)); });
-    return promise.get_future().get();
-}
-
 }  // namespace
 
 struct Releases::Core {
     Core(ReleasesOptions the_options, ReleasesParts the_parts)
         : options(the_options),
           parts(the_parts),
+          records(options.tenant, parts.reader, parts.writer, [this] { return Stopping(); }),
           released(parts.metrics.counter("carestream_results_released_total",
                                          "Held results that were released by time.")),
           held(parts.metrics.gauge("carestream_results_held",
@@ -58,10 +52,12 @@ struct Releases::Core {
     [[nodiscard]] bool Stopping();
     void LookThrough();
     Result<void> LookAt(std::string_view type, int& count);
+    [[nodiscard]] bool IsDue(const fhir::Node& resource) const;
     void ReleaseDue(const store::StoredVersion& version);
 
     const ReleasesOptions options;
     const ReleasesParts parts;
+    store::Records records;
     telemetry::Counter& released;
     telemetry::Gauge& held;
     std::mutex mutex;
@@ -103,13 +99,7 @@ Result<void> Releases::Core::LookAt(std::string_view type, int& count) {
                                                  {"_count", std::to_string(kPage)}}));
     std::string position;
     do {
-        store::SearchRequest request;
-        request.tenant = options.tenant;
-        request.query = query;
-        request.position = position;
-        CARESTREAM_ASSIGN(page, Await<store::SearchPage>([&](auto done) {
-                              parts.reader.Search(std::move(request), std::move(done));
-                          }));
+        CARESTREAM_ASSIGN(page, records.Search(query, position));
         for (const store::StoredVersion& version : page.matches) ReleaseDue(version);
         count += static_cast<int>(page.matches.size());
         position = page.next;
@@ -117,21 +107,23 @@ Result<void> Releases::Core::LookAt(std::string_view type, int& count) {
     return {};
 }
 
+bool Releases::Core::IsDue(const fhir::Node& resource) const {
+    const Micros at = holds::ReleaseAt(resource);
+    return at != 0 && at <= parts.clock.Now();
+}
+
 void Releases::Core::ReleaseDue(const store::StoredVersion& version) {
-    auto resource = fhir::ParseJson(version.body);
-    if (!resource) return;
-    const Micros at = holds::ReleaseAt(*resource);
-    if (at == 0 || at > parts.clock.Now()) return;
-    // One that changed meanwhile is looked at again in a minute.
-    const auto written = Await<store::RestResult>([&](auto done) {
-        parts.writer.SubmitRest(WithoutLabel(options.tenant, version, std::move(*resource)),
-                                std::move(done));
-    });
-    if (written) {
-        released.Add();
-    } else if (written.error().code != Code::kPreconditionFailed) {
-        parts.log.Warn("results.release", written.error().ToString());
-    }
+    const auto found = fhir::ParseJson(version.body);
+    if (!found || !IsDue(*found)) return;
+    const auto written = records.Update(
+        version.type, version.id, [&](const fhir::Node& current) -> std::optional<fhir::Node> {
+            if (!IsDue(current)) return std::nullopt;
+            fhir::Node next = current;
+            holds::Release(next);
+            return next;
+        });
+    if (written && *written) released.Add();
+    if (!written && !Stopping()) parts.log.Warn("results.release", written.error().ToString());
 }
 
 Releases::Releases(ReleasesOptions options, ReleasesParts parts)

@@ -100,12 +100,12 @@ class Site:
     def patient(self, number):
         return self.ask("GET", f"Patient?identifier={number}")[2]["entry"][0]["resource"]["id"]
 
-    def subscribe(self, channel, token=None):
+    def subscribe(self, channel, token=None, payload="full-resource"):
         status, _, made = self.ask("POST", "Subscription", {
             "resourceType": "Subscription", "status": "requested", "reason": "figures",
             "criteria": "urn:carestream:topic:result", "meta": {"profile": [BACKPORT + "backport-subscription"]},
             "channel": {"payload": "application/fhir+json", "_payload": {"extension": [{
-                "url": BACKPORT + "backport-payload-content", "valueCode": "full-resource"}]}, **channel}}, token)
+                "url": BACKPORT + "backport-payload-content", "valueCode": payload}]}, **channel}}, token)
         assert status == 201, made
         return made["id"]
 
@@ -123,7 +123,8 @@ class Watcher(threading.Thread):
                 break
             time.sleep(0.02)
         told = {p["name"]: next(v for k, v in p.items() if k.startswith("value")) for p in answer["parameter"]}
-        self.socket = WebSocket("127.0.0.1", site.daemon.fhir_port, "/fhir/r4/websocket", timeout=120)
+        self.socket = WebSocket("127.0.0.1", site.daemon.fhir_port, "/fhir/r4/websocket", timeout=120,
+                                headers=[f"Authorization: Bearer {token}"])
         self.socket.send("bind-with-token " + told["token"])
         self.socket.receive()
         self.came = came
@@ -226,7 +227,7 @@ def receivers(seconds=15, rate=50, hooks=100):
         site.register(hooks)
         there = Receivers()
         for _ in range(hooks):
-            site.subscribe({"type": "rest-hook", "endpoint": f"http://127.0.0.1:{there.port}/hook"})
+            site.subscribe({"type": "rest-hook", "endpoint": f"http://127.0.0.1:{there.port}/hook"}, payload="id-only")
         link, number = MllpLink(site.port), 0
         for mode in ("answers", "gone", "silent", "answers"):
             if mode == "gone":
