@@ -421,7 +421,7 @@ Result<void> CheckAppointment(const fhir::Node& appointment) {
     if (ours && appointment.TextOf("status") != "cancelled") {
         return Fail(Code::kUnsupported,
                     "an appointment that is booked here is changed by $book, $confirm, $reschedule "
-                    "and $cancel; a PUT can only set status cancelled",
+                    "and $cancel; a PUT or PATCH can only set status cancelled",
                     "Appointment.status");
     }
     if (!ours && NamesSlotOfTemplate(appointment)) {

@@ -175,7 +175,7 @@ Result<Plan> Watch::PlanMove(Case one, const SlotRef& told) {
     return ledger_.Make(std::move(one), next, taken ? &*taken : nullptr);
 }
 
-// PUT with status cancelled is $cancel by another way.
+// PUT or PATCH with status cancelled is $cancel by another way.
 Result<void> Watch::OfClient(const store::Event& event) {
     CARESTREAM_ASSIGN(body, fhir::ParseJson(event.body));
     if (body.TextOf("status") != "cancelled") return {};

@@ -278,6 +278,30 @@ TEST_F(SchedulingTest, APutThatCancelsIsACancellationAndOtherPutsAreNone) {
         422);
 }
 
+TEST_F(SchedulingTest, APatchThatCancelsIsACancellationAndOtherPatchesAreNone) {
+    StartScheduler(Confirm::kAck);
+    const auto slots = FreeSlots();
+    const std::string id = Book(slots[3], "ada").Id();
+    Deliver(id, DeliveryState::kTaken);
+    ASSERT_TRUE(Becomes(id, "booked"));
+    const Reply refused =
+        Patch("Appointment/" + id, R"([{"op":"replace","path":"/status","value":"arrived"}])");
+    EXPECT_EQ(refused.Issue(), "not-supported|Appointment.status");
+    ASSERT_EQ(
+        Patch("Appointment/" + id, R"([{"op":"replace","path":"/status","value":"cancelled"}])")
+            .status,
+        200);
+    ASSERT_TRUE(Becomes(id, "cancelling"));
+    EXPECT_EQ(SlotStatus(slots[3]), "busy");
+    EXPECT_EQ(StateIn(Get("Appointment/" + id).body, scheduling::kRequestExtension), "cancel-2");
+    Deliver(id, DeliveryState::kTaken);
+    ASSERT_TRUE(Becomes(id, "cancelled"));
+    EXPECT_EQ(SlotStatus(slots[3]), "free");
+    EXPECT_EQ(
+        Patch("Slot/" + slots[4], R"([{"op":"replace","path":"/status","value":"busy"}])").status,
+        422);
+}
+
 TEST_F(SchedulingTest, WhatWasBegunGoesOnAfterARestart) {
     StartScheduler(Confirm::kAck);
     const auto slots = FreeSlots();
