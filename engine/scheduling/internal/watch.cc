@@ -109,7 +109,16 @@ Result<void> Watch::Look(const store::Event& event) {
             },
             "deleted");
     }
-    return event.message != 0 ? OfEhr(event) : OfClient(event);
+    if (event.unreadable) {
+        context_.parts.log.Error("scheduling.event", "a stored version cannot be opened",
+                                 {{"resource", event.type + "/" + event.id}});
+        return {};
+    }
+    const auto looked = event.message != 0 ? OfEhr(event) : OfClient(event);
+    if (looked || looked.error().retryable) return looked;
+    context_.parts.log.Error("scheduling.event", looked.error().message,
+                             {{"path", looked.error().path}});
+    return {};
 }
 
 Result<void> Watch::OfEhr(const store::Event& event) {

@@ -320,6 +320,22 @@ TEST_F(SchedulingTest, WhatWasBegunGoesOnAfterARestart) {
     EXPECT_TRUE(Becomes(silent, "booked"));
 }
 
+TEST_F(SchedulingTest, ADamagedVersionHoldsUpNobody) {
+    StartScheduler(Confirm::kFillerMessage);
+    const auto slots = FreeSlots();
+    const std::string damaged = Book(slots[3], "ada").Id();
+    const std::string other = Book(slots[4], "bob").Id();
+    StopScheduler();
+    for (const std::string& id : {damaged, other}) Ehr(id, R"("status":"booked")");
+    ASSERT_TRUE(Connect().Execute(
+        "update version set body = '\\x00' where resource = (select pk from resource where id = '" +
+        damaged + "')"));
+    StartScheduler(Confirm::kFillerMessage);
+    EXPECT_TRUE(Becomes(other, "booked"));
+    const std::lock_guard lock(mutex_);
+    EXPECT_THAT(lines_, testing::Contains(HasSubstr("Appointment/" + damaged)));
+}
+
 TEST_F(SchedulingTest, ATemplateThatChangesLeavesWhatIsTakenAlone) {
     StartScheduler();
     const auto slots = FreeSlots(60);
