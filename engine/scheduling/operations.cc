@@ -416,7 +416,7 @@ bool NamesSlotOfTemplate(const fhir::Node& appointment) {
     });
 }
 
-Result<void> CheckAppointment(const fhir::Node& appointment) {
+Result<void> CheckAppointment(const auth::Principal& who, const fhir::Node& appointment) {
     const bool ours = appointment.TextOf("id").starts_with(kBookingPrefix);
     if (ours && appointment.TextOf("status") != "cancelled") {
         return Fail(Code::kUnsupported,
@@ -428,6 +428,12 @@ Result<void> CheckAppointment(const fhir::Node& appointment) {
         return Fail(Code::kUnsupported,
                     "this slot is given by POST Appointment/$book (or $hold) only",
                     "Appointment.slot");
+    }
+    if (!ours && who.IsPatient() && TakesTime(appointment)) {
+        return Fail(Code::kUnsupported,
+                    "a patient's app books by POST Appointment/$book (or $hold): what it writes "
+                    "itself is proposed or cancelled, and takes nobody's time",
+                    "Appointment.status");
     }
     return {};
 }
@@ -478,8 +484,8 @@ std::vector<rest::Operation> Operations(Scheduler& scheduler) {
 std::vector<rest::WriteRule> WriteRules() {
     rest::WriteRule appointment;
     appointment.type = "Appointment";
-    appointment.check = [](const auth::Principal&, fhir::Node& resource) {
-        return CheckAppointment(resource);
+    appointment.check = [](const auth::Principal& who, fhir::Node& resource) {
+        return CheckAppointment(who, resource);
     };
     return {std::move(appointment), RuleOfMade("Slot"), RuleOfMade("Schedule")};
 }

@@ -69,6 +69,7 @@ bool IsMovedBy(const Case& one, const SlotRef& told) {
 Result<void> Watch::Load() {
     CARESTREAM_ASSIGN(cursor, context_.parts.events->Cursor(kConsumer));
     CARESTREAM_ASSIGN(delivered, context_.parts.bookings->Delivered());
+    CARESTREAM_TRY(calendars_.Load());
     cursor_ = cursor;
     delivered_ = delivered;
     return {};
@@ -90,6 +91,7 @@ Result<bool> Watch::ReadEvents() {
     CARESTREAM_ASSIGN(events, context_.parts.events->Read(cursor_, kEventsARound));
     if (events.empty()) return false;
     for (const store::Event& event : events) CARESTREAM_TRY(Look(event));
+    CARESTREAM_TRY(calendars_.Follow(events));
     CARESTREAM_TRY(context_.parts.events->MoveCursor(kConsumer, events.back().seq));
     cursor_ = events.back().seq;
     return true;

@@ -415,6 +415,20 @@ TEST_F(SchedulingTest, APatientBooksForHerselfAlone) {
     EXPECT_EQ(Operate("/" + made.Id() + "/$reschedule", {{"slot", slot}}, bob).status, 404);
     EXPECT_EQ(Operate("/$book", {{"appointment", made.Id()}}, bob).status, 404);
     EXPECT_EQ(Operate("/" + made.Id() + "/$cancel", {}, ada).status, 200);
+    // Beside the operations she takes nobody's time.
+    const auto own = [](const std::string& status) {
+        return R"({"resourceType":"Appointment","status":")" + status +
+               R"(","start":"2031-01-01T08:00:00Z","end":"2031-01-01T18:00:00Z","participant":[)"
+               R"({"actor":{"reference":"Patient/ada"},"status":"accepted"},)"
+               R"({"actor":{"reference":"Location/room"},"status":"accepted"}]})";
+    };
+    EXPECT_EQ(Post("Appointment", own("booked"), ada).Issue(), "not-supported|Appointment.status");
+    const Reply proposed = Post("Appointment", own("proposed"), ada);
+    ASSERT_EQ(proposed.status, 201) << proposed.http.body;
+    EXPECT_EQ(Patch("Appointment/" + proposed.Id(),
+                    R"([{"op":"replace","path":"/status","value":"booked"}])", ada)
+                  .status,
+              422);
     for (const std::string& line : lines_) EXPECT_THAT(line, Not(HasSubstr("ada")));
 }
 
