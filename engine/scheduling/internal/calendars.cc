@@ -17,6 +17,7 @@ constexpr Micros kDay = 86'400LL * 1'000'000;
 // first days only.
 constexpr Micros kBlockLongest = 93 * kDay;
 constexpr Micros kSlotLongest = kDay;
+constexpr Micros kMadeLongest = kDay / 2;  // as ScheduleSpec has it
 
 bool OneOf(std::string_view text, std::initializer_list<std::string_view> words) {
     return std::find(words.begin(), words.end(), text) != words.end();
@@ -25,8 +26,15 @@ bool OneOf(std::string_view text, std::initializer_list<std::string_view> words)
 bool IsPlace(std::string_view reference) {
     return reference.starts_with("Location/") || reference.starts_with("HealthcareService/");
 }
+// Of templates: nobody else makes Slots in their Schedules.
 bool IsMade(std::string_view slot) {
     return slot.starts_with(kSlotPrefix);
+}
+bool IsOfTemplate(std::string_view schedule) {
+    return schedule.starts_with(kSchedulePrefix);
+}
+Micros LongestOf(std::string_view schedule) {
+    return IsOfTemplate(schedule) ? kMadeLongest : kSlotLongest;
 }
 
 // Without an end it takes the moment of its start.
@@ -238,18 +246,14 @@ Result<void> Calendars::Settle(const std::string& id, const Span& span) {
 Result<bool> Calendars::TrySettle(const std::string& id, const Span& span) {
     const Span ahead{std::max(span.from, context_.Now()), span.to};
     if (ahead.to <= ahead.from) return true;
-    CARESTREAM_ASSIGN(slots, SlotsOf({id}, ahead, kSlotLongest, "free,busy,busy-unavailable"));
+    const Micros longest = LongestOf(id);
+    CARESTREAM_ASSIGN(takers, TakersOf(id, {ahead.from - longest, ahead.to + longest}));
+    const char* status = takers.empty() ? "busy,busy-unavailable" : "free,busy,busy-unavailable";
+    CARESTREAM_ASSIGN(slots, SlotsOf({id}, ahead, longest, status));
     std::erase_if(slots, [](const Stored& slot) {
         return slot.node.TextOf("status") != "free" &&
                !IsTakenHere(slot, std::string(slot.node.TextOf("id")));
     });
-    if (slots.empty()) return true;
-    Span whole = ahead;
-    for (const Stored& slot : slots) {
-        const Span one = SpanOf(slot.node);
-        whole = {std::min(whole.from, one.from), std::max(whole.to, one.to)};
-    }
-    CARESTREAM_ASSIGN(takers, TakersOf(id, whole));
     bool all = true;
     for (Stored& slot : slots) {
         const std::string name(slot.node.TextOf("id"));
@@ -291,15 +295,14 @@ Result<std::vector<Calendars::Taker>> Calendars::TakersOf(const std::string& id,
     // A person without a room, and a room without its person: nothing can be given.
     std::set<std::string> shared = Sharing(calendar->second.persons);
     shared.merge(Sharing(calendar->second.places));
+    std::erase_if(shared, IsOfTemplate);
     CARESTREAM_ASSIGN(blocks, SlotsOf(shared, span, kBlockLongest, "busy-unavailable"));
-    for (const Stored& one : blocks) {
-        if (!IsMade(one.node.TextOf("id"))) takers.push_back({SpanOf(one.node), true});
-    }
+    for (const Stored& one : blocks) takers.push_back({SpanOf(one.node), true});
     // Where a template speaks for somebody, it alone says what can be booked.
-    std::set<std::string> templates = Sharing(owners);
-    std::erase_if(templates, [](const auto& one) { return !one.starts_with(kSchedulePrefix); });
-    if (!id.starts_with(kSchedulePrefix)) {
-        CARESTREAM_ASSIGN(made, SlotsOf(templates, span, kSlotLongest,
+    if (!IsOfTemplate(id)) {
+        std::set<std::string> templates = Sharing(owners);
+        std::erase_if(templates, [](const auto& one) { return !IsOfTemplate(one); });
+        CARESTREAM_ASSIGN(made, SlotsOf(templates, span, kMadeLongest,
                                         "free,busy,busy-tentative,busy-unavailable"));
         for (const Stored& one : made) takers.push_back({SpanOf(one.node), false});
     }
