@@ -170,6 +170,13 @@ TEST_F(CalendarsTest, APersonsHoursInARoomAreThePersons) {
     // Another one's appointment in the room.
     Meet("A1", "booked", TimeOf(slots[3]), {"Location/room", "Practitioner/adam"});
     Meet("A2", "booked", TimeOf(slots[4]), {"Practitioner/eve"});
+    const auto find = [&](const std::string& more) {
+        return Get("Appointment/$find?" + more).body.Find("total")->text();
+    };
+    EXPECT_NE(find("practitioner=urn:staff|e1"), "0");
+    EXPECT_NE(find("practitioner=urn:staff|e1&location=room"), "0");
+    EXPECT_EQ(find("practitioner=urn:staff|e1&location=other"), "0");
+    EXPECT_EQ(find("practitioner=urn:staff|e2"), "0");
     Block("B1", "busy-unavailable", TimeOf(slots[5]));  // but nobody works in a room that is closed
     ASSERT_TRUE(SlotBecomes(slots[5], "busy-unavailable"));
     Settled();
@@ -186,19 +193,33 @@ TEST_F(CalendarsTest, APersonsHoursInARoomAreThePersons) {
 }
 
 TEST_F(CalendarsTest, SlotsOfFeedsAreFoundAndBookedLikeThoseOfTemplates) {
-    ASSERT_EQ(Put("Practitioner/eve", R"({"resourceType":"Practitioner","id":"eve"})").status, 201);
+    ASSERT_EQ(
+        Put("Practitioner/eve",
+            R"({"resourceType":"Practitioner","id":"eve","identifier":[{"system":"urn:staff",)"
+            R"("value":"e1"}]})")
+            .status,
+        201);
     StartScheduler();
     const Micros start = ahead_.Now() + 600 * kMinute;
     const Time one{FormatInstant(start), FormatInstant(start + 30 * kMinute)};
     const Time two{FormatInstant(start + 15 * kMinute), FormatInstant(start + 45 * kMinute)};
     const std::string slot = Block("E1", "free", one, "Practitioner/eve");
     const std::string overlapping = Block("E2", "free", two, "Practitioner/eve");
+    ASSERT_EQ(Patch("Slot/" + slot, R"([{"op":"add","path":"/specialty","value":[{"coding":[)"
+                                    R"({"code":"394582007"}]}]}])")
+                  .status,
+              200);
     const std::string past =
         Block("E3", "free", {"2020-01-01T08:00:00Z", "2020-01-01T09:00:00Z"}, "Practitioner/eve");
-    const auto find = [&] {
-        return Get("Appointment/$find?practitioner=eve").body.Find("total")->text();
+    const auto find = [&](const std::string& by = "practitioner=eve") {
+        return Get("Appointment/$find?" + by).body.Find("total")->text();
     };
     EXPECT_EQ(find(), "2");
+    EXPECT_EQ(find("practitioner=urn:staff|e1"), "2");
+    EXPECT_EQ(find("practitioner=urn:staff|e1&location=room"), "0");
+    EXPECT_EQ(find("practitioner=urn:staff|e2"), "0");
+    EXPECT_EQ(find("practitioner=urn:staff|e1&specialty=394582007"), "1");
+    EXPECT_EQ(find("practitioner=eve&appointment-type=WALKIN"), "0");
     EXPECT_EQ(Book(past, "ada").Issue(), "conflict|slot");
     const Reply made = Book(slot, "ada", "k1");
     ASSERT_EQ(made.status, 201) << made.http.body;
