@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fhir/json.h"
+#include "rest/internal/headers.h"
 #include "rest/internal/route.h"
 
 namespace carestream::rest {
@@ -33,11 +34,11 @@ Node Coded(std::string_view name, std::string_view code) {
     return node;
 }
 
-Node Interactions() {
+Node Interactions(std::string_view type) {
     Node list = Node::Array();
-    for (const std::string_view code :
-         {"read", "vread", "update", "delete", "history-instance", "create", "search-type"}) {
-        list.Append(Coded("code", code));
+    for (const std::string_view code : {"read", "vread", "update", "patch", "delete",
+                                        "history-instance", "create", "search-type"}) {
+        if (code != "patch" || type != kBinary) list.Append(Coded("code", code));
     }
     return list;
 }
@@ -125,7 +126,7 @@ Node AuditEventNode(const fhir::Definitions& definitions) {
 Node ResourceNode(const fhir::Definitions& definitions, const References& references,
                   std::string_view type, const std::vector<Operation>& operations) {
     Node node = Coded("type", type);
-    node.Set("interaction", Interactions());
+    node.Set("interaction", Interactions(type));
     node.Set("versioning", Node::String("versioned"));
     node.Set("readHistory", Node::Boolean(true));
     node.Set("updateCreate", Node::Boolean(true));
@@ -264,6 +265,7 @@ std::string CapabilityStatement(const fhir::Definitions& definitions,
     formats.Append(Node::String("application/fhir+json"));
     formats.Append(Node::String("json"));
     statement.Set("format", std::move(formats));
+    statement.At("patchFormat").Append(Node::String(std::string(kJsonPatch)));
     Node rests = Node::Array();
     rests.Append(RestNode(definitions, options, operations, topics));
     statement.Set("rest", std::move(rests));

@@ -37,6 +37,9 @@ void SendOptions(Exchange& exchange) {
     net::Response response;
     response.status = 204;
     response.headers.emplace_back("Allow", exchange.route.allow);
+    if (exchange.route.allow.find("PATCH") != std::string_view::npos) {
+        response.headers.emplace_back("Accept-Patch", kJsonPatch);
+    }
     exchange.Send(std::move(response));
 }
 
@@ -60,6 +63,8 @@ void Dispatch(const ExchangePtr& exchange) {
         case Interaction::kUpdate:
         case Interaction::kDelete:
             return HandleWrite(exchange);
+        case Interaction::kPatch:
+            return HandlePatch(exchange);
         case Interaction::kSearch:
             if (exchange->route.type == kAuditEvent) return HandleAuditEvent(exchange);
             return HandleSearch(exchange);

@@ -1,5 +1,7 @@
 #include "scheduling/rules.h"
 
+#include <algorithm>
+
 #include "scheduling/internal/resources.h"
 
 namespace carestream::scheduling {
@@ -23,6 +25,20 @@ std::string Rules::ScheduleIdOf(const std::string& name) const {
     const auto now = templates();
     const Template* found = now->Find(name);
     return found == nullptr ? std::string() : ScheduleId(ids_, *found);
+}
+
+std::set<std::string> Rules::SchedulesOf(std::string_view type, std::string_view identifier) const {
+    std::set<std::string> schedules;
+    const auto now = templates();
+    for (const Template& one : now->all()) {
+        const bool names =
+            std::any_of(one.actors.begin(), one.actors.end(), [&](const Actor& actor) {
+                return actor.type == type && !actor.system.empty() &&
+                       actor.system + "|" + actor.id == identifier;
+            });
+        if (names) schedules.insert(ScheduleId(ids_, one));
+    }
+    return schedules;
 }
 
 Result<void> Rules::CheckBookable(const std::string& schedule, Micros start) const {

@@ -4,7 +4,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -28,6 +30,9 @@ public:
     [[nodiscard]] std::shared_ptr<const Template> TemplateOf(const std::string& schedule) const;
     // A schedule's id, by the template's name; "" = there is no such template.
     [[nodiscard]] std::string ScheduleIdOf(const std::string& name) const;
+    // Ids of the Schedules whose templates name an actor by this identifier, "system|value".
+    [[nodiscard]] std::set<std::string> SchedulesOf(std::string_view type,
+                                                    std::string_view identifier) const;
     // May a slot of "Schedule/<id>" that starts then be booked now? Error: kConflict.
     [[nodiscard]] Result<void> CheckBookable(const std::string& schedule, Micros start) const;
 

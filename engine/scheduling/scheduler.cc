@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "scheduling/internal/calendars.h"
 #include "scheduling/internal/context.h"
 #include "scheduling/internal/desk.h"
 #include "scheduling/internal/ledger.h"
@@ -32,12 +33,14 @@ struct Scheduler::Core {
         : context(std::move(options), std::move(parts)),
           ledger(context),
           desk(context, ledger),
-          watch(context, ledger),
+          calendars(context),
+          watch(context, ledger, calendars),
           slots(context) {}
 
     Context context;
     Ledger ledger;
     Desk desk;
+    Calendars calendars;
     Watch watch;
     SlotMaker slots;
     Micros timers_at = 0;

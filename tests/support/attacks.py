@@ -215,8 +215,15 @@ def writes(name, instance, body):
     for condition in ("identifier=urn:t|B1000", "_id=" + instance):
         yield Request("PUT", f"/{name}?{condition}", named)
         yield Request("DELETE", f"/{name}?{condition}")
-        yield Request("PATCH", f"/{name}?{condition}", named)
-    yield Request("PATCH", path, [{"op": "test", "path": "/id", "value": instance}])
+        yield Request("PATCH", f"/{name}?{condition}", [{"op": "test", "path": "/id", "value": instance}],
+                      {"Content-Type": "application/json-patch+json"})
+    patched = {"Content-Type": "application/json-patch+json"}
+    for patch in ([{"op": "test", "path": "/id", "value": instance}], [{"op": "test", "path": "/id", "value": "none"}],
+                  [{"op": "remove", "path": "/none"}], [{"op": "add", "path": "/language", "value": "de"}],
+                  [{"op": "replace", "path": "", "value": theirs}], [{"op": "replace", "path": "", "value": named}],
+                  [{"op": "copy", "from": "/id", "path": "/text"}]):
+        for more in ({}, {"If-Match": 'W/"1"'}, {"If-Match": 'W/"99"', "Prefer": "return=OperationOutcome"}):
+            yield Request("PATCH", path, patch, {**patched, **more})
     yield Request("DELETE", path, headers={"If-Match": 'W/"1"'})
     yield Request("DELETE", path)
 

@@ -22,6 +22,8 @@ std::string_view InteractionCode(Interaction interaction) {
             return "create";
         case Interaction::kUpdate:
             return "update";
+        case Interaction::kPatch:
+            return "patch";
         case Interaction::kDelete:
             return "delete";
         case Interaction::kSearch:

@@ -31,7 +31,7 @@ Node Concept(Node coding) {
 
 const char* ActionOf(std::string_view interaction) {
     if (interaction == "create") return "C";
-    if (interaction == "update") return "U";
+    if (interaction == "update" || interaction == "patch") return "U";
     if (interaction == "delete") return "D";
     return interaction == "search-type" || interaction == "operation" ? "E" : "R";
 }

@@ -56,6 +56,8 @@ bool IsDeniedByScope(Exchange& exchange) {
                     denied(auth::Action::kSearch));
         case Interaction::kUpdate:
             return denied(auth::Action::kUpdate);
+        case Interaction::kPatch:
+            return denied(auth::Action::kUpdate) || denied(auth::Action::kRead);
         case Interaction::kDelete:
             return denied(auth::Action::kDelete);
         case Interaction::kOperation:
@@ -266,6 +268,7 @@ void Authorize(const ExchangePtr& exchange, std::function<void(const ExchangePtr
     exchange->audited = !IsPublic(exchange->route.interaction);
     exchange->changes_state = exchange->route.interaction == Interaction::kCreate ||
                               exchange->route.interaction == Interaction::kUpdate ||
+                              exchange->route.interaction == Interaction::kPatch ||
                               exchange->route.interaction == Interaction::kDelete;
     if (state.parts.gate == nullptr && IsForeign(state.options, exchange->request)) {
         exchange->Refuse(403, "forbidden",

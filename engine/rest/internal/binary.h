@@ -10,8 +10,6 @@
 
 namespace carestream::rest {
 
-inline constexpr std::string_view kBinary = "Binary";
-
 // Is FHIR JSON asked for by name? Else a Binary is answered as the bytes that it holds. `format` is
 // the decoded _format, "" = absent. Pure.
 [[nodiscard]] bool NamesFhirJson(std::string_view accept, std::string_view format);

@@ -12,7 +12,8 @@ namespace carestream::rest {
 namespace {
 
 constexpr std::string_view kExposedHeaders =
-    "Accept-Ranges, Content-Disposition, Content-Range, ETag, Last-Modified, Location, "
+    "Accept-Patch, Accept-Ranges, Content-Disposition, Content-Range, ETag, Last-Modified, "
+    "Location, "
     "Retry-After, "
     "WWW-Authenticate";
 constexpr std::string_view kRequestHeaders =
@@ -36,7 +37,7 @@ void AddCors(const Exchange& exchange, net::Response& response) {
     response.headers.emplace_back("Access-Control-Expose-Headers", kExposedHeaders);
     if (exchange.request.method == "OPTIONS") {
         response.headers.emplace_back("Access-Control-Allow-Methods",
-                                      "GET, HEAD, POST, PUT, DELETE, OPTIONS");
+                                      "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
         response.headers.emplace_back("Access-Control-Allow-Headers", kRequestHeaders);
         response.headers.emplace_back("Access-Control-Max-Age", "600");
     }
@@ -90,6 +91,10 @@ void AddPatients(const fhir::Node& node, std::set<std::string>& ids) {
 
 void Exchange::Show(const store::StoredVersion& version) {
     ++returned;
+    NamePatients(version);
+}
+
+void Exchange::NamePatients(const store::StoredVersion& version) {
     if (version.patient != 0) {
         patients.insert(version.patient);
         return;

@@ -73,6 +73,8 @@ struct Exchange : std::enable_shared_from_this<Exchange> {
 
     // For the audit: what the answer shows, or what was changed.
     void Show(const store::StoredVersion& version);
+    // Whom it is about, when the answer only tells of it.
+    void NamePatients(const store::StoredVersion& version);
     // Adds what all answers carry (route, cache rules, CORS), prints prettily if asked, sends.
     void Send(net::Response response);
     // The first half of Send.
@@ -98,6 +100,7 @@ using ExchangePtr = std::shared_ptr<Exchange>;
 void HandleRead(const ExchangePtr& exchange);  // read and vread
 void HandleHistory(const ExchangePtr& exchange);
 void HandleWrite(const ExchangePtr& exchange);  // create, update, delete
+void HandlePatch(const ExchangePtr& exchange);
 void HandleSearch(const ExchangePtr& exchange);
 void HandleOperation(const ExchangePtr& exchange);
 // Is it an operation with `any_login`? Then it does not matter for whom the token acts.

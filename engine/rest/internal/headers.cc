@@ -33,6 +33,12 @@ bool IsR4(std::string_view version) {
     return version.empty() || version.starts_with("4.0");
 }
 
+bool IsUtf8OfR4(std::string_view parameters) {
+    const std::string charset = ParameterOf(parameters, "charset");
+    return (charset.empty() || charset == "utf-8" || charset == "utf8") &&
+           IsR4(ParameterOf(parameters, "fhirversion"));
+}
+
 bool RangeTakesJson(std::string_view range) {
     std::string_view parameters;
     const std::string type = MediaTypeOf(range, parameters);
@@ -101,10 +107,13 @@ bool AcceptsJson(std::string_view accept, std::string_view format) {
 bool IsJsonContent(std::string_view content_type) {
     std::string_view parameters;
     const std::string type = MediaTypeOf(content_type, parameters);
-    const std::string charset = ParameterOf(parameters, "charset");
     return (type == "application/fhir+json" || type == "application/json") &&
-           (charset.empty() || charset == "utf-8" || charset == "utf8") &&
-           IsR4(ParameterOf(parameters, "fhirversion"));
+           IsUtf8OfR4(parameters);
+}
+
+bool IsJsonPatchContent(std::string_view content_type) {
+    std::string_view parameters;
+    return MediaTypeOf(content_type, parameters) == kJsonPatch && IsUtf8OfR4(parameters);
 }
 
 bool IsFormContent(std::string_view content_type) {

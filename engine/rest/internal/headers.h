@@ -26,6 +26,8 @@ struct Preferences {
 
 // Is a Content-Type FHIR JSON in UTF-8?
 [[nodiscard]] bool IsJsonContent(std::string_view content_type);
+constexpr std::string_view kJsonPatch = "application/json-patch+json";
+[[nodiscard]] bool IsJsonPatchContent(std::string_view content_type);
 [[nodiscard]] bool IsFormContent(std::string_view content_type);
 
 // W/"3"

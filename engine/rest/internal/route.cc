@@ -51,7 +51,7 @@ ShapeInfo InfoOf(Shape shape) {
         case Shape::kBaseHistory:
             return {"/fhir/r4/_history", "OPTIONS"};
         case Shape::kInstance:
-            return {"/fhir/r4/{type}/{id}", "GET, HEAD, PUT, DELETE, OPTIONS"};
+            return {"/fhir/r4/{type}/{id}", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"};
         case Shape::kHistory:
             return {"/fhir/r4/{type}/{id}/_history", "GET, HEAD, OPTIONS"};
         case Shape::kVersion:
@@ -201,6 +201,9 @@ private:
         route_.allow = info.allow;
         const bool plain = shape == Shape::kType || shape == Shape::kInstance;
         if (route_.type == kAuditEvent && plain) route_.allow = "GET, HEAD, OPTIONS";
+        if (route_.type == kBinary && shape == Shape::kInstance) {
+            route_.allow = "GET, HEAD, PUT, DELETE, OPTIONS";
+        }
         if (method_ == "OPTIONS") {
             route_.interaction = Interaction::kOptions;
             return std::move(route_);
@@ -252,6 +255,9 @@ private:
                 return get ? Interaction::kSearch : Interaction::kRefused;
             case Shape::kInstance:
                 if (method_ == "PUT") return Interaction::kUpdate;
+                if (method_ == "PATCH") {
+                    return route_.type == kBinary ? Interaction::kRefused : Interaction::kPatch;
+                }
                 if (method_ == "DELETE") return Interaction::kDelete;
                 return get ? Interaction::kRead : Interaction::kRefused;
             case Shape::kHistory:
@@ -276,9 +282,6 @@ private:
         if (shape == Shape::kBase && get) return "a search over all types is not offered";
         if ((shape == Shape::kTypeHistory || shape == Shape::kBaseHistory) && get) {
             return "history is offered of one resource: {type}/{id}/_history";
-        }
-        if (shape == Shape::kInstance && method_ == "PATCH") {
-            return "patch is not offered; use PUT with If-Match";
         }
         if (shape == Shape::kType && method_ == "PUT") return "conditional update is not offered";
         if (shape == Shape::kType && method_ == "PATCH") return "conditional patch is not offered";

@@ -14,6 +14,7 @@ enum class Interaction {
     kRead,
     kVread,
     kUpdate,
+    kPatch,
     kDelete,
     kCreate,
     kHistory,  // of an instance
@@ -39,6 +40,9 @@ struct Route {
 
 // AuditEvents are made when they are asked for, from the audit of accesses: read and search alone.
 constexpr std::string_view kAuditEvent = "AuditEvent";
+
+// Documents as bytes (binary.h).
+constexpr std::string_view kBinary = "Binary";
 
 constexpr std::string_view kBasePath = "/fhir/r4";
 

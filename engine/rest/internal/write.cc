@@ -1,49 +1,12 @@
 // create (also conditional), update (also as create, also with If-Match), delete.
 #include "fhir/json.h"
-#include "rest/internal/access_note.h"
 #include "rest/internal/authorize.h"
 #include "rest/internal/binary.h"
 #include "rest/internal/exchange.h"
+#include "rest/internal/write_steps.h"
 
 namespace carestream::rest {
 namespace {
-
-// Each failure means that another write went through.
-constexpr int kAnyVersionTries = 64;
-// Somebody has to make space first.
-constexpr const char* kDiskRetryAfter = "30";
-
-void SendWritten(Exchange& exchange, Result<store::RestResult> written) {
-    if (!written) {
-        exchange.Refuse(written.error(), ErrorOrigin::kStore);
-        return;
-    }
-    // The match of a condition was not written by this client.
-    const bool own = exchange.route.interaction != Interaction::kCreate || written->created ||
-                     IsVisible(exchange, written->version, auth::Action::kRead);
-    if (own) exchange.Show(written->version);
-    if (!own) exchange.preferences.returning = ReturnPreference::kMinimal;
-    net::Response response;
-    response.status = written->created ? 201 : 200;
-    AddVersionHeaders(exchange, written->version, true, response);
-    switch (exchange.preferences.returning) {
-        case ReturnPreference::kMinimal:
-            break;
-        case ReturnPreference::kRepresentation:
-            response.headers.emplace_back("Content-Type", kFhirJson);
-            response.body.push_back(std::move(written->version.body));
-            break;
-        case ReturnPreference::kOutcome: {
-            const std::string_view text =
-                written->created ? "created"
-                                 : (written->unchanged ? "nothing had to be changed" : "updated");
-            response.headers.emplace_back("Content-Type", kFhirJson);
-            response.body.push_back(
-                OutcomeJson({{"information", "informational", std::string(text)}}));
-        }
-    }
-    exchange.Send(std::move(response));
-}
 
 // Absent and deleted already are as good as deleted: the interaction can be repeated.
 void SendDeleted(Exchange& exchange, Result<store::RestResult> deleted) {
@@ -64,14 +27,6 @@ void SendDeleted(Exchange& exchange, Result<store::RestResult> deleted) {
             {{"information", "informational", gone ? "there was nothing to delete" : "deleted"}}));
     }
     exchange.Send(std::move(response));
-}
-
-Result<void> ReadIfMatch(const Exchange& exchange, store::RestWrite& write) {
-    const std::string_view text = exchange.request.Header("If-Match");
-    if (text.empty() || IsAnyTag(text)) return {};
-    CARESTREAM_ASSIGN(version, ParseETag(text));
-    write.if_match = version;
-    return {};
 }
 
 Result<void> ReadIfNoneExist(const Exchange& exchange, store::RestWrite& write) {
@@ -99,34 +54,6 @@ Result<void> ReadIfNoneExist(const Exchange& exchange, store::RestWrite& write) 
     CARESTREAM_TRY(exchange.access->Narrow(query));
     write.if_none_exist = std::move(query);
     return {};
-}
-
-// Conditions that FHIR knows and this server does not evaluate are refused, never ignored.
-std::string_view UnknownCondition(const Exchange& exchange) {
-    const auto& request = exchange.request;
-    const bool create = exchange.route.interaction == Interaction::kCreate;
-    if (!request.Header("If-None-Match").empty()) return "If-None-Match";
-    if (!request.Header("If-Unmodified-Since").empty()) return "If-Unmodified-Since";
-    if (create && !request.Header("If-Match").empty()) return "If-Match";
-    if (!create && !request.Header("If-None-Exist").empty()) return "If-None-Exist";
-    return {};
-}
-
-// "http://this.server/fhir/r4/Patient/1" as "Patient/1": a reference to a resource of this server
-// is stored one way, so that it is found however a search writes it.
-void MakeReferencesRelative(std::string_view base, fhir::Node& node) {
-    for (fhir::Node& item : node.items()) MakeReferencesRelative(base, item);
-    for (fhir::Member& member : node.members()) {
-        const std::string& text = member.value.text();
-        const bool own = member.name == "reference" && member.value.IsString() &&
-                         text.size() > base.size() && text.starts_with(base) &&
-                         text[base.size()] == '/';
-        if (own) {
-            member.value = fhir::Node::String(text.substr(base.size() + 1));
-        } else {
-            MakeReferencesRelative(base, member.value);
-        }
-    }
 }
 
 // The body of a Binary that came as bytes; answers itself and gives false when it is refused.
@@ -186,49 +113,6 @@ bool ReadResource(Exchange& exchange, fhir::Node& resource) {
     resource = std::move(*parsed);
     MakeReferencesRelative(exchange.base, resource);
     return true;
-}
-
-void SendRuleError(Exchange& exchange, const Error& error) {
-    const bool busy = error.code == Code::kLimit || error.code == Code::kUnavailable;
-    exchange.Refuse(busy ? 503 : 422,
-                    busy                               ? "throttled"
-                    : error.code == Code::kUnsupported ? "not-supported"
-                                                       : "invalid",
-                    error.message, error.path);
-}
-
-// What other modules say about resources of the type; answers itself and gives false when one of
-// them refuses. `resource` null: it is to be deleted.
-bool FollowsRules(Exchange& exchange, fhir::Node* resource) {
-    for (const WriteRule& rule : exchange.state->parts.write_rules) {
-        if (rule.type != exchange.route.type) continue;
-        if (resource == nullptr && !rule.check_delete) continue;
-        if (resource != nullptr && rule.validate) {
-            if (const auto issues = rule.validate(*resource); !issues.empty()) {
-                exchange.Send(OutcomeOf(issues));
-                return false;
-            }
-        }
-        const auth::Principal& who = exchange.access->principal();
-        const Result<void> checked = resource == nullptr ? rule.check_delete(who, exchange.route.id)
-                                                         : rule.check(who, *resource);
-        if (checked) continue;
-        SendRuleError(exchange, checked.error());
-        return false;
-    }
-    return true;
-}
-
-// The same mark at which messages are no longer acknowledged: PostgreSQL must not run full.
-void SendDiskLow(Exchange& exchange) {
-    auto response =
-        OutcomeResponse(503, "no-store",
-                        "the server's disk has less free space than its configuration asks for "
-                        "(store.disk_free_min); writes are possible again once there is space");
-    for (auto& [name, value] : response.headers) {
-        if (name == "Retry-After") value = kDiskRetryAfter;
-    }
-    exchange.Send(std::move(response));
 }
 
 void SendResult(Exchange& exchange, Result<store::RestResult> result) {
@@ -312,11 +196,7 @@ void WriteGuarded(const ExchangePtr& exchange, store::RestWrite write, int tries
             !exchange->access->MayWrite(write.type, *body, ActionOf(*exchange))) {
             return exchange->Refuse(NothingThere(*exchange).value(), ErrorOrigin::kStore);
         }
-        if (write.if_match && *write.if_match != found->version) {
-            return exchange->Refuse(412, "conflict",
-                                    "the current version is not the one that If-Match names",
-                                    write.type);
-        }
+        if (write.if_match && *write.if_match != found->version) return SendOvertaken(*exchange);
         store::RestWrite attempt = write;
         attempt.if_match = found->version;
         exchange->state->parts.writer.SubmitRest(
@@ -338,9 +218,7 @@ void Write(const ExchangePtr& exchange, store::RestWrite write) {
         const bool deletes = exchange->route.interaction == Interaction::kDelete;
         if (!deletes &&
             !exchange->access->MayWrite(write.type, write.resource, ActionOf(*exchange))) {
-            exchange->Refuse(403, "forbidden",
-                             "the resource is not one that the token may write: it is to be of the "
-                             "token's patient alone, or of its clinics, and within its scopes");
+            SendNotOfToken(*exchange);
             return;
         }
         if (exchange->route.interaction != Interaction::kCreate) {
@@ -359,24 +237,13 @@ void Write(const ExchangePtr& exchange, store::RestWrite write) {
 }  // namespace
 
 void HandleWrite(const ExchangePtr& exchange) {
-    const auto& disk_low = exchange->state->parts.disk_low;
-    if (disk_low && disk_low()) {
-        SendDiskLow(*exchange);
-        return;
-    }
-    if (RefuseUnaudited(*exchange)) return;
-    if (exchange->RefuseParameters()) return;
-    if (const auto name = UnknownCondition(*exchange); !name.empty()) {
-        exchange->Refuse(501, "not-supported", "this condition is not offered here",
-                         std::string(name));
-        return;
-    }
+    if (RefuseWrite(*exchange)) return;
     store::RestWrite write;
     write.tenant = exchange->state->options.tenant;
     write.type = exchange->route.type;
     write.id = exchange->route.id;
     write.claims_identifiers = !exchange->access->IsConfined();
-    Result<void> conditions = ReadIfMatch(*exchange, write);
+    Result<void> conditions = ReadIfMatch(*exchange, write.if_match);
     if (conditions) conditions = ReadIfNoneExist(*exchange, write);
     if (!conditions) {
         exchange->Refuse(conditions.error(), ErrorOrigin::kSearch);

@@ -9,6 +9,10 @@
 
 namespace carestream::scheduling {
 
+// An EHR whose clock is behind, or whose messages name whole seconds only, still answers later than
+// it was asked: our writes count as so much older.
+inline constexpr Micros kClockSlack = 120LL * 1'000'000;
+
 // A resource as it is stored now.
 struct Stored {
     fhir::Node node;  // null when it is not there

@@ -8,9 +8,6 @@ namespace carestream::scheduling {
 
 namespace {
 
-// An EHR whose clock is behind, or whose messages name whole seconds only, still answers later than
-// it was asked.
-constexpr Micros kClockSlack = 120LL * 1'000'000;
 // Each failure means that another writer went through.
 constexpr int kTries = 32;
 
@@ -47,6 +44,7 @@ store::RestWrite Ledger::Update(std::string_view type, const std::string& id, fh
 void Ledger::AddSlot(const Stored& slot, const std::string& id, std::string_view status,
                      store::RestTransaction& transaction) const {
     fhir::Node node = slot.node;
+    RemoveExtension(node, kTakenExtension);
     node.Set("status", fhir::Node::String(std::string(status)));
     transaction.writes.push_back(Update("Slot", id, std::move(node), slot.version));
 }

@@ -1,5 +1,6 @@
 #include "scheduling/internal/resources.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -48,20 +49,6 @@ Node Participant(Node actor) {
     participant.Set("actor", std::move(actor));
     participant.Set("status", Node::String("accepted"));
     return participant;
-}
-
-void SetExtension(Node& resource, std::string_view url, std::string_view kind, std::string value) {
-    Node& list = resource.At("extension");
-    Node extension = Node::Object();
-    extension.Set("url", Node::String(std::string(url)));
-    extension.Set(kind, Node::String(std::move(value)));
-    for (Node& one : list.items()) {
-        if (one.TextOf("url") == url) {
-            one = std::move(extension);
-            return;
-        }
-    }
-    list.Append(std::move(extension));
 }
 
 // By which a topic and an outbound channel tell requests apart.
@@ -245,6 +232,39 @@ void Show(Node& appointment, const Record& record, bool ask) {
     SetTag(appointment, step);
     SetExtension(appointment, kRequestExtension, "valueString",
                  step + "-" + std::to_string(record.saga.asked));
+}
+
+bool TakesTime(const Node& appointment) {
+    return OneOf(appointment.TextOf("status"),
+                 {"pending", "booked", "arrived", "fulfilled", "checked-in"});
+}
+
+void SetExtension(Node& resource, std::string_view url, std::string_view kind, std::string value) {
+    Node& list = resource.At("extension");
+    Node extension = Node::Object();
+    extension.Set("url", Node::String(std::string(url)));
+    extension.Set(kind, Node::String(std::move(value)));
+    for (Node& one : list.items()) {
+        if (one.TextOf("url") == url) {
+            one = std::move(extension);
+            return;
+        }
+    }
+    list.Append(std::move(extension));
+}
+
+void RemoveExtension(Node& resource, std::string_view url) {
+    Node* list = resource.Find("extension");
+    if (list == nullptr) return;
+    std::erase_if(list->items(), [&](const Node& one) { return one.TextOf("url") == url; });
+    if (list->items().empty()) resource.Remove("extension");
+}
+
+bool HasExtension(const Node& resource, std::string_view url) {
+    const Node* list = resource.Find("extension");
+    return list != nullptr &&
+           std::any_of(list->items().begin(), list->items().end(),
+                       [&](const Node& one) { return one.TextOf("url") == url; });
 }
 
 Request RequestOf(const Node& appointment) {

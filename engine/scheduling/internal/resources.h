@@ -16,6 +16,8 @@ namespace carestream::scheduling {
 // for.
 inline constexpr std::string_view kStateExtension = "urn:carestream:booking-state";
 inline constexpr std::string_view kRequestExtension = "urn:carestream:booking-request";
+// On a Slot of the EHR that is free by its word, while somebody else has its time: it says busy.
+inline constexpr std::string_view kTakenExtension = "urn:carestream:slot-time-taken";
 inline constexpr std::string_view kScheduleSystem = "urn:carestream:schedule";
 
 // The id in "Slot/abc" or a bare "abc"; "" if it is a reference to something else.
@@ -42,6 +44,14 @@ inline constexpr std::string_view kScheduleSystem = "urn:carestream:schedule";
 // Makes `appointment` say what `record` says: status, times, slot, reason, state; with `ask` also
 // the request. What the EHR said beyond that (arrived, noshow) stays.
 void Show(fhir::Node& appointment, const Record& record, bool ask);
+
+// Has it a status with which whoever takes part is not free? A proposal has none.
+[[nodiscard]] bool TakesTime(const fhir::Node& appointment);
+
+void SetExtension(fhir::Node& resource, std::string_view url, std::string_view kind,
+                  std::string value);
+void RemoveExtension(fhir::Node& resource, std::string_view url);
+[[nodiscard]] bool HasExtension(const fhir::Node& resource, std::string_view url);
 
 struct Request {
     Step step = Step::kNone;

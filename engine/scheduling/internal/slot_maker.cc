@@ -124,7 +124,11 @@ Result<void> SlotMaker::Compare(const Task& task) {
         return {};
     }
     PutSchedule(task, schedule);
-    for (const auto& [id, time] : wanted) {
+    // By time: what follows their events looks at one stretch of the calendar after the other.
+    std::vector<std::pair<std::string, SlotTime>> in_order(wanted.begin(), wanted.end());
+    std::sort(in_order.begin(), in_order.end(),
+              [](const auto& a, const auto& b) { return a.second.start < b.second.start; });
+    for (const auto& [id, time] : in_order) {
         const auto known = slots.find(id);
         if (known != slots.end() && !IsFree(known->second)) continue;
         Put("Slot", id, FreeSlot(*task.schedule, id, task.id, time),

@@ -69,6 +69,7 @@ bool IsMovedBy(const Case& one, const SlotRef& told) {
 Result<void> Watch::Load() {
     CARESTREAM_ASSIGN(cursor, context_.parts.events->Cursor(kConsumer));
     CARESTREAM_ASSIGN(delivered, context_.parts.bookings->Delivered());
+    CARESTREAM_TRY(calendars_.Load());
     cursor_ = cursor;
     delivered_ = delivered;
     return {};
@@ -90,6 +91,7 @@ Result<bool> Watch::ReadEvents() {
     CARESTREAM_ASSIGN(events, context_.parts.events->Read(cursor_, kEventsARound));
     if (events.empty()) return false;
     for (const store::Event& event : events) CARESTREAM_TRY(Look(event));
+    CARESTREAM_TRY(calendars_.Follow(events));
     CARESTREAM_TRY(context_.parts.events->MoveCursor(kConsumer, events.back().seq));
     cursor_ = events.back().seq;
     return true;
@@ -109,7 +111,16 @@ Result<void> Watch::Look(const store::Event& event) {
             },
             "deleted");
     }
-    return event.message != 0 ? OfEhr(event) : OfClient(event);
+    if (event.unreadable) {
+        context_.parts.log.Error("scheduling.event", "a stored version cannot be opened",
+                                 {{"resource", event.type + "/" + event.id}});
+        return {};
+    }
+    const auto looked = event.message != 0 ? OfEhr(event) : OfClient(event);
+    if (looked || looked.error().retryable) return looked;
+    context_.parts.log.Error("scheduling.event", looked.error().message,
+                             {{"path", looked.error().path}});
+    return {};
 }
 
 Result<void> Watch::OfEhr(const store::Event& event) {
@@ -175,7 +186,7 @@ Result<Plan> Watch::PlanMove(Case one, const SlotRef& told) {
     return ledger_.Make(std::move(one), next, taken ? &*taken : nullptr);
 }
 
-// PUT with status cancelled is $cancel by another way.
+// PUT or PATCH with status cancelled is $cancel by another way.
 Result<void> Watch::OfClient(const store::Event& event) {
     CARESTREAM_ASSIGN(body, fhir::ParseJson(event.body));
     if (body.TextOf("status") != "cancelled") return {};

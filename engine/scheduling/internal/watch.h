@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "scheduling/internal/calendars.h"
 #include "scheduling/internal/context.h"
 #include "scheduling/internal/ledger.h"
 
@@ -11,7 +12,8 @@ namespace carestream::scheduling {
 // Confined to the scheduler's thread. Every error is an outage: the same call again later.
 class Watch {
 public:
-    Watch(Context& context, Ledger& ledger) : context_(context), ledger_(ledger) {}
+    Watch(Context& context, Ledger& ledger, Calendars& calendars)
+        : context_(context), ledger_(ledger), calendars_(calendars) {}
 
     // Where it stopped before. Afterwards the others may be called.
     [[nodiscard]] Result<void> Load();
@@ -33,6 +35,7 @@ private:
 
     Context& context_;
     Ledger& ledger_;
+    Calendars& calendars_;
     std::int64_t cursor_ = 0;
     std::int64_t delivered_ = 0;
 };

@@ -99,6 +99,9 @@ TEST_F(RestAuditTest, EveryReadIsNotedWithWhoseDataWasShown) {
     EXPECT_EQ(Get("Practitioner/doc", ann).status, 200);  // nobody's
     EXPECT_EQ(Get("Appointment/both", ann).status, 200);
     EXPECT_EQ(Get("Patient/none", ann).status, 404);
+    // A test that fails tells of him, too.
+    const std::string guess = R"([{"op":"test","path":"/status","value":"amended"}])";
+    EXPECT_EQ(Patch("Observation/bob-lab", guess, As("ann", "user/*.cruds")).status, 422);
     EXPECT_EQ(Get("metadata").status, 200);
     const auto since = [](std::vector<std::string> events) {
         std::erase_if(events, [](const std::string& event) { return event.starts_with("- "); });
@@ -111,9 +114,9 @@ TEST_F(RestAuditTest, EveryReadIsNotedWithWhoseDataWasShown) {
                             "ann R read Appointment/both 0"));
     EXPECT_THAT(since(Events("patient=Patient/bob")),
                 ElementsAre("ann E search-type Observation 0", "ann E search-type Patient 0",
-                            "ann R read Appointment/both 0"));
+                            "ann R read Appointment/both 0", "ann U patch Observation/bob-lab 4"));
     EXPECT_THAT(since(Events("patient=Patient/none")), ElementsAre("ann R read Patient/none 4"));
-    EXPECT_THAT(since(Events("")), testing::SizeIs(9));
+    EXPECT_THAT(since(Events("")), testing::SizeIs(10));
 }
 
 TEST_F(RestAuditTest, DeniedRequestsAreNotedAndStrangersAtMostOnceAMinute) {

@@ -524,6 +524,60 @@ TEST_F(RestAuthTest, AWriteReplacesTheVersionThatWasChecked) {
     }
 }
 
+// A test and a path that leads nowhere say what is there: to nobody who may not read it.
+TEST_F(RestAuthTest, PatchesStayWithThePatientAndAreNoOracle) {
+    const auto token = As("patient/*.cruds");
+    const std::string probes[] = {
+        "[]",
+        R"([{"op":"test","path":"/code/text","value":"SECRET"}])",
+        R"([{"op":"test","path":"/code/text","value":"x"}])",
+        R"([{"op":"remove","path":"/status/none"}])",
+        R"([{"op":"replace","path":"/status","value":"amended"}])",
+        R"([{"op":"replace","path":"/subject/reference","value":"Patient/ada"}])",
+        R"([{"op":"add","path":"/wrong","value":1}])"};
+    for (const std::string path : {"Observation/bob-lab", "Observation/stolen", "Observation/gone",
+                                   "Appointment/both", "Appointment/bobs", "Patient/bob"}) {
+        const std::string none = path.substr(0, path.find('/')) + "/none";
+        for (const std::string& probe : probes) {
+            for (const char* condition : {"", "*", "W/\"1\"", "W/\"9\""}) {
+                const auto headers = With(token, "If-Match", condition);
+                const auto reply = Patch(path, probe, headers);
+                EXPECT_EQ(reply.status, 404) << path << probe;
+                EXPECT_EQ(reply.http.body, Patch(none, probe, headers).http.body) << path << probe;
+            }
+        }
+    }
+    const std::string amend = R"([{"op":"replace","path":"/status","value":"amended"}])";
+    EXPECT_EQ(Patch("Observation/ada-lab", amend, token).status, 200);
+    // Not onto another patient, in any spelling, nor off one's own.
+    for (const std::string other : {"Patient/bob", "Patient/none"}) {
+        for (const std::string& reference : {other, Base() + "/" + other}) {
+            EXPECT_EQ(Patch("Observation/ada-lab",
+                            R"([{"op":"replace","path":"/subject/reference","value":")" +
+                                reference + "\"}]",
+                            token)
+                          .status,
+                      403)
+                << reference;
+        }
+    }
+    EXPECT_EQ(Patch("Observation/ada-lab", R"([{"op":"remove","path":"/subject"}])", token).status,
+              403);
+    // By what the token may not read nothing is told.
+    for (const char* scope :
+         {"patient/*.u", "patient/*.r", "patient/*.cud", "patient/Patient.cruds"}) {
+        EXPECT_EQ(Patch("Observation/ada-lab", amend, As(scope)).status, 403) << scope;
+    }
+    const std::string some = "patient/Observation.u patient/Observation.r?category=vital-signs";
+    EXPECT_EQ(Patch("Observation/ada-lab", amend, As(some)).status, 404);
+    EXPECT_EQ(Patch("Observation/ada-vit", amend, As(some)).status, 200);
+    EXPECT_EQ(Patch("Observation/ada-lab", amend).status, 401);
+    const auto admin = As("system/*.cruds", "");
+    EXPECT_EQ(Patch("Observation/gone", amend, admin).status, 410);
+    EXPECT_EQ(Get("Observation/bob-lab", admin).Header("ETag"), "W/\"1\"");
+    EXPECT_EQ(Get("Appointment/both", admin).Header("ETag"), "W/\"1\"");
+}
+
 TEST_F(RestAuthTest, ConditionsAreNoOracle) {
     const auto token = As("patient/*.cruds");
     const std::string body =

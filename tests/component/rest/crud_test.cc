@@ -319,10 +319,13 @@ TEST_F(RestTest, MethodsAndOptions) {
     const auto wrong = Send("POST", "/fhir/r4/Patient/p/_history", {}, "");
     EXPECT_EQ(wrong.status, 405);
     EXPECT_EQ(wrong.Header("Allow"), "GET, HEAD, OPTIONS");
-    EXPECT_EQ(Send("PATCH", "/fhir/r4/Patient/p", {}, "[]").status, 501);
+    EXPECT_EQ(Send("PATCH", "/fhir/r4/Patient", {}, "[]").status, 501);
     EXPECT_EQ(Send("POST", "/fhir/r4", {}, "{}").status, 501);
     const auto options = Send("OPTIONS", "/fhir/r4/Patient/p");
     EXPECT_EQ(options.status, 204);
+    EXPECT_EQ(options.Header("Allow"), "GET, HEAD, PUT, PATCH, DELETE, OPTIONS");
+    EXPECT_EQ(options.Header("Accept-Patch"), "application/json-patch+json");
+    EXPECT_EQ(Send("OPTIONS", "/fhir/r4/Binary/p").Header("Accept-Patch"), "");
     EXPECT_EQ(options.Header("Access-Control-Allow-Origin"), "");
     ASSERT_EQ(Put("Patient/p", PatientWithId("p")).status, 201);
     const auto head = Send("HEAD", "/fhir/r4/Patient/p");

@@ -115,4 +115,9 @@ Reply RestTest::Put(const std::string& target, const std::string& json, Headers 
     return Send("PUT", "/fhir/r4/" + target, headers, json);
 }
 
+Reply RestTest::Patch(const std::string& target, const std::string& json, Headers headers) {
+    headers.emplace_back("Content-Type", "application/json-patch+json");
+    return Send("PATCH", "/fhir/r4/" + target, headers, json);
+}
+
 }  // namespace carestream::test

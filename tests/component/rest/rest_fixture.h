@@ -50,6 +50,7 @@ protected:
     Reply Follow(const std::string& url);
     Reply Post(const std::string& target, const std::string& json, Headers headers = {});
     Reply Put(const std::string& target, const std::string& json, Headers headers = {});
+    Reply Patch(const std::string& target, const std::string& json, Headers headers = {});
     Reply Delete(const std::string& target, const Headers& headers = {}) {
         return Send("DELETE", "/fhir/r4/" + target, headers);
     }

@@ -278,6 +278,30 @@ TEST_F(SchedulingTest, APutThatCancelsIsACancellationAndOtherPutsAreNone) {
         422);
 }
 
+TEST_F(SchedulingTest, APatchThatCancelsIsACancellationAndOtherPatchesAreNone) {
+    StartScheduler(Confirm::kAck);
+    const auto slots = FreeSlots();
+    const std::string id = Book(slots[3], "ada").Id();
+    Deliver(id, DeliveryState::kTaken);
+    ASSERT_TRUE(Becomes(id, "booked"));
+    const Reply refused =
+        Patch("Appointment/" + id, R"([{"op":"replace","path":"/status","value":"arrived"}])");
+    EXPECT_EQ(refused.Issue(), "not-supported|Appointment.status");
+    ASSERT_EQ(
+        Patch("Appointment/" + id, R"([{"op":"replace","path":"/status","value":"cancelled"}])")
+            .status,
+        200);
+    ASSERT_TRUE(Becomes(id, "cancelling"));
+    EXPECT_EQ(SlotStatus(slots[3]), "busy");
+    EXPECT_EQ(StateIn(Get("Appointment/" + id).body, scheduling::kRequestExtension), "cancel-2");
+    Deliver(id, DeliveryState::kTaken);
+    ASSERT_TRUE(Becomes(id, "cancelled"));
+    EXPECT_EQ(SlotStatus(slots[3]), "free");
+    EXPECT_EQ(
+        Patch("Slot/" + slots[4], R"([{"op":"replace","path":"/status","value":"busy"}])").status,
+        422);
+}
+
 TEST_F(SchedulingTest, WhatWasBegunGoesOnAfterARestart) {
     StartScheduler(Confirm::kAck);
     const auto slots = FreeSlots();
@@ -294,6 +318,22 @@ TEST_F(SchedulingTest, WhatWasBegunGoesOnAfterARestart) {
     EXPECT_EQ(StateOf(booked), "booked");
     Deliver(silent, DeliveryState::kTaken);
     EXPECT_TRUE(Becomes(silent, "booked"));
+}
+
+TEST_F(SchedulingTest, ADamagedVersionHoldsUpNobody) {
+    StartScheduler(Confirm::kFillerMessage);
+    const auto slots = FreeSlots();
+    const std::string damaged = Book(slots[3], "ada").Id();
+    const std::string other = Book(slots[4], "bob").Id();
+    StopScheduler();
+    for (const std::string& id : {damaged, other}) Ehr(id, R"("status":"booked")");
+    ASSERT_TRUE(Connect().Execute(
+        "update version set body = '\\x00' where resource = (select pk from resource where id = '" +
+        damaged + "')"));
+    StartScheduler(Confirm::kFillerMessage);
+    EXPECT_TRUE(Becomes(other, "booked"));
+    const std::lock_guard lock(mutex_);
+    EXPECT_THAT(lines_, testing::Contains(HasSubstr("Appointment/" + damaged)));
 }
 
 TEST_F(SchedulingTest, ATemplateThatChangesLeavesWhatIsTakenAlone) {
@@ -375,6 +415,20 @@ TEST_F(SchedulingTest, APatientBooksForHerselfAlone) {
     EXPECT_EQ(Operate("/" + made.Id() + "/$reschedule", {{"slot", slot}}, bob).status, 404);
     EXPECT_EQ(Operate("/$book", {{"appointment", made.Id()}}, bob).status, 404);
     EXPECT_EQ(Operate("/" + made.Id() + "/$cancel", {}, ada).status, 200);
+    // Beside the operations she takes nobody's time.
+    const auto own = [](const std::string& status) {
+        return R"({"resourceType":"Appointment","status":")" + status +
+               R"(","start":"2031-01-01T08:00:00Z","end":"2031-01-01T18:00:00Z","participant":[)"
+               R"({"actor":{"reference":"Patient/ada"},"status":"accepted"},)"
+               R"({"actor":{"reference":"Location/room"},"status":"accepted"}]})";
+    };
+    EXPECT_EQ(Post("Appointment", own("booked"), ada).Issue(), "not-supported|Appointment.status");
+    const Reply proposed = Post("Appointment", own("proposed"), ada);
+    ASSERT_EQ(proposed.status, 201) << proposed.http.body;
+    EXPECT_EQ(Patch("Appointment/" + proposed.Id(),
+                    R"([{"op":"replace","path":"/status","value":"booked"}])", ada)
+                  .status,
+              422);
     for (const std::string& line : lines_) EXPECT_THAT(line, Not(HasSubstr("ada")));
 }
 

@@ -221,27 +221,40 @@ protected:
     }
     // A message of the EHR about an appointment, found by the placer's number.
     void Ehr(const std::string& id, const std::string& members) {
+        EXPECT_EQ(
+            Feed({ChangeOf("Appointment", "urn:carestream:authority:CARESTREAM", id, members)}),
+            id);
+    }
+    // `key` finds it again; its provisional id is "<type>-<key>".
+    static fhir::Change ChangeOf(const std::string& type, const std::string& system,
+                                 const std::string& key, const std::string& members) {
         fhir::Change change;
-        change.type = "Appointment";
-        change.provisional_id = "from-ehr-" + std::to_string(++messages_);
-        change.keys = {{"urn:carestream:authority:CARESTREAM", id}};
-        change.resource = fhir::ParseJson(R"({"resourceType":"Appointment","id":")" +
+        change.type = type;
+        change.provisional_id = type + "-" + key;
+        change.keys = {{system, key}};
+        change.resource = fhir::ParseJson(R"({"resourceType":")" + type + R"(","id":")" +
                                           change.provisional_id + "\"," + members + "}")
                               .value();
+        return change;
+    }
+    // A message with these changes; the id of what the last one is about.
+    std::string Feed(std::vector<fhir::Change> changes) {
         store::FeedWrite write;
-        write.seq = messages_;
+        write.seq = ++messages_;
         write.received = clock_.Now();
         write.event = "SIU^S12";
-        write.changes.changes = {std::move(change)};
+        write.changes.changes = std::move(changes);
         write.changes.source = "ehr|A|B";
         std::promise<Result<store::FeedResult>> promise;
         store_->writer().SubmitFeed(std::move(write), [&](Result<store::FeedResult> result) {
             promise.set_value(std::move(result));
         });
         const auto result = promise.get_future().get();
-        ASSERT_TRUE(result) << result.error().ToString();
-        ASSERT_EQ(result->resources.size(), 1u) << result->reason;
-        ASSERT_EQ(result->resources[0].id, id);
+        if (!result || result->resources.empty()) {
+            ADD_FAILURE() << (result ? result->reason : result.error().ToString());
+            return {};
+        }
+        return result->resources.back().id;
     }
 
     AheadClock ahead_;

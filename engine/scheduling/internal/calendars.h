@@ -1,0 +1,83 @@
+#pragma once
+// Times that others took: blocks and appointments of the EHR make Slots unavailable, and free again
+// when they are gone. Nothing is remembered of what was blocked why: what the store holds now says
+// it, so an event may come twice, late or after a crash.
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "scheduling/internal/context.h"
+
+namespace carestream::scheduling {
+
+// A stretch of time, `to` exclusive; empty = none.
+struct Span {
+    Micros from = 0;
+    Micros to = 0;
+    [[nodiscard]] bool Meets(const Span& other) const { return from < other.to && other.from < to; }
+};
+
+// Whose a Schedule is. References as resources have them, "Practitioner/1".
+struct Calendar {
+    std::set<std::string> persons;  // and devices
+    std::set<std::string> places;
+    bool of_person = false;  // it names one, though perhaps by an identifier that nobody has yet
+
+    // An appointment with one of these takes the time: of a person's hours in a room the person.
+    [[nodiscard]] const std::set<std::string>& owners() const {
+        return of_person ? persons : places;
+    }
+};
+
+// Confined to the scheduler's thread.
+class Calendars {
+public:
+    explicit Calendars(Context& context) : context_(context) {}
+
+    // Whose the Schedules are. Errors: an outage; the same call again later.
+    [[nodiscard]] Result<void> Load();
+    // Looks at all times that the events are about. Errors: an outage; the same events again later.
+    // What cannot be read is told and passed over.
+    [[nodiscard]] Result<void> Follow(const std::vector<store::Event>& events);
+
+private:
+    using Touched = std::map<std::string, Span>;  // by the Schedule's id
+
+    [[nodiscard]] Result<void> Learn(const store::Event& event);
+    [[nodiscard]] Result<void> Put(const std::string& id, const fhir::Node& schedule);
+    [[nodiscard]] Result<std::vector<std::string>> ActorsOf(const fhir::Node& actor,
+                                                            const std::string& schedule);
+    void Forget(const std::string& id);
+    void Collect(const store::Event& event, Touched& touched) const;
+    void TouchSlot(const fhir::Node& slot, Touched& touched) const;
+    void TouchAppointment(const fhir::Node& appointment, Touched& touched) const;
+    void Touch(const std::string& actor, const Span& span, Touched& touched) const;
+    [[nodiscard]] std::set<std::string> Sharing(const std::set<std::string>& actors) const;
+    // Makes the slots of a Schedule that meet the span as they are to be.
+    [[nodiscard]] Result<void> Settle(const std::string& id, const Span& span);
+    [[nodiscard]] Result<bool> TrySettle(const std::string& id, const Span& span);
+    [[nodiscard]] Result<std::vector<Stored>> SlotsOf(const std::set<std::string>& schedules,
+                                                      const Span& span, Micros longest,
+                                                      std::string_view status);
+    // What may take slots of this Schedule: each with the span, and whether it takes those of
+    // templates, too.
+    struct Taker {
+        Span span;
+        bool of_templates = true;
+    };
+    [[nodiscard]] Result<std::vector<Taker>> TakersOf(const std::string& id, const Span& span);
+    // False: somebody was faster.
+    [[nodiscard]] Result<bool> Write(Stored slot, bool taken);
+    // Errors of the data concern the one event or Schedule only.
+    [[nodiscard]] Result<void> PassOver(Result<void> outcome) const;
+
+    Context& context_;
+    std::map<std::string, Calendar> calendars_;              // by the Schedule's id
+    std::map<std::string, std::set<std::string>> by_actor_;  // ids of Schedules
+    std::map<std::string, std::set<std::string>>
+        by_identifier_;  // "Location|system|value": likewise
+};
+
+}  // namespace carestream::scheduling
