@@ -1,10 +1,9 @@
 #include "clinics/clinics.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
-#include "config/references.h"
+#include "config/each_file.h"
 #include "topics/topics.h"
 
 namespace carestream::clinics {
@@ -130,27 +129,13 @@ Clinics::Loaded Clinics::Load(const fs::path& folder, const std::string& display
                               std::shared_ptr<const fhir::Definitions> definitions) {
     Loaded loaded;
     auto clinics = std::make_shared<Clinics>();
-    std::map<std::string, std::string> taken;  // name -> file
-    for (const fs::path& file : topics::YamlFilesOf(folder, kClinicsMax, loaded.errors)) {
-        const std::string name = display + file.filename().string();
-        auto yaml = config::Yaml::ParseFile(file, name);
-        if (!yaml) {
-            loaded.errors.push_back(std::move(yaml).error());
-            continue;
-        }
-        config::Read read =
-            config::ReadSpec(ClinicSpec(), *yaml, config::References::OfProcess(folder));
-        const bool readable = read.errors.empty();
-        std::move(read.errors.begin(), read.errors.end(), std::back_inserter(loaded.errors));
-        if (!readable) continue;
-        Clinic clinic = ReadClinic(read.values, *definitions, loaded.errors);
-        const auto [first, added] = taken.emplace(clinic.name, name);
-        if (!added) {
-            Complain(loaded.errors, read.values.PositionOf("clinic"),
-                     "'" + clinic.name + "' is also in " + first->second);
-        }
-        clinics->clinics_.push_back(std::move(clinic));
-    }
+    config::UniqueNames names;
+    config::ReadEach(topics::YamlFilesOf(folder, kClinicsMax, loaded.errors), display, ClinicSpec(),
+                     loaded.errors, [&](const config::Values& values, const std::string& file) {
+                         Clinic clinic = ReadClinic(values, *definitions, loaded.errors);
+                         names.Add(clinic.name, file, values.PositionOf("clinic"), loaded.errors);
+                         clinics->clinics_.push_back(std::move(clinic));
+                     });
     std::sort(clinics->clinics_.begin(), clinics->clinics_.end(),
               [](const Clinic& a, const Clinic& b) { return a.name < b.name; });
     clinics->definitions_ = std::move(definitions);

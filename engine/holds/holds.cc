@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 
 #include "base/text.h"
-#include "config/references.h"
+#include "config/each_file.h"
 #include "fhir/temporal.h"
 #include "topics/topics.h"
 
@@ -118,27 +117,13 @@ Holds::Loaded Holds::Load(const fs::path& folder, const std::string& display,
                           std::shared_ptr<const fhir::Definitions> definitions) {
     Loaded loaded;
     auto holds = std::make_shared<Holds>();
-    std::map<std::string, std::string> taken;  // name -> file
-    for (const fs::path& file : topics::YamlFilesOf(folder, kHoldsMax, loaded.errors)) {
-        const std::string name = display + file.filename().string();
-        auto yaml = config::Yaml::ParseFile(file, name);
-        if (!yaml) {
-            loaded.errors.push_back(std::move(yaml).error());
-            continue;
-        }
-        config::Read read =
-            config::ReadSpec(HoldSpec(), *yaml, config::References::OfProcess(folder));
-        const bool readable = read.errors.empty();
-        std::move(read.errors.begin(), read.errors.end(), std::back_inserter(loaded.errors));
-        if (!readable) continue;
-        Hold hold = ReadHold(read.values, *definitions, loaded.errors);
-        const auto [first, added] = taken.emplace(hold.name, name);
-        if (!added) {
-            Complain(loaded.errors, read.values.PositionOf("hold"),
-                     "'" + hold.name + "' is also in " + first->second);
-        }
-        holds->holds_.push_back(std::move(hold));
-    }
+    config::UniqueNames names;
+    config::ReadEach(topics::YamlFilesOf(folder, kHoldsMax, loaded.errors), display, HoldSpec(),
+                     loaded.errors, [&](const config::Values& values, const std::string& file) {
+                         Hold hold = ReadHold(values, *definitions, loaded.errors);
+                         names.Add(hold.name, file, values.PositionOf("hold"), loaded.errors);
+                         holds->holds_.push_back(std::move(hold));
+                     });
     std::sort(holds->holds_.begin(), holds->holds_.end(),
               [](const Hold& a, const Hold& b) { return a.name < b.name; });
     holds->definitions_ = std::move(definitions);

@@ -4,12 +4,11 @@
 #include <algorithm>
 #include <charconv>
 #include <iterator>
-#include <map>
 #include <optional>
 #include <utility>
 
 #include "base/text.h"
-#include "config/references.h"
+#include "config/each_file.h"
 #include "scheduling/template.h"
 
 namespace carestream::scheduling {
@@ -357,31 +356,13 @@ config::Spec ScheduleSpec() {
 Templates::Loaded Templates::Load(const fs::path& folder, const std::string& display) {
     Loaded loaded;
     auto templates = std::make_shared<Templates>();
-    std::map<std::string, std::string> taken;  // name -> file
-    for (const fs::path& file : FilesOf(folder, loaded.errors)) {
-        const std::string name = display + file.filename().string();
-        auto yaml = config::Yaml::ParseFile(file, name);
-        if (!yaml) {
-            loaded.errors.push_back(std::move(yaml).error());
-            continue;
-        }
-        config::Read read =
-            config::ReadSpec(ScheduleSpec(), *yaml, config::References::OfProcess(folder));
-        const bool readable = read.errors.empty();
-        std::move(read.errors.begin(), read.errors.end(), std::back_inserter(loaded.errors));
-        if (!readable) continue;
-        Template one = Reader(read.values, loaded.errors).Read();
-        const auto [first, added] = taken.emplace(one.name, name);
-        if (!added) {
-            loaded.errors.push_back(Error{Code::kInvalid,
-                                          "'" + one.name + "' is also in " + first->second,
-                                          {},
-                                          read.values.PositionOf("schedule"),
-                                          0,
-                                          false});
-        }
-        templates->templates_.push_back(std::move(one));
-    }
+    config::UniqueNames names;
+    config::ReadEach(FilesOf(folder, loaded.errors), display, ScheduleSpec(), loaded.errors,
+                     [&](const config::Values& values, const std::string& file) {
+                         Template one = Reader(values, loaded.errors).Read();
+                         names.Add(one.name, file, values.PositionOf("schedule"), loaded.errors);
+                         templates->templates_.push_back(std::move(one));
+                     });
     std::sort(templates->templates_.begin(), templates->templates_.end(),
               [](const Template& a, const Template& b) { return a.name < b.name; });
     if (loaded.errors.empty()) loaded.templates = std::move(templates);

@@ -1,10 +1,9 @@
 #include "topics/topics.h"
 
 #include <algorithm>
-#include <map>
 
 #include "base/text.h"
-#include "config/references.h"
+#include "config/each_file.h"
 
 namespace carestream::topics {
 
@@ -222,30 +221,14 @@ Topics::Loaded Topics::Load(const fs::path& folder, const std::string& display,
                             std::shared_ptr<const fhir::Definitions> definitions) {
     Loaded loaded;
     auto topics = std::make_shared<Topics>();
-    std::map<std::string, std::string> taken;  // name or url -> file
-    for (const fs::path& file : YamlFilesOf(folder, kTopicsMax, loaded.errors)) {
-        const std::string name = display + file.filename().string();
-        auto yaml = config::Yaml::ParseFile(file, name);
-        if (!yaml) {
-            loaded.errors.push_back(std::move(yaml).error());
-            continue;
-        }
-        config::Read read =
-            config::ReadSpec(TopicSpec(), *yaml, config::References::OfProcess(folder));
-        const bool readable = read.errors.empty();
-        std::move(read.errors.begin(), read.errors.end(), std::back_inserter(loaded.errors));
-        if (!readable) continue;
-        Topic topic = Reader(read.values, *definitions, loaded.errors).Read();
-        for (const char* key : {"topic", "url"}) {
-            const std::string& value = *key == 't' ? topic.name : topic.url;
-            const auto [first, added] = taken.emplace(value, name);
-            if (!added) {
-                Complain(loaded.errors, read.values.PositionOf(key),
-                         "'" + value + "' is also in " + first->second);
-            }
-        }
-        topics->topics_.push_back(std::move(topic));
-    }
+    config::UniqueNames names;
+    config::ReadEach(YamlFilesOf(folder, kTopicsMax, loaded.errors), display, TopicSpec(),
+                     loaded.errors, [&](const config::Values& values, const std::string& file) {
+                         Topic topic = Reader(values, *definitions, loaded.errors).Read();
+                         names.Add(topic.name, file, values.PositionOf("topic"), loaded.errors);
+                         names.Add(topic.url, file, values.PositionOf("url"), loaded.errors);
+                         topics->topics_.push_back(std::move(topic));
+                     });
     std::sort(topics->topics_.begin(), topics->topics_.end(),
               [](const Topic& a, const Topic& b) { return a.name < b.name; });
     topics->definitions_ = std::move(definitions);
