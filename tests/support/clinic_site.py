@@ -34,7 +34,7 @@ auth:
   issuers:
     - {{issuer: "{issuer}", audience: "{audience}", jwks_url: "{issuer}/jwks", patient_claim: link}}
 scheduling: {{destination: bookings-to-ehr, confirm: ack}}
-subscriptions: {{burst_pause: none}}
+subscriptions: {{burst_pause: {burst_pause}}}
 app:
   issuer: "{issuer}"
   client_id: page
@@ -97,6 +97,9 @@ check_in_before: 24h
 
 
 class ClinicSite:
+    schedule, clinic, place = SCHEDULE, CLINIC, ("clinic-1", "MAIN CLIN1")
+    burst_pause = "none"
+
     def __init__(self, tls=False, accounts=("ann", "ben"), fhir_port=None, access_token_seconds=3600):
         self.folder = tempfile.TemporaryDirectory(prefix="carestream-clinic-")
         folder = Path(self.folder.name)
@@ -119,9 +122,9 @@ class ClinicSite:
         for entry in (HOME / "mappings").iterdir():
             if entry.name not in ("schedules", "clinics"):
                 (folder / "mappings" / entry.name).symlink_to(entry)
-        for name, text in (("schedules", SCHEDULE), ("clinics", CLINIC)):
+        for name, text in (("schedules", self.schedule), ("clinics", self.clinic)):
             (folder / "mappings" / name).mkdir()
-            (folder / "mappings" / name / "orthopaedics.yaml").write_text(text)
+            (folder / "mappings" / name / "clinic.yaml").write_text(text)
 
     def __enter__(self):
         try:
@@ -153,11 +156,13 @@ class ClinicSite:
                                  ("reports-to-ehr", REPORTS, self.ehr.port)):
             (folder / "channels" / f"{name}.yaml").write_text(
                 text.format(port=port, listen_tls=serve, connect_tls=connect))
-        self.daemon.config.write_text(CONFIG.format(issuer=self.provider.issuer, audience=self.daemon.fhir, tls=fhir))
+        self.daemon.config.write_text(CONFIG.format(issuer=self.provider.issuer, audience=self.daemon.fhir, tls=fhir,
+                                                     burst_pause=self.burst_pause))
         self.daemon.start()
         self.staff = subprocess.run([binary_folder() / "carestream", "token", "--state", self.daemon.state, "--scope",
                                      "system/*.cruds"], check=True, capture_output=True, text=True).stdout.strip()
-        self.put("Location/clinic-1", {"resourceType": "Location", "id": "clinic-1", "name": "MAIN CLIN1"})
+        place, name = self.place
+        self.put(f"Location/{place}", {"resourceType": "Location", "id": place, "name": name})
 
     # What the hospital does.
 
