@@ -1,6 +1,7 @@
 #pragma once
 // Reads that see every commit answered before. All calls return at once; the callback runs on a
-// database thread. `Cancel` of a token makes a waiting or running request end with kUnavailable.
+// database thread, but where it is said. `Cancel` of a token makes a waiting or running request end
+// with kUnavailable.
 #include <atomic>
 #include <memory>
 #include <string>
@@ -22,11 +23,17 @@ struct SearchRequest {
     // Reverse includes are kept to the compartment of this patient, where their type has one.
     std::string patient_id;
     CancelToken cancel;
+    // What cannot be opened is left out and named in SearchPage::unreadable. Else it is an error,
+    // kInvalid: whoever decides by what is there must not take it for absent.
+    bool leave_out_unreadable = false;
 };
 
 struct SearchPage {
     std::vector<StoredVersion> matches;
     std::vector<StoredVersion> included;
+    // Left out, because their bodies are there and cannot be opened (damaged, a lost key):
+    // "Observation/abc/_history/3". Whether a body would have matched is not always known.
+    std::vector<std::string> unreadable;
     std::string
         next;  // position of the next page or "": opaque, unsigned (the REST layer seals it)
     std::int64_t total = -1;    // -1: not counted
@@ -57,13 +64,16 @@ public:
                              Callback<StoredVersion> done) = 0;
     virtual void History(HistoryRequest request, Callback<HistoryPage> done) = 0;
     // Ids of the patient and of all that are linked to it by merges, in either direction; empty
-    // when there is no such patient.
+    // when there is no such patient. Who was asked for a moment ago is answered before it returns.
     virtual void LinkedIds(Tenant tenant, std::string patient_id,
                            Callback<std::vector<std::string>> done) = 0;
     // Errors: kLimit (too costly, says what to add), kInvalid (position).
     virtual void Search(SearchRequest request, Callback<SearchPage> done) = 0;
     // Rows of the audit. Errors: kInvalid (position). An unknown number gives an empty page.
     virtual void Accesses(AccessQuery query, Callback<AccessPage> done) = 0;
+    // Answers what waits; what is asked from now on is answered kUnavailable. Returns when nothing
+    // runs any more. Idempotent.
+    virtual void Stop() = 0;
 };
 
 }  // namespace carestream::store

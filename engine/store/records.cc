@@ -89,9 +89,21 @@ Result<void> Records::Put(fhir::Node resource) {
 
 Result<SearchPage> Records::Search(search::Query query, std::string position) {
     SearchRequest request;
-    request.tenant = tenant_;
     request.query = std::move(query);
     request.position = std::move(position);
+    return Search(std::move(request));
+}
+
+Result<SearchPage> Records::SearchReadable(search::Query query, std::string position) {
+    SearchRequest request;
+    request.query = std::move(query);
+    request.position = std::move(position);
+    request.leave_out_unreadable = true;
+    return Search(std::move(request));
+}
+
+Result<SearchPage> Records::Search(SearchRequest request) {
+    request.tenant = tenant_;
     return Await<SearchPage>(
         [&](auto done) { reader_.Search(std::move(request), std::move(done)); });
 }

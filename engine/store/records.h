@@ -34,9 +34,12 @@ public:
     // As Writer::SubmitTransaction; the tenant is set here.
     [[nodiscard]] Result<std::vector<RestResult>> WriteAll(std::vector<RestWrite> writes);
     [[nodiscard]] Result<SearchPage> Search(search::Query query, std::string position);
+    // Without those that cannot be opened, which are named.
+    [[nodiscard]] Result<SearchPage> SearchReadable(search::Query query, std::string position);
 
 private:
     [[nodiscard]] Result<RestResult> Write(RestWrite write);
+    [[nodiscard]] Result<SearchPage> Search(SearchRequest request);
     template <typename T>
     [[nodiscard]] Result<T> Await(const std::function<void(Callback<T>)>& ask) const;
 

@@ -34,6 +34,9 @@ public:
     ~StoreImpl() override {
         // What it finishes goes on to the reader, and the other way round.
         if (login_links_ != nullptr) login_links_->Stop();
+        // Answers of the reader write, and answers of the writer read: first nothing is read any
+        // more, then the writer ends while it may still ask.
+        if (reader_ != nullptr) reader_->Stop();
     }
     StoreImpl(const StoreImpl&) = delete;
     StoreImpl& operator=(const StoreImpl&) = delete;
@@ -148,7 +151,8 @@ Result<void> StoreImpl::Open(const StoreOptions& options,
     parts_.emplace(ResourceParts{connect_, *keys_, std::move(definitions), std::move(indexer),
                                  clock, events,
                                  options.schemas_sql.parent_path() / "fhir" / "dictionaries",
-                                 options.label, options.label_elements});
+                                 options.label, options.label_elements,
+                                 std::make_shared<PatientLinks>()});
     CARESTREAM_ASSIGN(codec, BodyCodec::Create(*keys_, parts_->dictionaries));
     codec_ = std::move(codec);
     access_audit_ = MakeAccessAudit({.connect = connect_,

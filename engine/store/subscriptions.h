@@ -44,7 +44,7 @@ public:
     // changes nothing. A subscription that has no state gets one.
     [[nodiscard]] virtual Result<void> Record(std::string_view consumer, std::int64_t cursor,
                                               const std::vector<SubscriptionMatch>& matches) = 0;
-    // `delivered` and what follows it; `number` stays. Those without a state are left out.
+    // `delivered` and what follows it; `number` stays. Each of the states is of another one.
     [[nodiscard]] virtual Result<void> SaveDelivery(
         const std::vector<SubscriptionState>& states) = 0;
     // With from <= number <= to, ascending.

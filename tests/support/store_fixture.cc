@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <thread>
 #include <vector>
 
 #include "base/text.h"
@@ -205,6 +207,12 @@ const crypto::KeyRing& StoreTest::keys() {
 
 store::pg::Connection StoreTest::Connect() const {
     return MustConnect(url_);
+}
+
+void StoreTest::ChangeLinks(const std::string& sql) const {
+    const auto changed = Connect().Execute(sql);
+    ASSERT_TRUE(changed.has_value()) << changed.error().ToString();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1'100));
 }
 
 std::string StoreTest::Scalar(const std::string& sql) const {

@@ -45,6 +45,8 @@ protected:
     [[nodiscard]] const crypto::KeyRing& keys();
     // A session of its own.
     [[nodiscard]] store::pg::Connection Connect() const;
+    // Links of patients as merges make them, past the store, which remembers them for a second.
+    void ChangeLinks(const std::string& sql) const;
     // The first column of the first row, as text ("" for none): for asserting on tables.
     [[nodiscard]] std::string Scalar(const std::string& sql) const;
 

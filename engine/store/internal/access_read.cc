@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "store/internal/access_seal.h"
-#include "store/internal/search_criteria.h"
+#include "store/internal/linked_patients.h"
 #include "store/internal/tokens.h"
 
 namespace carestream::store {

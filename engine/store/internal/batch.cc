@@ -106,7 +106,9 @@ Result<void> BatchRunner::Finish(pg::Connection& connection, const BatchPlan& pl
     doubt_ = plan.sample;
     doubt_booking_ = plan.booking;
     in_doubt_ = true;
+    if (plan.links) context_.parts().links->Forget();
     Result<std::int64_t> committed = CommitPlan(connection, plan);
+    if (plan.links) context_.parts().links->Forget();
     // A server that answers with an error has not committed.
     if (!committed && connection.Usable()) in_doubt_ = false;
     if (!committed) return Fail(std::move(committed).error());

@@ -357,6 +357,7 @@ private:
     }
 
     void Links() {
+        plan_.links = !set_.new_links.empty();
         // Of several changes of one loser the last holds; the others would meet in one statement.
         std::map<std::pair<Tenant, std::int64_t>, std::int64_t> last;
         for (const NewLink& link : set_.new_links) last[{link.tenant, link.loser}] = link.survivor;

@@ -53,6 +53,7 @@ struct BatchPlan {
     BookingSample booking;
     Step events;  // without a statement: no event
     Sample sample;
+    bool links = false;                 // changes whom patients are linked with
     std::vector<std::int64_t> changed;  // resources that get a version, by pk
 };
 

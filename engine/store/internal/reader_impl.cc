@@ -225,8 +225,8 @@ private:
 
     Result<std::vector<std::string>> Linked(pg::Connection& connection,
                                             const LinkedRead& read) const {
-        CARESTREAM_ASSIGN(
-            patients, ExpandPatients(connection, read.tenant, TypeNumber("Patient"), {read.id}));
+        CARESTREAM_ASSIGN(patients, parts_.links->Expand(connection, read.tenant,
+                                                         TypeNumber("Patient"), {read.id}));
         return std::move(patients.ids);
     }
 
@@ -309,6 +309,9 @@ public:
 
     void LinkedIds(Tenant tenant, std::string patient_id,
                    Callback<std::vector<std::string>> done) override {
+        if (auto known = parts_.links->Known(tenant, patient_id)) {
+            return done(std::move(known->ids));
+        }
         if (!Push(longs_, LongRead(LinkedRead{tenant, std::move(patient_id), done}))) {
             done(Fail(Refused()));
         }
@@ -316,6 +319,19 @@ public:
 
     void Accesses(AccessQuery query, Callback<AccessPage> done) override {
         if (!Push(longs_, LongRead(AccessRead{std::move(query), done}))) done(Fail(Refused()));
+    }
+
+    void Stop() override {
+        {
+            const std::lock_guard lock(mutex_);
+            stopping_ = true;
+            wake_.notify_all();
+            watch_wake_.notify_all();
+        }
+        for (std::thread& thread : threads_) {
+            if (thread.joinable()) thread.join();
+        }
+        if (watch_.joinable()) watch_.join();
     }
 
 private:
@@ -388,17 +404,6 @@ private:
             }
             lock.lock();
         }
-    }
-
-    void Stop() {
-        {
-            const std::lock_guard lock(mutex_);
-            stopping_ = true;
-            wake_.notify_all();
-            watch_wake_.notify_all();
-        }
-        for (std::thread& thread : threads_) thread.join();
-        if (watch_.joinable()) watch_.join();
     }
 
     const ResourceParts parts_;

@@ -20,16 +20,6 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // Above kNoDate: the row that says "no date" is no interval.
 constexpr Micros kHighLeast = kNoDate + 1;
 
-const pg::Statement kExpand{
-    "r_expand",
-    "with recursive s(pk) as ("
-    "select r.pk from unnest($3::text[]) q(id) join resource r on r.tenant = $1::int2 and "
-    "r.type = $2::int2 and r.id = q.id collate \"C\" "
-    "union select n.pk from s cross join lateral ("
-    "select l.survivor from link l where l.tenant = $1::int2 and l.loser = s.pk union all "
-    "select l.loser from link l where l.tenant = $1::int2 and l.survivor = s.pk) n(pk)) "
-    "select r.pk, r.id from s join resource r on r.pk = s.pk"};
-
 // Everything in terms of "x is at least" and "x is at most", for exact or stepped values.
 template <typename Rect, typename Value, typename Next>
 std::vector<Rect> Translate(Relation relation, Value low, Value high, Value least, Value most,
@@ -123,34 +113,19 @@ bool UsableQuery::NeedsMatcher() const {
                        [](const UsableCriterion& criterion) { return criterion.recheck; });
 }
 
-Result<LinkedPatients> ExpandPatients(pg::Connection& connection, Tenant tenant,
-                                      std::int16_t patient_type,
-                                      const std::vector<std::string>& ids) {
-    pg::Array list(pg::Type::kText);
-    for (const std::string& id : ids) list.AddText(id);
-    pg::Params params;
-    params.Int2(tenant).Int2(patient_type).List(list);
-    CARESTREAM_ASSIGN(rows, connection.Run(kExpand, params));
-    LinkedPatients patients;
-    for (int row = 0; row < rows.size(); ++row) {
-        patients.pks.push_back(rows.Int8(row, 0));
-        patients.ids.emplace_back(rows.Text(row, 1));
-    }
-    return patients;
-}
-
-Result<void> MakeUsable(pg::Connection& connection, const crypto::TokenKey& key,
-                        std::int16_t patient_type, UsableQuery& query) {
+Result<void> MakeUsable(pg::Connection& connection, PatientLinks& links,
+                        const crypto::TokenKey& key, std::int16_t patient_type,
+                        UsableQuery& query) {
     for (search::Criterion& criterion : query.query.criteria) {
         UsableCriterion usable;
         usable.criterion = &criterion;
         usable.indexed = Fits(criterion);
         usable.recheck = criterion.lossy || !usable.indexed;
         if (criterion.kind == CriterionKind::kPatient) {
-            CARESTREAM_ASSIGN(
-                patients, ExpandPatients(connection, query.tenant, patient_type, criterion.ids));
+            CARESTREAM_ASSIGN(patients, links.Expand(connection, query.tenant, patient_type,
+                                                     criterion.ids));
             AddPatient(criterion, patients);
-            usable.subjects = patients.pks;
+            usable.subjects = std::move(patients.pks);
         }
         if (usable.indexed) {
             for (const search::TokenProbe& probe : criterion.tokens) {

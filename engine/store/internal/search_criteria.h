@@ -9,6 +9,7 @@
 #include "crypto/keys.h"
 #include "fhir/definitions.h"
 #include "search/query.h"
+#include "store/internal/linked_patients.h"
 #include "store/internal/pg.h"
 #include "store/internal/sql_text.h"
 #include "store/types.h"
@@ -52,17 +53,9 @@ struct UsableQuery {
 [[nodiscard]] std::vector<Rectangle> RectanglesOf(const search::RangeProbe& probe);
 [[nodiscard]] std::vector<NumberBounds> BoundsOf(const search::RangeProbe& probe);
 
-// Fills `usable`. One round trip when patients are named, none otherwise.
-[[nodiscard]] Result<void> MakeUsable(pg::Connection& connection, const crypto::TokenKey& key,
-                                      std::int16_t patient_type, UsableQuery& query);
-
-// These patients and all that are linked to them, in either direction: (pk, id).
-struct LinkedPatients {
-    std::vector<std::int64_t> pks;
-    std::vector<std::string> ids;
-};
-[[nodiscard]] Result<LinkedPatients> ExpandPatients(pg::Connection& connection, Tenant tenant,
-                                                    std::int16_t patient_type,
-                                                    const std::vector<std::string>& ids);
+// Fills `usable`. A round trip for each patient that is named and not remembered.
+[[nodiscard]] Result<void> MakeUsable(pg::Connection& connection, PatientLinks& links,
+                                      const crypto::TokenKey& key, std::int16_t patient_type,
+                                      UsableQuery& query);
 
 }  // namespace carestream::store

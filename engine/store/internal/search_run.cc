@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <set>
@@ -39,6 +40,15 @@ bool HasFilters(const UsableQuery& query, const Plan& plan) {
            (plan.lead == Lead::kDate && !query.usable.empty());
 }
 
+// Of what is confined nearly everything that an index brings is taken: the bodies of one page are
+// enough to begin with. Else many are refused.
+bool TakesMost(const Plan& plan) {
+    return std::all_of(
+        plan.matcher.begin(), plan.matcher.end(), [](const search::Criterion* criterion) {
+            return criterion->negated || criterion->kind == search::CriterionKind::kPatient;
+        });
+}
+
 bool IsTimeKey(const Plan& plan) {
     return plan.order == Order::kMainDate || plan.order == Order::kUpdated ||
            plan.order == Order::kDate;
@@ -59,6 +69,15 @@ void TakeKeys(const pg::Rows& rows, int row, int column, const Plan& plan, Curso
     if (rows.IsNull(row, column + 1)) return;
     cursor.key2 =
         plan.order == Order::kDate ? rows.Timestamp(row, column + 1) : rows.Int8(row, column + 1);
+}
+
+std::string NameOf(const StoredVersion& version) {
+    return version.type + "/" + version.id + "/_history/" + std::to_string(version.version);
+}
+
+void Append(std::vector<std::string> names, std::vector<std::string>& to) {
+    to.insert(to.end(), std::make_move_iterator(names.begin()),
+              std::make_move_iterator(names.end()));
 }
 
 }  // namespace
@@ -84,10 +103,17 @@ Result<SearchPage> Searcher::Run(pg::Connection& connection, const SearchRequest
     if (query.query.count > 0) {
         CARESTREAM_ASSIGN(fill, FillPage(connection, query, request.position, query.query.count));
         for (Match& match : fill.matches) page.matches.push_back(std::move(match.version));
+        page.unreadable = std::move(fill.unreadable);
         if (fill.more) page.next = fill.next.ToText();
     }
     CARESTREAM_TRY(AddTotal(connection, query, request, page));
     CARESTREAM_TRY(AddIncludes(connection, request, page));
+    std::sort(page.unreadable.begin(), page.unreadable.end());
+    page.unreadable.erase(std::unique(page.unreadable.begin(), page.unreadable.end()),
+                          page.unreadable.end());
+    if (!request.leave_out_unreadable && !page.unreadable.empty()) {
+        return Fail(Code::kInvalid, "a stored version cannot be opened", page.unreadable.front());
+    }
     return page;
 }
 
@@ -103,7 +129,7 @@ Result<void> Searcher::Prepare(pg::Connection& connection, const SearchRequest& 
     query.query = request.query;
     const auto patient =
         static_cast<std::int16_t>(parts_.definitions->ResourceTypeNumber("Patient"));
-    return MakeUsable(connection, TokenKeyOf(request.tenant), patient, query);
+    return MakeUsable(connection, *parts_.links, TokenKeyOf(request.tenant), patient, query);
 }
 
 Result<std::int64_t> Searcher::CountHash(pg::Connection& connection,
@@ -175,15 +201,16 @@ Result<Searcher::Step> Searcher::RunStep(pg::Connection& connection, const Usabl
     step.last.ceiling = ceiling;
     for (int row = 0; row < rows.size(); ++row) {
         if (rows.IsNull(row, 5)) continue;
-        CARESTREAM_ASSIGN(match, TakeMatch(rows, row, query, plan));
+        Match match = TakeMatch(rows, row, query, plan);
         match.cursor.ceiling = ceiling;
         step.rows.push_back(std::move(match));
     }
     return step;
 }
 
-Result<Searcher::Match> Searcher::TakeMatch(const pg::Rows& rows, int row, const UsableQuery& query,
-                                            const Plan& plan) {
+// What cannot be opened keeps its row: pages go on behind it, whatever stands there.
+Searcher::Match Searcher::TakeMatch(const pg::Rows& rows, int row, const UsableQuery& query,
+                                    const Plan& plan) const {
     Match match;
     match.cursor.pk = rows.Int8(row, 5);
     TakeKeys(rows, row, 6, plan, match.cursor);
@@ -194,14 +221,22 @@ Result<Searcher::Match> Searcher::TakeMatch(const pg::Rows& rows, int row, const
     version.version = rows.Int4(row, 9);
     version.last_updated = rows.Timestamp(row, 10);
     version.patient = rows.Int8(row, 12);
-    const BodyName name{query.tenant, version.type, version.id, version.version};
-    CARESTREAM_ASSIGN(body, codec_->OpenBody(name, rows.Bytes(row, 11)));
-    version.body = std::move(body);
+    match.unreadable = !OpenBody(query.tenant, rows.Bytes(row, 11), version);
     return match;
 }
 
-Result<bool> Searcher::Accepts(const UsableQuery& query, const Plan& plan,
-                               const Match& match) const {
+bool Searcher::OpenBody(Tenant tenant, std::string_view sealed, StoredVersion& version) const {
+    auto body = codec_->OpenBody({tenant, version.type, version.id, version.version}, sealed);
+    if (body) version.body = std::move(*body);
+    return body.has_value();
+}
+
+Result<bool> Searcher::Accepts(const UsableQuery& query, const Plan& plan, const Match& match,
+                               Fill& fill) const {
+    if (match.unreadable) {
+        fill.unreadable.push_back(NameOf(match.version));
+        return false;
+    }
     if (plan.matcher.empty()) return true;
     CARESTREAM_ASSIGN(node, fhir::ParseJson(match.version.body));
     return std::all_of(
@@ -212,8 +247,8 @@ Result<bool> Searcher::Accepts(const UsableQuery& query, const Plan& plan,
 
 Result<Searcher::Fill> Searcher::FillByScan(pg::Connection& connection, const UsableQuery& query,
                                             const Plan& plan, const Cursor* after, int count) {
-    const bool matcher = !plan.matcher.empty();
-    const bool filters = matcher || HasFilters(query, plan);
+    const bool filters = !plan.matcher.empty() || HasFilters(query, plan);
+    bool takes_most = TakesMost(plan);
     Fill fill;
     Cursor at;
     Micros ceiling = after != nullptr ? after->ceiling : kNoCeiling;
@@ -221,11 +256,13 @@ Result<Searcher::Fill> Searcher::FillByScan(pg::Connection& connection, const Us
     std::set<std::string> seen;  // a resource with two dates stands in the index twice
     for (;;) {
         const int wanted = count + 1 - static_cast<int>(fill.matches.size());
-        CARESTREAM_ASSIGN(step, RunStep(connection, query, plan, after, ceiling, candidates,
-                                        matcher ? candidates : wanted));
+        const int rows = takes_most ? wanted : candidates;
+        CARESTREAM_ASSIGN(step, RunStep(connection, query, plan, after, ceiling, candidates, rows));
         fill.examined += step.candidates;
+        const bool cut = static_cast<int>(step.rows.size()) == rows;
+        at = cut ? step.rows.back().cursor : step.last;
         for (Match& match : step.rows) {
-            CARESTREAM_ASSIGN(accepted, Accepts(query, plan, match));
+            CARESTREAM_ASSIGN(accepted, Accepts(query, plan, match, fill));
             if (!accepted || !seen.insert(match.version.id).second) continue;
             fill.matches.push_back(std::move(match));
             if (static_cast<int>(fill.matches.size()) > count) break;
@@ -241,14 +278,15 @@ Result<Searcher::Fill> Searcher::FillByScan(pg::Connection& connection, const Us
             fill.next = fill.matches.back().cursor;
             return fill;
         }
-        if (step.candidates < candidates) return fill;
-        at = step.last;
+        if (!cut && step.candidates < candidates) return fill;
         at.ceiling = ceiling;
         after = &at;
+        takes_most = takes_most && plan.matcher.empty() && fill.unreadable.empty();
         if (fill.examined >= kExamineMax) break;
         candidates = std::min(candidates * 4, kExamineMax / 4);
     }
-    if (fill.matches.empty()) {
+    // Many in a row that cannot be opened make an empty page with a next one, not the end.
+    if (fill.matches.empty() && fill.unreadable.empty()) {
         return Fail(Code::kLimit,
                     "too costly: " + std::to_string(fill.examined) +
                         " resources were looked at and none matched; add a patient, an "
@@ -264,10 +302,9 @@ Result<std::optional<Searcher::Fill>> Searcher::FillByCollect(pg::Connection& co
                                                               const Plan& plan, const Cursor* after,
                                                               int count) {
     const bool memory = plan.order == Order::kMemory;
-    const bool matcher = !plan.matcher.empty();
     // A page under way may grow a little while it is read.
     const int limit = after == nullptr ? kCollectMax : 2 * kCollectMax;
-    const int rows = memory ? limit : matcher ? 4 * (count + 1) : count + 1;
+    int rows = memory ? limit : TakesMost(plan) ? count + 1 : 4 * (count + 1);
     Fill fill;
     Cursor at;
     for (;;) {
@@ -278,7 +315,7 @@ Result<std::optional<Searcher::Fill>> Searcher::FillByCollect(pg::Connection& co
         const bool exhausted = memory || static_cast<int>(step.rows.size()) < rows;
         for (Match& match : step.rows) {
             at = match.cursor;
-            CARESTREAM_ASSIGN(accepted, Accepts(query, plan, match));
+            CARESTREAM_ASSIGN(accepted, Accepts(query, plan, match, fill));
             if (!accepted) continue;
             fill.matches.push_back(std::move(match));
             if (!memory && static_cast<int>(fill.matches.size()) > count) break;
@@ -295,6 +332,7 @@ Result<std::optional<Searcher::Fill>> Searcher::FillByCollect(pg::Connection& co
         }
         if (exhausted) return std::optional<Fill>(std::move(fill));
         after = &at;
+        rows = 4 * (count + 1);
     }
 }
 
@@ -344,7 +382,9 @@ Result<void> Searcher::AddTotal(pg::Connection& connection, const UsableQuery& q
                                 const SearchRequest& request, SearchPage& page) {
     const bool asked = query.query.total == search::Query::Total::kExact || query.query.count == 0;
     if (!asked) return {};
-    if (query.query.count > 0 && request.position.empty() && page.next.empty()) {
+    // What was left out is counted where the index alone decides, whatever the page's size.
+    if (query.query.count > 0 && request.position.empty() && page.next.empty() &&
+        page.unreadable.empty()) {
         page.total = static_cast<std::int64_t>(page.matches.size());
         return {};
     }
@@ -355,6 +395,7 @@ Result<void> Searcher::AddTotal(pg::Connection& connection, const UsableQuery& q
         if (!fill) return Fail(std::move(fill).error());
         page.total = static_cast<std::int64_t>(fill->matches.size());
         page.total_capped = fill->more;
+        Append(std::move(fill->unreadable), page.unreadable);
         return {};
     }
     SqlText sql;
@@ -395,16 +436,18 @@ Result<void> Searcher::AddIncludes(pg::Connection& connection, const SearchReque
         params.Int2(request.tenant).List(types).List(ids);
         CARESTREAM_ASSIGN(rows, connection.Run(kByReference, params));
         for (int row = 0; row < rows.size(); ++row) {
-            StoredVersion& version = page.included.emplace_back();
+            StoredVersion version;
             version.type = parts_.definitions
                                ->ResourceTypes()[static_cast<std::size_t>(rows.Int2(row, 0) - 1)];
             version.id = rows.Text(row, 1);
             version.version = rows.Int4(row, 2);
             version.last_updated = rows.Timestamp(row, 3);
             version.patient = rows.Int8(row, 5);
-            const BodyName name{request.tenant, version.type, version.id, version.version};
-            CARESTREAM_ASSIGN(body, codec_->OpenBody(name, rows.Bytes(row, 4)));
-            version.body = std::move(body);
+            if (OpenBody(request.tenant, rows.Bytes(row, 4), version)) {
+                page.included.push_back(std::move(version));
+            } else {
+                page.unreadable.push_back(NameOf(version));
+            }
         }
     }
     for (const search::Include& include : request.query.includes) {
@@ -435,6 +478,7 @@ Result<void> Searcher::AddReverse(pg::Connection& connection, const SearchReques
     UsableQuery query;
     CARESTREAM_TRY(Prepare(connection, {request.tenant, std::move(parsed), "", "", {}}, query));
     CARESTREAM_ASSIGN(fill, FillPage(connection, query, "", kIncludesMax));
+    Append(std::move(fill.unreadable), page.unreadable);
     for (Match& match : fill.matches) {
         const auto same = [&](const StoredVersion& other) {
             return other.type == match.version.type && other.id == match.version.id;

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -30,6 +31,7 @@ private:
     struct Match {
         StoredVersion version;
         Cursor cursor;
+        bool unreadable = false;  // there, and its body cannot be opened
     };
     struct Step {
         int candidates = 0;
@@ -38,6 +40,7 @@ private:
     };
     struct Fill {
         std::vector<Match> matches;
+        std::vector<std::string> unreadable;  // as SearchPage's; some may be there twice
         bool more = false;
         Cursor next;
         int examined = 0;
@@ -61,10 +64,14 @@ private:
     [[nodiscard]] Result<Step> RunStep(pg::Connection& connection, const UsableQuery& query,
                                        const Plan& plan, const Cursor* after, Micros ceiling,
                                        int candidates, int rows);
-    [[nodiscard]] Result<Match> TakeMatch(const pg::Rows& rows, int row, const UsableQuery& query,
-                                          const Plan& plan);
+    [[nodiscard]] Match TakeMatch(const pg::Rows& rows, int row, const UsableQuery& query,
+                                  const Plan& plan) const;
+    // False: damaged, or its key is lost. No outage says that, so trying again changes nothing.
+    [[nodiscard]] bool OpenBody(Tenant tenant, std::string_view sealed,
+                                StoredVersion& version) const;
+    // What cannot be opened is refused, and named in `fill`.
     [[nodiscard]] Result<bool> Accepts(const UsableQuery& query, const Plan& plan,
-                                       const Match& match) const;
+                                       const Match& match, Fill& fill) const;
     // Sorts by what only the body tells and cuts the page.
     [[nodiscard]] Result<void> SortInMemory(const Plan& plan, const Cursor* after, int count,
                                             Fill& fill) const;

@@ -31,11 +31,12 @@ const pg::Statement kRecord{
     "do nothing) select seq from moved"};
 const pg::Statement kSave{
     "s_save",
-    "update subscription s set delivered = greatest(s.delivered, q.delivered), failures = "
-    "q.failures, next_at = q.next_at, failing_since = q.failing_since from unnest($1::int2[], "
-    "$2::text[], $3::int8[], $4::int4[], $5::timestamptz[], $6::timestamptz[]) q(tenant, id, "
-    "delivered, failures, next_at, failing_since) where s.tenant = q.tenant and s.id = q.id "
-    "collate \"C\""};
+    "insert into subscription as s (tenant, id, number, delivered, failures, next_at, "
+    "failing_since) select q.tenant, q.id, 0, q.delivered, q.failures, q.next_at, q.failing_since "
+    "from unnest($1::int2[], $2::text[], $3::int8[], $4::int4[], $5::timestamptz[], "
+    "$6::timestamptz[]) q(tenant, id, delivered, failures, next_at, failing_since) on conflict "
+    "(tenant, id) do update set delivered = greatest(s.delivered, excluded.delivered), failures = "
+    "excluded.failures, next_at = excluded.next_at, failing_since = excluded.failing_since"};
 const pg::Statement kNotifications{
     "s_notifications",
     "select n.number, n.event, n.made from subscription s join notification n on n.subscription = "

@@ -10,6 +10,7 @@
 #include "fhir/definitions.h"
 #include "search/index.h"
 #include "store/internal/crowd.h"
+#include "store/internal/linked_patients.h"
 #include "store/internal/pg.h"
 #include "store/store.h"
 #include "store/writer.h"
@@ -29,6 +30,8 @@ struct ResourceParts {
     // StoreOptions::label, label_elements
     std::function<void(const fhir::Node& before, fhir::Node& resource, Micros now)> label = {};
     std::vector<std::string> label_elements = {};
+    // The same for writer and reader.
+    std::shared_ptr<PatientLinks> links = {};
 };
 
 struct WriterOptions {

@@ -51,7 +51,9 @@ store::ResourceParts ResourceTest::Parts() {
     events.log = [](const std::string&, const std::string& id, const std::string& text) {
         std::cerr << id << ": " << text << "\n";
     };
-    return {connect, keys(), Definitions(), SharedIndexer(), clock_, events, {}};
+    store::ResourceParts parts{connect, keys(), Definitions(), SharedIndexer(), clock_, events, {}};
+    parts.links = links_;
+    return parts;
 }
 
 store::Writer& ResourceTest::writer() {

@@ -64,6 +64,7 @@ protected:
     [[nodiscard]] Result<store::StoredVersion> Read(const std::string& type, const std::string& id);
 
     TickClock clock_;
+    const std::shared_ptr<store::PatientLinks> links_ = std::make_shared<store::PatientLinks>();
 
 private:
     std::int64_t next_seq_ = 1;

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <future>
 #include <numeric>
+#include <set>
 #include <thread>
 
 #include "tests/component/store/resource_fixture.h"
@@ -268,12 +270,26 @@ TEST_F(WriterTest, ObservationBeforeItsPatientBelongsToItLater) {
 
 TEST_F(WriterTest, MergedPatientsMessagesLandOnTheSurvivorUntilUnlinked) {
     ASSERT_TRUE(Feed(Message({Patient("1", ""), Patient("2", "")})).has_value());
+    // Whom a patient is linked with is remembered by the reader, and forgotten with each change.
+    const auto linked = [&](const std::string& patient) {
+        std::promise<std::set<std::string>> promise;
+        reader().LinkedIds(
+            1, IdOf("Patient", patient), [&](const Result<std::vector<std::string>>& ids) {
+                promise.set_value(ids ? std::set<std::string>(ids->begin(), ids->end())
+                                      : std::set<std::string>());
+            });
+        return promise.get_future().get();
+    };
+    const std::set<std::string> both = {IdOf("Patient", "1"), IdOf("Patient", "2")};
+    EXPECT_EQ(linked("1"), std::set<std::string>{IdOf("Patient", "1")});
     auto merge = Message(
         {Patient("1", "", ChangeMode::kFindOrCreate), Patient("2", "", ChangeMode::kFindOrCreate)});
     merge.changes.links = {{.survivor = 0, .loser = 1, .remove = false}};
     const auto merged = Feed(merge);
     ASSERT_TRUE(merged.has_value()) << merged.error().ToString();
     EXPECT_EQ(merged->resources.size(), 2u);
+    EXPECT_EQ(linked("1"), both);
+    EXPECT_EQ(linked("2"), both);
     EXPECT_EQ(fhir::ToJson(*Stored("Patient", IdOf("Patient", "2")).Find("link")),
               R"([{"other":{"reference":"Patient/)" + IdOf("Patient", "1") +
                   R"("},"type":"replaced-by"}])");
@@ -289,6 +305,7 @@ TEST_F(WriterTest, MergedPatientsMessagesLandOnTheSurvivorUntilUnlinked) {
     unlink.received += 90'000'000;
     unlink.changes.links[0].remove = true;
     EXPECT_EQ(Feed(unlink)->resources.size(), 2u);
+    EXPECT_EQ(linked("2"), std::set<std::string>{IdOf("Patient", "2")});
     EXPECT_EQ(Scalar("select count(*) from link"), "0");
     EXPECT_FALSE(Stored("Patient", IdOf("Patient", "2")).Find("link"));
     auto after = Message({Patient("2", R"("gender":"other")")});
