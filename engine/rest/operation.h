@@ -58,6 +58,11 @@ struct WriteRule {
     // The same before one is deleted. Absent: no rule.
     std::function<Result<void>(const auth::Principal& who, const std::string& id)> check_delete =
         {};
+    // Asked with what is there before it is changed (what `resource` is to be then may be edited) or
+    // deleted (null). Absent: no rule, and what is there need not be read.
+    std::function<Result<void>(const auth::Principal& who, const fhir::Node& before,
+                               fhir::Node* resource)>
+        check_change = {};
 };
 
 }  // namespace carestream::rest

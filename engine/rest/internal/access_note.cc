@@ -63,7 +63,7 @@ store::AccessRow RowOf(const Exchange& exchange, int status) {
     if (row.patients.empty() && row.patient_ids.empty()) {
         add(row.claimed_patient);
         add(route.compartment_id);
-        add(exchange.asked_patient);
+        for (const std::string& id : exchange.asked_patients) add(id);
         if (route.type == "Patient") add(route.id);
     }
     return row;

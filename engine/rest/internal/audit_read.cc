@@ -142,7 +142,7 @@ void Search(const ExchangePtr& exchange) {
     if (asked->nothing) return SendEvents(*exchange, *question, store::AccessPage{});
     asked->query.tenant = parsed->tenant;
     asked->query.position = parsed->position;
-    exchange->asked_patient = asked->query.patient_id;
+    exchange->asked_patients = {asked->query.patient_id};
     exchange->state->parts.reader.Accesses(std::move(asked->query),
                                            [exchange, question](Result<store::AccessPage> page) {
                                                SendEvents(*exchange, *question, std::move(page));

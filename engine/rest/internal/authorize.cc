@@ -312,7 +312,8 @@ tl::unexpected<Error> NothingThere(const Exchange& exchange) {
 
 Result<store::StoredVersion> Visible(Exchange& exchange, Result<store::StoredVersion> found) {
     if (exchange.access->IsFree(exchange.route.type, auth::Action::kRead)) return found;
-    if (!found && found.error().code != Code::kNotFound) return found;
+    // One that cannot be opened is there: not for those who may not see all.
+    if (!found && found.error().retryable) return found;
     if (!found || !IsVisible(exchange, *found, auth::Action::kRead)) return NothingThere(exchange);
     return found;
 }

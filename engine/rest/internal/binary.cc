@@ -127,7 +127,7 @@ void SendIfContextIsSeen(const ExchangePtr& exchange, store::StoredVersion versi
         exchange->state->options.tenant, type, context.substr(slash + 1),
         [exchange, version = std::move(version),
          binary = std::move(binary)](Result<store::StoredVersion> found) mutable {
-            if (!found && found.error().code != Code::kNotFound) {
+            if (!found && found.error().retryable) {
                 return exchange->Refuse(found.error(), ErrorOrigin::kStore);
             }
             if (!found || found->deleted || !IsVisible(*exchange, *found, auth::Action::kRead) ||
@@ -136,7 +136,7 @@ void SendIfContextIsSeen(const ExchangePtr& exchange, store::StoredVersion versi
             }
             // Its patient is the Binary's, for the audit.
             version.patient = found->patient;
-            if (found->type == "Patient") exchange->asked_patient = found->id;
+            if (found->type == "Patient") exchange->asked_patients = {found->id};
             SendBinary(*exchange, std::move(version), binary);
         });
 }
@@ -195,7 +195,7 @@ void HandleBinary(const ExchangePtr& exchange) {
         exchange->state->options.tenant, exchange->route.type, exchange->route.id,
         [exchange](Result<store::StoredVersion> found) {
             const bool free = exchange->access->IsFree(kBinary, auth::Action::kRead);
-            if (!found && (free || found.error().code != Code::kNotFound)) {
+            if (!found && (free || found.error().retryable)) {
                 return exchange->Refuse(found.error(), ErrorOrigin::kStore);
             }
             if (!found || (found->deleted && !free)) return SendNothing(*exchange);

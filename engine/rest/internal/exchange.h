@@ -64,7 +64,7 @@ struct Exchange : std::enable_shared_from_this<Exchange> {
     int returned = 0;                   // resources in the answer, for that row
     std::set<std::int64_t> patients;    // whose they are: StoredVersion::patient
     std::set<std::string> patient_ids;  // of what is about several: whom it names
-    std::string asked_patient;          // id of one whom the request is about
+    std::vector<std::string> asked_patients;  // ids of those whom the request is about
 
     [[nodiscard]] const fhir::Definitions& definitions() const { return *state->parts.definitions; }
     // Those of the service, with the base by which this client knows it: its own absolute

@@ -67,7 +67,9 @@ void HandleOperation(const ExchangePtr& exchange) {
     if (found->changes_state && RefuseUnaudited(*exchange)) return;
     OperationCall call;
     call.principal = exchange->access->principal();
-    call.note_patient = [exchange](std::string id) { exchange->asked_patient = std::move(id); };
+    call.note_patient = [exchange](std::string id) {
+        exchange->asked_patients.push_back(std::move(id));
+    };
     if (exchange->access->IsConfined()) call.patient = exchange->access->principal().patient;
     call.access = exchange->access;
     call.type = exchange->route.type;

@@ -84,9 +84,11 @@ bool Patch(Exchange& exchange, const JsonPatch& patch, fhir::Node& resource) {
         exchange.Send(OutcomeOf(issues));
         return false;
     }
-    resource = std::move(*patched);
+    const fhir::Node before = std::exchange(resource, std::move(*patched));
     MakeReferencesRelative(exchange.base, resource);
-    if (!FollowsRules(exchange, &resource)) return false;
+    if (!FollowsRules(exchange, &resource) || !FollowsChangeRules(exchange, before, &resource)) {
+        return false;
+    }
     if (exchange.access->IsFree(route.type, auth::Action::kUpdate) ||
         exchange.access->MayWrite(route.type, resource, auth::Action::kUpdate)) {
         return true;

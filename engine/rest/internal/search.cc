@@ -9,6 +9,8 @@
 namespace carestream::rest {
 namespace {
 
+constexpr std::size_t kNamesMax = 20;  // of what could not be read, in an answer or a log line
+
 std::string EncodeForm(const net::Parameters& parameters) {
     std::string out;
     for (const auto& [name, value] : parameters) {
@@ -120,6 +122,7 @@ Result<store::SearchRequest> Ask(Exchange& exchange, Question& question) {
     request.tenant = options.tenant;
     request.query = std::move(query);
     request.position = std::move(cursor.position);
+    request.leave_out_unreadable = true;
     request.cancel = exchange.responder->cancelled();
     return request;
 }
@@ -177,6 +180,42 @@ void LeaveOutUnseen(Exchange& exchange, store::SearchPage& page) {
     KeepVisible(exchange, page.included, auth::Action::kRead);
 }
 
+// "Observation/a/_history/1, Observation/b/_history/2 and 7 more": one lost key makes thousands.
+std::string Listed(const std::vector<std::string>& names) {
+    std::string text;
+    for (std::size_t i = 0; i < names.size() && i < kNamesMax; ++i) {
+        text += (i == 0 ? "" : ", ") + names[i];
+    }
+    if (names.size() <= kNamesMax) return text;
+    return text + " and " + std::to_string(names.size() - kNamesMax) + " more";
+}
+
+// A name is told where all of its type may be seen: elsewhere its body would have to say whether it
+// may be.
+bool MayKnow(Exchange& exchange, const std::string& name) {
+    const std::string type = name.substr(0, name.find('/'));
+    return exchange.access->IsFree(
+        type, type == exchange.route.type ? auth::Action::kSearch : auth::Action::kRead);
+}
+
+// What the store left out, because it cannot be opened: the caller hears that the answer is not
+// whole, the operator which versions it is about. A warning: the outcome of a search that was
+// answered holds no errors (FHIR R4 3.1.1).
+std::string UnreadableOutcome(Exchange& exchange, const std::vector<std::string>& names) {
+    exchange.state->parts.log.Error("rest.unreadable",
+                                    "stored versions cannot be opened: a search left them out",
+                                    {{"route", std::string(exchange.route.path_template)},
+                                     {"count", std::to_string(names.size())},
+                                     {"resources", Listed(names)}});
+    std::vector<std::string> known;
+    for (const std::string& name : names) {
+        if (MayKnow(exchange, name)) known.push_back(name);
+    }
+    std::string text = "something could not be read and was left out";
+    if (!known.empty()) text += ": " + Listed(known);
+    return OutcomeJson({{"warning", "exception", std::move(text)}});
+}
+
 void SendPage(Exchange& exchange, const Question& question, Result<store::SearchPage> page) {
     if (!page) {
         Error error = page.error();
@@ -197,6 +236,9 @@ void SendPage(Exchange& exchange, const Question& question, Result<store::Search
     for (auto& match : page->matches) bundle.SearchEntry(std::move(match), "match");
     for (auto& included : page->included) bundle.SearchEntry(std::move(included), "include");
     if (!question.ignored.empty()) bundle.OutcomeEntry(question.ignored);
+    if (!page->unreadable.empty()) {
+        bundle.OutcomeEntry(UnreadableOutcome(exchange, page->unreadable));
+    }
     if (page->total_capped) {
         bundle.OutcomeEntry(OutcomeJson(
             {{"information", "incomplete",

@@ -178,7 +178,36 @@ bool IsFreeWrite(Exchange& exchange) {
     return creates && exchange.access->IsFree(type, ActionOf(exchange));
 }
 
-// Changes only what is there and may be changed, in the very version that was looked at. What is
+void WriteGuarded(const ExchangePtr& exchange, store::RestWrite write, int tries);
+
+// `attempt` is `write` under the version that was looked at; when another writer is faster, what he
+// left is looked at.
+void SubmitGuarded(const ExchangePtr& exchange, store::RestWrite attempt, store::RestWrite write,
+                   int tries) {
+    exchange->state->parts.writer.SubmitRest(
+        std::move(attempt),
+        [exchange, write = std::move(write), tries](Result<store::RestResult> result) mutable {
+            const bool overtaken = !result && result.error().code == Code::kPreconditionFailed;
+            if (overtaken && !write.if_match && tries > 1) {
+                WriteGuarded(exchange, std::move(write), tries - 1);
+            } else {
+                SendResult(*exchange, std::move(result));
+            }
+        });
+}
+
+// Nobody is asked about what is not there.
+void WriteAbsent(const ExchangePtr& exchange, store::RestWrite write, int tries) {
+    if (IsAnyTag(exchange->request.Header("If-Match"))) {
+        return exchange->Refuse(412, "conflict", "If-Match: * asks for a resource that exists");
+    }
+    store::RestWrite attempt = write;
+    const bool deletes = write.method == store::RestMethod::kDelete;
+    if (!deletes && !attempt.if_match) attempt.if_match = store::kAbsent;
+    SubmitGuarded(exchange, std::move(attempt), std::move(write), tries);
+}
+
+// Changes what is there in the very version that was looked at. For a token that is confined,
 // another's and what is not there are one answer: no resource is made by this way.
 void WriteGuarded(const ExchangePtr& exchange, store::RestWrite write, int tries) {
     auto& parts = exchange->state->parts;
@@ -187,10 +216,14 @@ void WriteGuarded(const ExchangePtr& exchange, store::RestWrite write, int tries
     const std::string id = write.id;
     auto decide = [exchange, write = std::move(write),
                    tries](Result<store::StoredVersion> found) mutable {
-        if (!found && found.error().code != Code::kNotFound) {
+        const bool absent = !found && found.error().code == Code::kNotFound;
+        if (!found && !absent && (found.error().retryable || IsFreeWrite(*exchange))) {
             return exchange->Refuse(found.error(), ErrorOrigin::kStore);
         }
         const bool there = found && !found->deleted;
+        if (!there && IsFreeWrite(*exchange)) {
+            return WriteAbsent(exchange, std::move(write), tries);
+        }
         const auto body = there ? fhir::ParseJson(found->body) : Result<fhir::Node>();
         if (!there || !body ||
             !exchange->access->MayWrite(write.type, *body, ActionOf(*exchange))) {
@@ -198,17 +231,10 @@ void WriteGuarded(const ExchangePtr& exchange, store::RestWrite write, int tries
         }
         if (write.if_match && *write.if_match != found->version) return SendOvertaken(*exchange);
         store::RestWrite attempt = write;
+        const bool deletes = write.method == store::RestMethod::kDelete;
+        if (!FollowsChangeRules(*exchange, *body, deletes ? nullptr : &attempt.resource)) return;
         attempt.if_match = found->version;
-        exchange->state->parts.writer.SubmitRest(
-            std::move(attempt),
-            [exchange, write = std::move(write), tries](Result<store::RestResult> result) mutable {
-                const bool overtaken = !result && result.error().code == Code::kPreconditionFailed;
-                if (overtaken && !write.if_match && tries > 1) {
-                    WriteGuarded(exchange, std::move(write), tries - 1);
-                } else {
-                    SendResult(*exchange, std::move(result));
-                }
-            });
+        SubmitGuarded(exchange, std::move(attempt), std::move(write), tries);
     };
     parts.reader.Read(tenant, type, id, std::move(decide));
 }
@@ -224,6 +250,8 @@ void Write(const ExchangePtr& exchange, store::RestWrite write) {
         if (exchange->route.interaction != Interaction::kCreate) {
             return WriteGuarded(exchange, std::move(write), kAnyVersionTries);
         }
+    } else if (exchange->route.interaction != Interaction::kCreate && HasChangeRule(*exchange)) {
+        return WriteGuarded(exchange, std::move(write), kAnyVersionTries);
     }
     if (IsAnyTag(exchange->request.Header("If-Match"))) {
         WriteAnyVersion(exchange, std::move(write), kAnyVersionTries);

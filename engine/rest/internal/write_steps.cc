@@ -1,5 +1,6 @@
 #include "rest/internal/write_steps.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "rest/internal/access_note.h"
@@ -73,9 +74,10 @@ void MakeReferencesRelative(std::string_view base, fhir::Node& node) {
     for (fhir::Node& item : node.items()) MakeReferencesRelative(base, item);
     for (fhir::Member& member : node.members()) {
         const std::string& text = member.value.text();
-        const bool own = member.name == "reference" && member.value.IsString() &&
-                         text.size() > base.size() && text.starts_with(base) &&
-                         text[base.size()] == '/';
+        // A response may name its questionnaire by the url at which this server shows it.
+        const bool names = member.name == "reference" || member.name == "questionnaire";
+        const bool own = names && member.value.IsString() && text.size() > base.size() + 1 &&
+                         text.starts_with(base) && text[base.size()] == '/';
         if (own) {
             member.value = fhir::Node::String(text.substr(base.size() + 1));
         } else {
@@ -102,6 +104,25 @@ bool FollowsRules(Exchange& exchange, fhir::Node* resource) {
         return false;
     }
     return true;
+}
+
+bool FollowsChangeRules(Exchange& exchange, const fhir::Node& before, fhir::Node* resource) {
+    for (const WriteRule& rule : exchange.state->parts.write_rules) {
+        if (rule.type != exchange.route.type || !rule.check_change) continue;
+        const Result<void> checked =
+            rule.check_change(exchange.access->principal(), before, resource);
+        if (checked) continue;
+        SendRuleError(exchange, checked.error());
+        return false;
+    }
+    return true;
+}
+
+bool HasChangeRule(const Exchange& exchange) {
+    const auto& rules = exchange.state->parts.write_rules;
+    return std::any_of(rules.begin(), rules.end(), [&](const WriteRule& rule) {
+        return rule.type == exchange.route.type && rule.check_change;
+    });
 }
 
 void SendNotOfToken(Exchange& exchange) {

@@ -29,6 +29,12 @@ void MakeReferencesRelative(std::string_view base, fhir::Node& node);
 // them refuses. `resource` null: it is to be deleted.
 [[nodiscard]] bool FollowsRules(Exchange& exchange, fhir::Node* resource);
 
+// The same with what is there; `resource` null: it is to be deleted.
+[[nodiscard]] bool FollowsChangeRules(Exchange& exchange, const fhir::Node& before,
+                                      fhir::Node* resource);
+// Do others want to know what is there before it is changed?
+[[nodiscard]] bool HasChangeRule(const Exchange& exchange);
+
 void SendNotOfToken(Exchange& exchange);  // 403
 void SendOvertaken(Exchange& exchange);   // 412
 void SendWritten(Exchange& exchange, Result<store::RestResult> written);

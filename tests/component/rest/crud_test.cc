@@ -33,6 +33,25 @@ std::string SampleOf(const std::string& name, const std::string& kind) {
     return name.ends_with("quantity") ? "1$1" : "1$example";
 }
 
+TEST_F(RestTest, WhatNamesAResourceOfThisServerIsStoredRelative) {
+    const auto named = [&](const std::string& questionnaire) {
+        const auto made =
+            Post("QuestionnaireResponse",
+                 R"({"resourceType":"QuestionnaireResponse","status":"completed",)"
+                 R"("questionnaire":")" +
+                     questionnaire + R"(","subject":{"reference":")" + Base() + R"(/Patient/p"}})");
+        EXPECT_EQ(made.status, 201) << made.http.body;
+        EXPECT_EQ(made.body.Find("subject")->TextOf("reference"), "Patient/p");
+        return std::string(made.body.TextOf("questionnaire"));
+    };
+    EXPECT_EQ(named(Base() + "/Questionnaire/q|2"), "Questionnaire/q|2");
+    for (const std::string& other :
+         {std::string("Questionnaire/q"), std::string("http://elsewhere.example/Questionnaire/q"),
+          Base() + "2/Questionnaire/q", Base() + "/"}) {
+        EXPECT_EQ(named(other), other);
+    }
+}
+
 TEST_F(RestTest, CreateReadUpdateDelete) {
     const auto created = Post("Patient", kPatient);
     ASSERT_EQ(created.status, 201) << created.http.body;

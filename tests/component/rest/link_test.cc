@@ -267,10 +267,9 @@ TEST_F(RestLinkTest, WhoIsNotLinkedAndWhoIsNotThereAreOneAnswer) {
 
 TEST_F(RestLinkTest, MergedPatientsAreOne) {
     Link("ann", Code("ada"));
-    ASSERT_TRUE(
-        Connect().Execute("insert into link (loser, survivor, tenant) select l.pk, s.pk, 1 from "
-                          "resource l, resource s "
-                          "where l.id = 'ada' and s.id = 'bob'"));
+    ChangeLinks(
+        "insert into link (loser, survivor, tenant) select l.pk, s.pk, 1 from resource l, resource "
+        "s where l.id = 'ada' and s.id = 'bob'");
     EXPECT_THAT(Sees(Login("ann")), UnorderedElementsAre("ada-lab", "bob-lab"));
     EXPECT_THAT(Sees(For("ann", "bob")), UnorderedElementsAre("ada-lab", "bob-lab"));
     EXPECT_EQ(Get("Observation", For("ann", "cleo")).status, 403);

@@ -6,7 +6,7 @@
 
 #include <thread>
 
-#include "component/rest/rest_fixture.h"
+#include "component/rest/token_fixture.h"
 
 namespace carestream::test {
 namespace {
@@ -240,6 +240,102 @@ TEST_F(RestSearchTest, IncludesAndTotals) {
     EXPECT_THAT(reverse.Ids("include"), ElementsAre("o6"));
     EXPECT_EQ(Get("Observation?_total=accurate&_count=1").body.Find("total")->text(), "7");
     EXPECT_EQ(Get("Observation?_count=1").body.Find("total"), nullptr);
+}
+
+// Nobody can open the stored versions of it any more.
+std::string DamageOf(const std::string& id) {
+    return "update version set body = '\\x00' where resource = (select pk from resource where id "
+           "= '" +
+           id + "')";
+}
+
+// What the entries that are about the search itself say.
+std::vector<std::string> Outcomes(const Reply& reply) {
+    std::vector<std::string> texts;
+    const fhir::Node* entries = reply.body.Find("entry");
+    if (entries == nullptr) return texts;
+    for (const auto& entry : entries->items()) {
+        if (entry.Find("search")->TextOf("mode") != "outcome") continue;
+        for (const auto& issue : entry.Find("resource")->Find("issue")->items()) {
+            texts.push_back(std::string(issue.TextOf("severity")) + " " +
+                            std::string(issue.TextOf("code")) + ": " +
+                            std::string(issue.TextOf("diagnostics")));
+        }
+    }
+    return texts;
+}
+
+TEST_F(RestSearchTest, WhatCannotBeOpenedIsNamedInTheAnswerAndInTheLog) {
+    ASSERT_TRUE(Connect().Execute(DamageOf("o3")));
+    ASSERT_TRUE(Connect().Execute(DamageOf("bob")));
+    const auto found = Get("Observation?_sort=-date&_include=Observation:subject");
+    ASSERT_EQ(found.status, 200) << found.http.body;
+    EXPECT_THAT(found.Ids(), ElementsAre("o6", "o5", "o4", "o2", "o1", "o0"));
+    EXPECT_THAT(found.Ids("include"), ElementsAre("ada"));
+    EXPECT_THAT(Outcomes(found),
+                ElementsAre("warning exception: something could not be read and was left out: "
+                            "Observation/o3/_history/1, Patient/bob/_history/1"));
+    EXPECT_THAT(AllPages(Base() + "/Observation?_sort=-date&_count=2"),
+                ElementsAre("o6", "o5", "o4", "o2", "o1", "o0"));
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> told;
+    for (const std::string& line : lines_) {
+        if (line.find("rest.unreadable") != std::string::npos) told.push_back(line);
+    }
+    // A line for each of the two answers that met it.
+    ASSERT_EQ(told.size(), 2u);
+    EXPECT_THAT(told[0], HasSubstr("Observation/o3/_history/1, Patient/bob/_history/1"));
+    EXPECT_THAT(told[0], HasSubstr(R"("count":"2")"));
+}
+
+TEST_F(RestSearchTest, OfManyThatCannotBeOpenedSomeAreNamed) {
+    for (int i = 0; i < 25; ++i) {
+        ASSERT_EQ(Post("Basic", R"({"resourceType":"Basic","code":{"text":"x"}})").status, 201);
+    }
+    ASSERT_TRUE(Connect().Execute("update version set body = '\\x00'"));
+    const auto found = Get("Basic");
+    ASSERT_EQ(found.status, 200) << found.http.body;
+    EXPECT_THAT(found.Ids(), IsEmpty());
+    const auto outcomes = Outcomes(found);
+    ASSERT_EQ(outcomes.size(), 1u);
+    EXPECT_TRUE(outcomes[0].ends_with(" and 5 more")) << outcomes[0];
+}
+
+using UnreadableTest = RestTokenTest;
+
+TEST_F(UnreadableTest, AConfinedTokenHearsNoNames) {
+    for (const std::string id : {"ada", "bob"}) {
+        Make("Patient/" + id, R"("active":true)");
+        for (const char* number : {"1", "2"}) {
+            Make("Observation/" + id + number, R"("status":"final","code":{"text":"x"},)"
+                                               R"("subject":{"reference":"Patient/)" +
+                                                   id + "\"}");
+        }
+    }
+    UseTokens();
+    const Headers ada = As("ada", "patient/*.cruds", "ada");
+    const Headers staff = As("staff", "system/*.cruds");
+    ASSERT_TRUE(Connect().Execute(DamageOf("bob1")));
+    EXPECT_THAT(Outcomes(Get("Observation", ada)), IsEmpty())
+        << "another's is none of her business";
+    ASSERT_TRUE(Connect().Execute(DamageOf("ada1")));
+    EXPECT_EQ(Get("Observation/bob1", ada).status, 404) << "nor is it told that it is there";
+    EXPECT_EQ(Put("Observation/bob1",
+                  R"({"resourceType":"Observation","id":"bob1","status":"final","code":{"text":)"
+                  R"("x"},"subject":{"reference":"Patient/ada"}})",
+                  ada)
+                  .status,
+              404);
+    EXPECT_EQ(Delete("Observation/bob1", ada).status, 404);
+    EXPECT_EQ(Get("Observation/bob1", staff).status, 400);
+    const auto hers = Get("Observation", ada);
+    EXPECT_THAT(hers.Ids(), ElementsAre("ada2"));
+    EXPECT_THAT(Outcomes(hers),
+                ElementsAre("warning exception: something could not be read and was left out"));
+    const auto all = Get("Observation", staff);
+    EXPECT_THAT(all.Ids(), UnorderedElementsAre("ada2", "bob2"));
+    EXPECT_THAT(Outcomes(all),
+                ElementsAre(HasSubstr("Observation/ada1/_history/1, Observation/bob1/_history/1")));
 }
 
 TEST_F(RestSearchTest, GzipAndPretty) {
