@@ -319,8 +319,13 @@ Result<bool> Daemon::IsInForce(const auth::Principal& owner) {
                                    promise.set_value(std::move(links));
                                });
     CARESTREAM_ASSIGN(links, promise.get_future().get());
-    return std::any_of(links.begin(), links.end(),
-                       [&](const store::LoginLink& link) { return link.patient == owner.patient; });
+    // Another link to the same patient may grant less.
+    return std::any_of(links.begin(), links.end(), [&](const store::LoginLink& link) {
+        const bool carer = link.kind == store::LinkKind::kCarer;
+        return link.patient == owner.patient && carer == owner.limited &&
+               (!carer || auth::FormatScopes(auth::ParseScopes(link.scopes)) ==
+                              auth::FormatScopes(owner.limits));
+    });
 }
 
 std::function<std::shared_ptr<const topics::Topics>()> Daemon::TopicsInForce() const {
@@ -344,7 +349,7 @@ Result<void> Daemon::MakeSubscriptions() {
             definitions_, TopicsInForce(), store_->MakeEvents(), store_->MakeSubscriptions(),
             store_->reader(), store_->writer(), SendThrough(*hook_sender_),
             [this](const auth::Principal& owner) { return IsInForce(owner); }, clock_, log_,
-            metrics_});
+            metrics_, &store_->access_audit()});
     event_wakers_.Add([this] { subscriptions_->Wake(); });
     return {};
 }

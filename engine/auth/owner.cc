@@ -92,13 +92,17 @@ std::optional<Principal> OwnerOf(const fhir::Node& resource) {
     return principal;
 }
 
-bool MayHear(Access& access, const std::optional<Principal>& owner) {
+bool MayHear(Access& access, std::string_view type, const std::optional<Principal>& owner) {
     const Decision& decision = access.Of("Subscription", Action::kRead);
     if (decision.verdict == Verdict::kDenied || !decision.rules.empty()) return false;
-    if (decision.verdict == Verdict::kAllowed && !access.IsOfClinics()) return true;
-    // He may have changed the clinic since.
-    return owner && IsSameOwner(*owner, access.principal()) &&
-           owner->clinics == access.principal().clinics;
+    const Decision& of_type = access.Of(type, Action::kRead);
+    if (of_type.verdict == Verdict::kDenied) return false;
+    const bool free = access.IsFree(type, Action::kRead) && !access.IsOfClinics();
+    if (decision.verdict == Verdict::kAllowed && free) return true;
+    const Principal& who = access.principal();
+    // He may have changed the clinic since, or ask with less than he had.
+    return owner && IsSameOwner(*owner, who) && owner->clinics == who.clinics &&
+           (of_type.rules.empty() || FormatScopes(owner->scopes) == FormatScopes(who.scopes));
 }
 
 bool IsSameOwner(const Principal& a, const Principal& b) {

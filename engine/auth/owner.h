@@ -2,6 +2,7 @@
 // Who asked for a resource that is in nobody's record (a Subscription): kept in the resource
 // itself, in an extension that the server sets at each write. Pure.
 #include <optional>
+#include <string_view>
 
 #include "auth/access.h"
 #include "fhir/node.h"
@@ -19,8 +20,9 @@ void SetOwner(fhir::Node& resource, const Principal& principal);
 // The same log-in, for the same patient.
 [[nodiscard]] bool IsSameOwner(const Principal& a, const Principal& b);
 
-// May who asks see what `owner` is told of? Whoever is confined hears of his own only: what is told
-// goes by what the owner may see.
-[[nodiscard]] bool MayHear(Access& access, const std::optional<Principal>& owner);
+// May who asks hear what `owner` is told of resources of `type`? What is told goes by what the owner
+// may see: so who may not see all of the type hears of his own only, and not beyond his scopes.
+[[nodiscard]] bool MayHear(Access& access, std::string_view type,
+                           const std::optional<Principal>& owner);
 
 }  // namespace carestream::auth

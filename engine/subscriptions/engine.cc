@@ -162,11 +162,16 @@ Result<void> Engine::Core::LoadPage(store::Tenant tenant, std::string& position)
     request.tenant = tenant;
     request.query = std::move(query);
     request.position = position;
+    request.leave_out_unreadable = true;  // one that is damaged keeps no other from being told
     std::promise<Result<store::SearchPage>> promise;
     context.parts.reader.Search(std::move(request), [&](Result<store::SearchPage> page) {
         promise.set_value(std::move(page));
     });
     CARESTREAM_ASSIGN(page, promise.get_future().get());
+    for (const std::string& name : page.unreadable) {
+        context.parts.log.Error("subscriptions.load", "a stored version cannot be opened",
+                                {{"resource", name}});
+    }
     std::vector<std::pair<std::string, fhir::Node>> read;
     for (const store::StoredVersion& version : page.matches) {
         auto resource = fhir::ParseJson(version.body);
@@ -316,7 +321,9 @@ Result<void> Engine::Core::Look(const store::Event& event) {
     CARESTREAM_ASSIGN(linked, Linked(event.tenant, event.id));
     for (const std::string& patient : linked) {
         for (const ActivePtr& active : context.registry.OfPatient(event.tenant, patient)) {
-            Active probe(*context.parts.definitions, active->definition, context.options.policy);
+            Definition written = active->definition;
+            written.criteria = active->written;
+            Active probe(*context.parts.definitions, std::move(written), context.options.policy);
             CARESTREAM_TRY(LinkPatients(probe));
             context.registry.SetPatients(active, probe.patients);
         }
@@ -354,12 +361,12 @@ Result<bool> Engine::Core::Round() {
             context.parts.log.Error("subscriptions.event", parsed.error().ToString());
             continue;
         }
-        for (ActivePtr& active : context.registry.Match(*parsed)) {
+        for (auto& [active, shown] : context.registry.Match(*parsed)) {
             const auto [place, added] =
                 told.try_emplace(active->definition.id, Told{event.tenant, {}});
             auto& list = place->second.events;
             const std::int64_t number = added ? active->state.number + 1 : list.back().number + 1;
-            list.push_back({number, now, &event});
+            list.push_back({number, now, &event, std::move(shown)});
             matches.push_back({event.tenant, active->definition.id, number, event.seq});
         }
     }
@@ -434,7 +441,7 @@ Result<void> Engine::Core::SaveDelivery() {
 }
 
 bool Engine::Core::MaySee(const Active& active, auth::Access& access) const {
-    return auth::MayHear(access, active.definition.owner);
+    return auth::MayHear(access, active.definition.type, active.definition.owner);
 }
 
 std::string Engine::Core::StatusBundle(store::Tenant tenant, const std::vector<std::string>& ids,
@@ -480,7 +487,14 @@ Result<std::string> Engine::Core::EventsBundle(const EventsQuery& query, auth::A
     }
     const std::int64_t to = query.to == 0 ? active->state.number : query.to;
     std::vector<store::Event> loaded;
-    CARESTREAM_ASSIGN(events, LoadNotified(context, *active, query.from, to, kEventsOfMax, loaded));
+    CARESTREAM_ASSIGN(events, LoadNotified(context, *active, query.from, to, kEventsOfMax, loaded,
+                                           &access));
+    for (const NotifiedEvent& one : events) {
+        const bool tells = one.event != nullptr && content != Content::kEmpty;
+        if (tells && query.note_patient && !one.event->patient.empty()) {
+            query.note_patient(one.event->patient);
+        }
+    }
     return NotificationBundle(active->definition, {active->definition.status, active->state.number},
                               NotificationType::kQueryEvent, events, content, query.base_url,
                               context.Now());

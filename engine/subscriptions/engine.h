@@ -96,6 +96,8 @@ struct EngineParts {
     const Clock& clock;
     telemetry::Log& log;
     telemetry::Metrics& metrics;
+    // Gets a row for each notification that tells of resources. Null: nothing is noted.
+    store::AccessAudit* audit = nullptr;
 };
 
 struct EventsQuery {
@@ -105,6 +107,8 @@ struct EventsQuery {
     std::int64_t to = 0;   // 0 = the newest
     std::string content;   // "" = as the subscription says
     std::string base_url;  // as the caller knows the server
+    // Called before the answer for each patient of whom it tells. May be empty.
+    std::function<void(const std::string& patient_id)> note_patient = {};
 };
 
 // Thread-safe.

@@ -89,14 +89,15 @@ std::string_view StatusOf(store::EventKind kind) {
     }
 }
 
-void WriteEntry(const store::Event& event, Content content, std::string_view base,
+void WriteEntry(const NotifiedEvent& notified, Content content, std::string_view base,
                 std::string& out) {
+    const store::Event& event = *notified.event;
     Json json(out);
     json.Raw(R"(,{"fullUrl":)");
     json.Text(UrlOf(event, base));
-    if (content == Content::kFullResource && !event.body.empty()) {
+    if (content == Content::kFullResource && !notified.body().empty()) {
         json.Raw(R"(,"resource":)");
-        json.Raw(event.body);
+        json.Raw(notified.body());
     }
     json.Raw(R"(,"request":{"method":")");
     json.Raw(MethodOf(event.kind));
@@ -156,7 +157,7 @@ std::string NotificationBundle(const Definition& definition, const StatusView& v
     json.Raw(R"(},"response":{"status":"200"}})");
     if (content != Content::kEmpty) {
         for (const NotifiedEvent& event : events) {
-            if (event.event != nullptr) WriteEntry(*event.event, content, base, out);
+            if (event.event != nullptr) WriteEntry(event, content, base, out);
         }
     }
     json.Raw("]}");

@@ -2,6 +2,7 @@
 // What receivers are told: history Bundles whose first entry is a SubscriptionStatus as Parameters.
 // Pure. Source: Subscriptions R5 Backport IG STU 1.1, notifications in R4.
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,10 @@ struct NotifiedEvent {
     // Null: it is not there any more, or its owner may not see it now; then only the number is
     // told.
     const store::Event* event = nullptr;
+    // What the owner is shown of its body, where that is not all.
+    std::shared_ptr<const std::string> shown = {};
+
+    [[nodiscard]] const std::string& body() const { return shown ? *shown : event->body; }
 };
 
 struct StatusView {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "auth/owner.h"
 #include "rest/outcome.h"
 
 namespace carestream::subscriptions {
@@ -133,6 +134,7 @@ rest::Operation EventsOperation(Engine& engine, store::Tenant tenant) {
         const auto content = ValuesOf(call, "content");
         if (!content.empty()) query.content = content.front();
         query.base_url = call.base_url;
+        query.note_patient = call.note_patient;
         engine.EventsOf(std::move(query), call.access, AnswerTo(std::move(responder)));
     };
     return operation;
@@ -160,6 +162,26 @@ rest::Operation TokenOperation(Engine& engine, store::Tenant tenant, std::string
     return operation;
 }
 
+// Whose it is goes by who made it: its endpoint, and what it hears of, are his. Others may turn it
+// off and on.
+Result<void> KeepOwner(const auth::Principal& who, const fhir::Node& before,
+                       fhir::Node& resource) {
+    const auto owner = auth::OwnerOf(before);
+    if (!owner || auth::IsSameOwner(*owner, who)) return {};
+    auth::SetOwner(resource, *owner);
+    for (const char* name : {"criteria", "_criteria", "channel", "extension"}) {
+        const fhir::Node* was = before.Find(name);
+        const fhir::Node* is = resource.Find(name);
+        const bool same = was == nullptr || is == nullptr ? was == is : *was == *is;
+        if (same) continue;
+        return Fail(Code::kUnsupported,
+                    "only who made it says what it hears of and where that goes: turn it off "
+                    "(status off) or delete it, and make another one",
+                    std::string("Subscription.") + (*name == '_' ? name + 1 : name));
+    }
+    return {};
+}
+
 }  // namespace
 
 std::vector<rest::Operation> Operations(Engine& engine, store::Tenant tenant,
@@ -175,9 +197,16 @@ std::vector<std::string> UrlsOf(const topics::Topics& topics) {
 }
 
 rest::WriteRule SubscriptionRule(const Engine& engine) {
-    return {"Subscription", [&engine](const auth::Principal& who, fhir::Node& resource) {
-                return engine.Check(who, resource);
-            }};
+    rest::WriteRule rule;
+    rule.type = "Subscription";
+    rule.check = [&engine](const auth::Principal& who, fhir::Node& resource) {
+        return engine.Check(who, resource);
+    };
+    rule.check_change = [](const auth::Principal& who, const fhir::Node& before,
+                           fhir::Node* resource) {
+        return resource == nullptr ? Result<void>() : KeepOwner(who, before, *resource);
+    };
+    return rule;
 }
 
 }  // namespace carestream::subscriptions

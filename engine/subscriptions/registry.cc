@@ -45,6 +45,7 @@ topics::Change ChangeOf(store::EventKind kind) {
 Active::Active(const fhir::Definitions& definitions, Definition the_definition,
                const auth::Policy& policy, Micros burst_pause)
     : definition(std::move(the_definition)),
+      written(definition.criteria),
       access(definitions, PrincipalOf(definition), policy),
       burst(burst_pause) {
     state.tenant = definition.tenant;
@@ -63,6 +64,7 @@ std::vector<std::string> ConfinedTo(const Definition& definition) {
 
 void Confine(Active& active, std::vector<std::string> patients) {
     active.patients = std::move(patients);
+    active.definition.criteria = active.written;
     if (active.access.IsConfined()) active.access.SetLinked(active.patients);
     for (search::Criterion& criterion : active.definition.criteria) {
         if (criterion.kind != search::CriterionKind::kPatient || criterion.negated) continue;
@@ -170,41 +172,52 @@ bool Registry::IsWanted(store::Tenant tenant, std::string_view type) const {
     return by_type_.contains(KeyOf(tenant, type));
 }
 
-bool Registry::IsFor(Active& active, const ParsedEvent& event) const {
-    const Definition& definition = active.definition;
+bool Registry::IsWantedBy(const Definition& definition, const ParsedEvent& event) const {
     if (definition.status == "off") return false;
-    if (definition.topic.empty()) {
-        if (event.event.kind == store::EventKind::kDeleted) return false;
-    } else if (std::none_of(event.fired.begin(), event.fired.end(),
-                            [&](const auto* topic) { return topic->url == definition.topic; })) {
-        return false;
-    }
-    if (!active.access.IsConfined()) {
-        return topics::Meets(definitions_, definition.type, event.focus(), definition.criteria) &&
-               active.access.Sees(definition.type, event.focus(), auth::Action::kRead);
+    if (definition.topic.empty()) return event.event.kind != store::EventKind::kDeleted;
+    return std::any_of(event.fired.begin(), event.fired.end(),
+                       [&](const auto* topic) { return topic->url == definition.topic; });
+}
+
+void Registry::AddIfFor(const ActivePtr& active, const ParsedEvent& event,
+                        std::vector<Matched>& matches) const {
+    const Definition& definition = active->definition;
+    if (!IsWantedBy(definition, event)) return;
+    if (!active->access.IsConfined()) {
+        if (topics::Meets(definitions_, definition.type, event.focus(), definition.criteria) &&
+            active->access.Sees(definition.type, event.focus(), auth::Action::kRead)) {
+            matches.push_back({active, nullptr});
+        }
+        return;
     }
     // By what is not shown nothing is found either: criteria tell of a group who else is in it.
     fhir::Node shown = event.focus();
-    return active.access.Show(definition.type, shown, auth::Action::kRead) &&
-           topics::Meets(definitions_, definition.type, shown, definition.criteria);
+    bool changed = false;
+    if (!active->access.Show(definition.type, shown, auth::Action::kRead, &changed) ||
+        !topics::Meets(definitions_, definition.type, shown, definition.criteria)) {
+        return;
+    }
+    Matched matched{active, nullptr};
+    if (changed && !event.event.body.empty()) {
+        matched.shown = std::make_shared<const std::string>(fhir::ToJson(shown));
+    }
+    matches.push_back(std::move(matched));
 }
 
-std::vector<ActivePtr> Registry::Match(const ParsedEvent& event) const {
-    std::vector<ActivePtr> matches;
+std::vector<Matched> Registry::Match(const ParsedEvent& event) const {
+    std::vector<Matched> matches;
     const auto of_type = by_type_.find(KeyOf(event.event.tenant, event.event.type));
     if (of_type == by_type_.end()) return matches;
-    for (const ActivePtr& active : of_type->second.general) {
-        if (IsFor(*active, event)) matches.push_back(active);
-    }
+    for (const ActivePtr& active : of_type->second.general) AddIfFor(active, event, matches);
     const auto first = static_cast<std::ptrdiff_t>(matches.size());
     for (const std::string& patient : event.patients) {
         const auto found = of_type->second.by_patient.find(patient);
         if (found == of_type->second.by_patient.end()) continue;
         for (const ActivePtr& active : found->second) {
-            if (std::find(matches.begin() + first, matches.end(), active) == matches.end() &&
-                IsFor(*active, event)) {
-                matches.push_back(active);
-            }
+            const bool known =
+                std::any_of(matches.begin() + first, matches.end(),
+                            [&](const Matched& one) { return one.active == active; });
+            if (!known) AddIfFor(active, event, matches);
         }
     }
     return matches;

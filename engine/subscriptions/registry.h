@@ -25,6 +25,8 @@ struct Active {
            const auth::Policy& policy, Micros burst_pause = 0);
 
     Definition definition;
+    // Its criteria as they were written: definition's name those who are linked to the patients, too.
+    const std::vector<search::Criterion> written;
     auth::Access access;  // of its owner
     store::SubscriptionState state;
     // Patients to whose events it is confined, with those who are linked to them; empty: none.
@@ -38,6 +40,8 @@ struct Active {
     std::int64_t serial = 0;                   // of that request: answers to others are forgotten
     Micros last_sent = 0;                      // 0 = nothing yet
     Micros timer_at = 0;                       // when it is looked at again; 0 = no timer
+    bool handshake_failed = false;             // rest-hook: it waits for its client's next word
+    Micros checked_at = 0;                     // websocket: when its owner's link was
     std::vector<std::shared_ptr<Peer>> peers;  // websockets that are bound to it
 };
 
@@ -61,6 +65,13 @@ struct ParsedEvent {
 [[nodiscard]] Result<ParsedEvent> ParseEvent(const store::Event& event,
                                              const topics::Topics& topics);
 
+// Whom an event is for.
+struct Matched {
+    ActivePtr active;
+    // What the owner is shown of the resource, as JSON, where that is not all of it.
+    std::shared_ptr<const std::string> shown;
+};
+
 class Registry {
 public:
     explicit Registry(const fhir::Definitions& definitions) : definitions_(definitions) {}
@@ -79,7 +90,7 @@ public:
     // Does anybody wait for anything of this type?
     [[nodiscard]] bool IsWanted(store::Tenant tenant, std::string_view type) const;
     // Those that the event is for: its topic or criteria, its filters, and seen by its owner.
-    [[nodiscard]] std::vector<ActivePtr> Match(const ParsedEvent& event) const;
+    [[nodiscard]] std::vector<Matched> Match(const ParsedEvent& event) const;
 
 private:
     struct OfType {
@@ -90,7 +101,10 @@ private:
     [[nodiscard]] static TypeKey KeyOf(store::Tenant tenant, std::string_view type);
     void Index(const ActivePtr& active);
     void Unindex(const ActivePtr& active);
-    [[nodiscard]] bool IsFor(Active& active, const ParsedEvent& event) const;
+    // Adds it to `matches` if it is.
+    void AddIfFor(const ActivePtr& active, const ParsedEvent& event,
+                  std::vector<Matched>& matches) const;
+    [[nodiscard]] bool IsWantedBy(const Definition& definition, const ParsedEvent& event) const;
 
     const fhir::Definitions& definitions_;
     std::unordered_map<std::string, ActivePtr> by_id_;  // "1/<id>"

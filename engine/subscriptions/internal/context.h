@@ -61,15 +61,19 @@ struct Context {
         if (!active.definition.owner) return false;
         return parts.in_force ? parts.in_force(*active.definition.owner) : Result<bool>(true);
     }
+    // Notes in the audit that its owner is told of these. False: it cannot be noted now, so nothing
+    // may be told.
+    [[nodiscard]] bool Note(const Active& active, const std::vector<NotifiedEvent>& events) const;
     // Changes Subscription.status (and error) in memory and in the store. "" = without an error.
     void SetStatus(const ActivePtr& active, const std::string& status, const std::string& error);
 };
 
-// Events of numbers as they may be told now: without those that the owner may not see any more.
-// `loaded` keeps what is pointed at.
+// Events of numbers as they may be told now: without those that the owner, or who asks for them
+// (`also`, null: nobody), may not see any more. `loaded` keeps what is pointed at.
 [[nodiscard]] Result<std::vector<NotifiedEvent>> LoadNotified(Context& context, Active& active,
                                                               std::int64_t from, std::int64_t to,
                                                               int limit,
-                                                              std::vector<store::Event>& loaded);
+                                                              std::vector<store::Event>& loaded,
+                                                              auth::Access* also = nullptr);
 
 }  // namespace carestream::subscriptions

@@ -72,8 +72,13 @@ void Hooks::Kick(const ActivePtr& active, const std::vector<NotifiedEvent>& fres
         if (!definition.topic.empty()) return Send(active, Kind::kHandshake, {});
         context_.SetStatus(active, "active", "");
     }
-    // After a handshake that failed it waits until the client writes it again.
-    if (definition.status == "error" && active->state.failing_since == 0) return;
+    // After a handshake that failed it waits until the client writes it again; what is left of an
+    // earlier daemon begins with a handshake.
+    if (definition.status == "error" && active->state.failing_since == 0) {
+        if (active->handshake_failed) return;
+        if (!definition.topic.empty()) return Send(active, Kind::kHandshake, {});
+        context_.SetStatus(active, "active", "");
+    }
     if (active->state.next_at > context_.Now()) return;  // its timer runs
     if (active->state.delivered < active->released) {
         SendEvents(active, fresh);
@@ -133,6 +138,9 @@ HookRequest Hooks::RequestFor(const Definition& definition) const {
 
 void Hooks::Send(const ActivePtr& active, Kind kind, const std::vector<NotifiedEvent>& events) {
     const Definition& definition = active->definition;
+    if (kind == Kind::kEvents && !context_.Note(*active, events)) {
+        return context_.Later(context_.Now() + kSecond, *active);
+    }
     if (definition.topic.empty()) return SendPlain(active, events);
     HookRequest request = RequestFor(definition);
     const NotificationType type = kind == Kind::kHandshake   ? NotificationType::kHandshake
@@ -167,7 +175,7 @@ void Hooks::SendPlain(const ActivePtr& active, const std::vector<NotifiedEvent>&
     if (request.url.ends_with('/')) request.url.pop_back();
     request.url += "/" + first.event->type + "/" + first.event->id;
     request.headers.emplace_back("Content-Type", definition.payload);
-    request.body = first.event->body;
+    request.body = first.body();
     Post(active, Kind::kEvents, first.number, std::move(request));
 }
 
@@ -204,6 +212,7 @@ void Hooks::HandshakeAnswered(const ActivePtr& active, const HookAnswer& answer)
     const std::string reason = answer.status != 0 ? "the handshake was answered with status " +
                                                         std::to_string(answer.status)
                                                   : "the handshake failed: " + answer.error;
+    active->handshake_failed = true;
     context_.SetStatus(active, "error", reason);
     context_.parts.log.Warn("subscription.handshake", reason,
                             {{"subscription", active->definition.id}});
@@ -255,7 +264,12 @@ void Hooks::Answered(const ActivePtr& active, Kind kind, std::int64_t up_to, std
 
 std::vector<store::SubscriptionState> Hooks::TakeChanged() {
     std::vector<store::SubscriptionState> states;
-    for (const ActivePtr& active : changed_) states.push_back(active->state);
+    std::unordered_set<ActivePtr> current;  // it may have been written anew, or be gone
+    for (const ActivePtr& active : changed_) {
+        const Definition& definition = active->definition;
+        const ActivePtr now = context_.registry.Find(definition.tenant, definition.id);
+        if (now != nullptr && current.insert(now).second) states.push_back(now->state);
+    }
     changed_.clear();
     return states;
 }

@@ -15,6 +15,8 @@ constexpr Micros kSecond = 1'000'000;
 constexpr std::size_t kTokensMax = 100'000;
 constexpr Micros kUnboundMax = 60 * kSecond;
 constexpr std::size_t kBoundMax = 256;  // subscriptions of one socket
+constexpr Micros kCheckLinkEvery = 60 * kSecond;
+constexpr std::size_t kLinksARound = 64;
 
 }  // namespace
 
@@ -81,7 +83,7 @@ void Sockets::BindById(const PeerPtr& peer, store::Tenant tenant, const std::str
     const auto may = [&] {
         if (who == nullptr || active == nullptr) return false;
         auth::Access access(*context_.parts.definitions, *who);
-        return auth::MayHear(access, active->definition.owner);
+        return auth::MayHear(access, active->definition.type, active->definition.owner);
     };
     if (!may() || active->definition.channel != ChannelType::kWebSocket) {
         peer->Send(
@@ -134,15 +136,13 @@ void Sockets::Kick(const ActivePtr& active, const std::vector<NotifiedEvent>& fr
     if (active->told < active->released) {
         const Result<bool> in_force =
             active->peers.empty() ? Result<bool>(true) : context_.IsInForce(*active);
-        if (in_force && !*in_force) {
-            context_.SetStatus(active, "off", "who asked for it may not do so any more");
-            return Drop(active);
-        }
-        if (!in_force || active->peers.empty()) {
+        if (!in_force) return context_.Later(context_.Now() + kSecond, *active);
+        if (!*in_force) return Revoke(active);
+        if (active->peers.empty()) {
             // The next number tells that there was something, and $events what.
             active->told = active->released;
         } else if (!fresh.empty() && fresh.front().number == active->told + 1) {
-            Tell(active, fresh);
+            (void)Tell(active, fresh);
         } else {
             TellWaiting(active);
         }
@@ -161,7 +161,7 @@ void Sockets::TellWaiting(const ActivePtr& active) {
             active->told = active->released;
             return;
         }
-        Tell(active, *waiting);
+        if (!Tell(active, *waiting)) return;
     }
 }
 
@@ -172,15 +172,23 @@ std::size_t Sockets::LimitOf(const Definition& definition) const {
     return static_cast<std::size_t>(limit);
 }
 
-void Sockets::Tell(const ActivePtr& active, const std::vector<NotifiedEvent>& events) {
+bool Sockets::Tell(const ActivePtr& active, const std::vector<NotifiedEvent>& events) {
     const Definition& definition = active->definition;
+    // R4's own tell nothing over a websocket but that there is something.
+    if (!definition.topic.empty() && !context_.Note(*active, events)) {
+        context_.Later(context_.Now() + kSecond, *active);
+        return false;
+    }
     const auto tell = [&](const std::string& text) {
         for (const PeerPtr& peer : active->peers) peer->Send(text);
         told_.Add(static_cast<double>(active->peers.size()));
     };
     active->last_sent = context_.Now();
     active->told = events.back().number;
-    if (definition.topic.empty()) return tell("ping " + definition.id);
+    if (definition.topic.empty()) {
+        tell("ping " + definition.id);
+        return true;
+    }
     const std::size_t limit = LimitOf(definition);
     for (std::size_t first = 0; first < events.size(); first += limit) {
         const std::vector<NotifiedEvent> part(
@@ -190,6 +198,7 @@ void Sockets::Tell(const ActivePtr& active, const std::vector<NotifiedEvent>& ev
                                 NotificationType::kEvent, part, definition.content,
                                 context_.options.base_url, context_.Now()));
     }
+    return true;
 }
 
 void Sockets::KeepAlive(const ActivePtr& active) {
@@ -204,6 +213,36 @@ void Sockets::KeepAlive(const ActivePtr& active) {
         for (const PeerPtr& peer : active->peers) peer->Send(text);
     }
     context_.Later(active->last_sent + definition.heartbeat_s * kSecond, *active);
+}
+
+void Sockets::Revoke(const ActivePtr& active) {
+    context_.SetStatus(active, "off", "who asked for it may not do so any more");
+    const std::vector<PeerPtr> peers = active->peers;
+    Drop(active);
+    for (const PeerPtr& peer : peers) {
+        const auto found = peers_.find(peer);
+        if (found == peers_.end() || !found->second.to.empty()) continue;
+        peers_.erase(found);
+        peer->Close("who asked for it may not do so any more");
+    }
+}
+
+// The links of those who listen, one after the other: who hears nothing for days is closed, too.
+void Sockets::CheckLinks() {
+    const Micros now = context_.Now();
+    std::vector<ActivePtr> due;
+    for (const auto& [peer, bound] : peers_) {
+        for (const ActivePtr& active : bound.to) {
+            const auto& owner = active->definition.owner;
+            if (!owner || !owner->by_link || now - active->checked_at < kCheckLinkEvery) continue;
+            active->checked_at = now;
+            due.push_back(active);
+        }
+        if (due.size() >= kLinksARound) break;
+    }
+    for (const ActivePtr& active : due) {
+        if (!context_.IsInForce(*active).value_or(true)) Revoke(active);
+    }
 }
 
 void Sockets::Replace(const ActivePtr& before, const ActivePtr& now) {
@@ -226,6 +265,7 @@ void Sockets::Drop(const ActivePtr& active) {
 }
 
 Micros Sockets::Expire() {
+    CheckLinks();
     const Micros now = context_.Now();
     std::erase_if(tokens_, [&](const auto& token) { return token.second.expires <= now; });
     std::vector<PeerPtr> over;

@@ -50,8 +50,12 @@ private:
     void BindWithToken(const PeerPtr& peer, const std::string& token);
     void BindById(const PeerPtr& peer, store::Tenant tenant, const std::string& id);
     void KeepAlive(const ActivePtr& active);
+    // Turns it off and closes sockets that are bound to nothing else.
+    void Revoke(const ActivePtr& active);
+    void CheckLinks();
     void TellWaiting(const ActivePtr& active);
-    void Tell(const ActivePtr& active, const std::vector<NotifiedEvent>& events);
+    // False: not now, it is looked at again.
+    [[nodiscard]] bool Tell(const ActivePtr& active, const std::vector<NotifiedEvent>& events);
     [[nodiscard]] std::size_t LimitOf(const Definition& definition) const;
     bool Bind(const PeerPtr& peer, const ActivePtr& active, Micros expires);
 

@@ -4,11 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
+#include <future>
 
 #include "component/subscriptions/subscriptions_fixture.h"
-#include "tests/support/jwt.h"
 
 namespace carestream::test {
 namespace {
@@ -217,9 +215,9 @@ TEST_F(SubscriptionsRestTest, MergedPatientsAreOne) {
         Post("Subscription", Topical(kResult, "id-only", "DiagnosticReport?patient=Patient/ada"));
     ASSERT_TRUE(Becomes(made.Id(), "active"));
     // What A40 does: a link, and the two Patients say so.
-    ASSERT_TRUE(Connect().Execute(
+    ChangeLinks(
         "insert into link select l.pk, s.pk, 1 from resource l, resource s where l.id = 'old' and "
-        "s.id = 'ada'"));
+        "s.id = 'ada'");
     ASSERT_EQ(Put("Patient/ada", R"({"resourceType":"Patient","id":"ada","link":[{"other":)"
                                  R"({"reference":"Patient/old"},"type":"replaces"}]})")
                   .status,
@@ -257,31 +255,10 @@ TEST_F(SubscriptionsRestTest, OldNewsWakesNobody) {
 TEST_F(SubscriptionsRestTest, APatientHearsOfHerselfAlone) {
     Patient("ada");
     Patient("bob");
-    StopEngine();
-    const TestKey key(TestKey::Type::kP256, "k1");
-    const auto file = state_folder() / "issuer.jwks";
-    std::ofstream(file) << key.Jwks();
-    auth::GateOptions options;
-    auth::IssuerOptions issuer;
-    issuer.issuer = "https://issuer.example";
-    issuer.audience = "https://fhir.example";
-    issuer.jwks_file = file;
-    options.issuers.push_back(issuer);
-    gate_ = auth::Gate::Create(options, clock_, log_).value();
-    StartEngine();
-    const auto token = [&](const std::string& subject, const std::string& patient,
-                           const std::string& scope) {
-        return Headers{
-            {"Authorization",
-             "Bearer " + key.Token(R"({"iss":"https://issuer.example","aud":)"
-                                   R"("https://fhir.example","exp":99999999999,"sub":")" +
-                                   subject + "\"" +
-                                   (patient.empty() ? "" : R"(,"patient":")" + patient + "\"") +
-                                   R"(,"scope":")" + scope + "\"}")}};
-    };
-    const Headers ada = token("a", "ada", "patient/*.cruds");
-    const Headers bob = token("b", "bob", "patient/*.cruds");
-    const Headers staff = token("s", "", "system/*.cruds");
+    RequireTokens();
+    const Headers ada = tokens_.Token("a", "ada", "patient/*.cruds");
+    const Headers bob = tokens_.Token("b", "bob", "patient/*.cruds");
+    const Headers staff = tokens_.Token("s", "", "system/*.cruds");
 
     const auto made = Post("Subscription", Topical(kResult, "id-only"), ada);
     ASSERT_EQ(made.status, 201) << made.http.body;
@@ -319,6 +296,233 @@ TEST_F(SubscriptionsRestTest, APatientHearsOfHerselfAlone) {
     ASSERT_EQ(copy.status, 201) << copy.http.body;
     EXPECT_THAT(copy.http.body, HasSubstr(R"("url":"subject","valueString":"b")"));
     EXPECT_EQ(receiver_->Get(2).Status("type"), "handshake");
+}
+
+// Of what is about several each is told his own part: at once, late and by $events.
+TEST_F(SubscriptionsRestTest, OfAGroupEachIsToldHisPart) {
+    Patient("ada");
+    Patient("bob");
+    RequireTokens();
+    const Headers ada = tokens_.Token("a", "ada", "patient/*.cruds");
+    const Headers staff = tokens_.Token("s", "", "system/*.cruds");
+    const auto topical =
+        Post("Subscription", Topical("urn:carestream:topic:appointment", "full-resource"), ada);
+    ASSERT_EQ(topical.status, 201) << topical.http.body;
+    EXPECT_EQ(receiver_->Get(0).Status("type"), "handshake");
+    const auto group = [&](const std::string& status) {
+        return R"({"resourceType":"Appointment","id":"g","status":")" + status +
+               R"(","participant":[{"actor":{"reference":"Patient/ada"},"status":"accepted"},)"
+               R"({"actor":{"reference":"Patient/bob","display":"Bob Roe"},"status":"declined"}]})";
+    };
+    ASSERT_EQ(Put("Appointment/g", group("booked"), staff).status, 201);
+    const std::string fresh = fhir::ToJson(receiver_->Get(1).body);
+    EXPECT_THAT(fresh, HasSubstr("Patient/ada"));
+    EXPECT_THAT(fresh, HasSubstr("SUBSETTED"));
+    EXPECT_THAT(fresh, Not(HasSubstr("ob")));
+    const auto events = Get("Subscription/" + topical.Id() + "/$events", ada).http.body;
+    EXPECT_THAT(events, HasSubstr("SUBSETTED"));
+    EXPECT_THAT(events, Not(HasSubstr("Bob")));
+    // R4's own, likewise.
+    std::string plain = R"({"resourceType":"Subscription","status":"requested","reason":"x",)"
+                        R"("criteria":"Appointment?status=cancelled","channel":{"type":"rest-hook",)"
+                        R"("payload":"application/fhir+json","endpoint":")" +
+                        receiver_->SecureUrl() + "\"}}";
+    const auto made = Post("Subscription", plain, ada);
+    ASSERT_EQ(made.status, 201) << made.http.body;
+    ASSERT_TRUE(Eventually([&] {
+        return Get("Subscription/" + made.Id(), ada).body.TextOf("status") == "active";
+    }));
+    ASSERT_EQ(Put("Appointment/g", group("cancelled"), staff).status, 200);
+    for (std::size_t i : {2, 3}) {
+        const std::string told = fhir::ToJson(receiver_->Get(i).body);
+        EXPECT_THAT(told, HasSubstr("cancelled"));
+        EXPECT_THAT(told, Not(HasSubstr("ob")));
+    }
+}
+
+// What a subscription tells of needs the scopes for it, not those for the Subscription alone.
+TEST_F(SubscriptionsRestTest, ScopesForSubscriptionsAloneTellNothing) {
+    Patient("ada");
+    RequireTokens();
+    const Headers ada = tokens_.Token("a", "ada", "patient/*.cruds");
+    const Headers staff = tokens_.Token("s", "", "system/*.cruds");
+    const Headers narrow = tokens_.Token("n", "", "user/Subscription.cruds");
+    const Headers less = tokens_.Token("a", "ada", "patient/Subscription.cruds");
+    const auto made = Post("Subscription", Socket(kResult, "full-resource"), ada);
+    ASSERT_EQ(made.status, 201) << made.http.body;
+    const std::string path = "Subscription/" + made.Id();
+    ASSERT_TRUE(Eventually([&] { return Get(path + "/$events", ada).status == 200; }));
+    for (const Headers& who : {narrow, less}) {
+        EXPECT_EQ(Get(path + "/$events?content=full-resource", who).status, 404);
+        EXPECT_EQ(Get(path + "/$get-ws-binding-token", who).status, 404);
+    }
+    EXPECT_EQ(Get(path + "/$events", staff).status, 200);
+    EXPECT_EQ(Get(path + "/$get-ws-binding-token", staff).status, 200);
+}
+
+// What was told once and is hidden, or another's, since.
+TEST_F(SubscriptionsRestTest, WhatMayNotBeSeenAnyMoreIsNotToldLater) {
+    Patient("ada");
+    Patient("bob");
+    RequireTokens();
+    const Headers ada = tokens_.Token("a", "ada", "patient/*.cruds");
+    const Headers staff = tokens_.Token("s", "", "system/*.cruds");
+    const auto made = Post("Subscription", Topical(kResult, "full-resource"), ada);
+    ASSERT_EQ(made.status, 201) << made.http.body;
+    EXPECT_EQ(receiver_->Get(0).Status("type"), "handshake");
+    const auto report = [&](const std::string& patient) {
+        return Put("DiagnosticReport/r1",
+                   R"({"resourceType":"DiagnosticReport","id":"r1","status":"final","code":{"text":)"
+                   R"("first words"},"subject":{"reference":"Patient/)" +
+                       patient + "\"}}",
+                   staff)
+            .status;
+    };
+    ASSERT_EQ(report("ada"), 201);
+    EXPECT_THAT(fhir::ToJson(receiver_->Get(1).body), HasSubstr("first words"));
+    const std::string events = "Subscription/" + made.Id() + "/$events";
+    EXPECT_THAT(Get(events, ada).http.body, HasSubstr("first words"));
+    ASSERT_EQ(report("bob"), 200);  // it was filed under the wrong patient
+    const auto later = Get(events, ada);
+    EXPECT_EQ(later.status, 200);
+    EXPECT_THAT(later.http.body, Not(HasSubstr("first words")));
+    EXPECT_THAT(later.http.body, HasSubstr(R"("event-number","valueString":"1")"));
+}
+
+// Another one's pen does not turn what a patient hears into what the pen's owner may see.
+TEST_F(SubscriptionsRestTest, ASubscriptionStaysItsMakersWhoeverWritesIt) {
+    Patient("ada");
+    Patient("bob");
+    RequireTokens();
+    const Headers ada = tokens_.Token("a", "ada", "patient/*.cruds");
+    const Headers staff = tokens_.Token("s", "", "system/*.cruds");
+    receiver_->AnswerAlways(500);
+    const auto made = Post("Subscription", Topical(kResult, "full-resource"), ada);
+    ASSERT_EQ(made.status, 201) << made.http.body;
+    const std::string path = "Subscription/" + made.Id();
+    ASSERT_TRUE(
+        Eventually([&] { return Get(path, ada).body.TextOf("status") == "error"; }, 20'000));
+    receiver_->AnswerAlways(200);
+    // Staff revive it: by PUT and by PATCH it stays ada's.
+    fhir::Node revived = Get(path, staff).body;
+    revived.Set("status", fhir::Node::String("requested"));
+    const auto put = Put(path, fhir::ToJson(revived), staff);
+    ASSERT_EQ(put.status, 200) << put.http.body;
+    EXPECT_THAT(put.http.body, HasSubstr(R"("url":"subject","valueString":"a")"));
+    ASSERT_TRUE(
+        Eventually([&] { return Get(path, ada).body.TextOf("status") == "active"; }, 20'000));
+    const auto patched =
+        Patch(path, R"([{"op":"replace","path":"/reason","value":"revived"}])", staff);
+    ASSERT_EQ(patched.status, 200) << patched.http.body;
+    EXPECT_THAT(patched.http.body, HasSubstr(R"("url":"subject","valueString":"a")"));
+    EXPECT_EQ(Patch(path,
+                    R"([{"op":"replace","path":"/channel/endpoint","value":"https://other.example/x"}])",
+                    staff)
+                  .Issue(),
+              "not-supported|Subscription.channel");
+    ASSERT_TRUE(
+        Eventually([&] { return Get(path, ada).body.TextOf("status") == "active"; }, 20'000));
+    const std::size_t before = receiver_->count();
+    const auto report = [&](const std::string& id, const std::string& patient) {
+        return Put("DiagnosticReport/" + id,
+                   R"({"resourceType":"DiagnosticReport","id":")" + id +
+                       R"(","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/)" +
+                       patient + "\"}}",
+                   staff)
+            .status;
+    };
+    ASSERT_EQ(report("r1", "bob"), 201);
+    ASSERT_EQ(report("r2", "ada"), 201);
+    const std::string told = fhir::ToJson(receiver_->Get(before).body);
+    EXPECT_THAT(told, HasSubstr("DiagnosticReport/r2"));
+    EXPECT_THAT(told, Not(HasSubstr("Patient/bob")));
+    EXPECT_EQ(Put(path, fhir::ToJson(Get(path, ada).body), ada).status, 200);
+}
+
+TEST_F(SubscriptionsRestTest, PartedPatientsAreTwoAgain) {
+    Patient("ada");
+    Patient("old");
+    const auto made =
+        Post("Subscription", Topical(kResult, "id-only", "DiagnosticReport?patient=Patient/ada"));
+    ASSERT_TRUE(Becomes(made.Id(), "active"));
+    const auto say = [&](const std::string& link) {
+        return Put("Patient/ada", R"({"resourceType":"Patient","id":"ada")" + link + "}").status;
+    };
+    ChangeLinks(
+        "insert into link select l.pk, s.pk, 1 from resource l, resource s where l.id = 'old' and "
+        "s.id = 'ada'");
+    ASSERT_EQ(say(R"(,"link":[{"other":{"reference":"Patient/old"},"type":"replaces"}])"), 200);
+    ASSERT_EQ(Report("r1", "old", "x"), 201);
+    EXPECT_THAT(receiver_->Get(1).Numbers(), ElementsAre("1"));
+    ChangeLinks("delete from link");
+    ASSERT_EQ(say(""), 200);
+    ASSERT_EQ(Report("r2", "old", "x"), 201);
+    ASSERT_EQ(Report("r3", "ada", "x"), 201);
+    const Hook next = receiver_->Get(2);
+    EXPECT_THAT(next.Numbers(), ElementsAre("2"));
+    EXPECT_EQ(next.body.Find("entry")->items().at(1).TextOf("fullUrl"),
+              "http://h.test/fhir/r4/DiagnosticReport/r3");
+}
+
+// The receiver failed before anything was to be told it.
+TEST_F(SubscriptionsRestTest, AnErrorOfAnEarlierDaemonIsTriedOn) {
+    Patient("ada");
+    const auto made = Post("Subscription", Topical(kResult, "id-only"));
+    ASSERT_TRUE(Becomes(made.Id(), "active"));
+    fhir::Node left = Get("Subscription/" + made.Id()).body;
+    StopEngine();
+    // As kill -9 left it between two writes.
+    store::RestWrite write;
+    write.method = store::RestMethod::kUpdate;
+    write.type = "Subscription";
+    write.id = made.Id();
+    left.Set("status", fhir::Node::String("error"));
+    write.resource = std::move(left);
+    std::promise<void> written;
+    store_->writer().SubmitRest(std::move(write), [&](const Result<store::RestResult>& result) {
+        EXPECT_TRUE(result.has_value());
+        written.set_value();
+    });
+    written.get_future().wait();
+    StartEngine();
+    ASSERT_TRUE(Becomes(made.Id(), "active"));
+    ASSERT_EQ(Report("r1", "ada", "x"), 201);
+    ASSERT_TRUE(Eventually([&] { return receiver_->count() >= 3; }, 20'000));
+}
+
+// Whose authority cannot be asked for now is told later; whose has ended is let go.
+TEST_F(SubscriptionsRestTest, ASocketThatWasToldNothingForASecondIsToldLater) {
+    Patient("ada");
+    const auto made = Post("Subscription", Socket(kResult));
+    auto listener = std::make_shared<Listener>();
+    engine_->Opened(listener);
+    engine_->Heard(listener, 1, "bind-with-token " + BindingToken(made.Id()));
+    EXPECT_THAT(listener->Get(0), HasSubstr("handshake"));
+    authority_known_ = false;
+    ASSERT_EQ(Report("r1", "ada", "x"), 201);
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    EXPECT_EQ(listener->count(), 1u);
+    authority_known_ = true;
+    EXPECT_THAT(listener->Get(1), HasSubstr("DiagnosticReport/r1"));
+    in_force_ = false;
+    ASSERT_EQ(Report("r2", "ada", "x"), 201);
+    EXPECT_THAT(listener->Get(2), HasSubstr("is off"));
+    EXPECT_THAT(listener->Get(3), HasSubstr("closed"));
+}
+
+// Who was told what of whom stands in the audit.
+TEST_F(SubscriptionsRestTest, WhatIsToldIsAudited) {
+    Patient("ada");
+    const auto made = Post("Subscription", Topical(kResult, "full-resource"));
+    ASSERT_TRUE(Becomes(made.Id(), "active"));
+    ASSERT_EQ(Report("r1", "ada", "x"), 201);
+    EXPECT_THAT(receiver_->Get(1).Numbers(), ElementsAre("1"));
+    ASSERT_EQ(Get("Subscription/" + made.Id() + "/$events").status, 200);
+    ASSERT_TRUE(Eventually([&] {
+        const std::string rows = Get("AuditEvent?patient=Patient/ada&_count=50").http.body;
+        return rows.find("notification") != std::string::npos &&
+               rows.find("$events") != std::string::npos;
+    }));
 }
 
 }  // namespace

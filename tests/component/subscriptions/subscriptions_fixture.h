@@ -10,6 +10,7 @@
 
 #include "component/rest/rest_fixture.h"
 #include "subscriptions/operations.h"
+#include "tests/support/token_gate.h"
 
 namespace carestream::test {
 
@@ -55,6 +56,8 @@ public:
         address_ = server_.Listen(*net::ParseAddress("127.0.0.1:0")).value();
     }
     [[nodiscard]] std::string Url() const { return "http://" + address_.ToString() + "/hook"; }
+    // Resources are sent to such only.
+    [[nodiscard]] std::string SecureUrl() const { return "https" + Url().substr(4); }
     void Answer(std::deque<int> statuses) {
         const std::lock_guard lock(mutex_);
         statuses_ = std::move(statuses);
@@ -185,8 +188,11 @@ protected:
                 definitions_, [this] { return topics_; }, store_->MakeEvents(),
                 store_->MakeSubscriptions(), store_->reader(), store_->writer(),
                 [this](auto request, auto done) { SendHook(std::move(request), std::move(done)); },
-                [this](const auth::Principal&) { return Result<bool>(in_force_.load()); }, clock_,
-                log_, metrics_});
+                [this](const auth::Principal&) -> Result<bool> {
+                    if (!authority_known_) return Fail(Code::kUnavailable, "not known now");
+                    return in_force_.load();
+                },
+                clock_, log_, metrics_, &store_->access_audit()});
         write_rules_ = {subscriptions::SubscriptionRule(*engine)};
         topic_urls_ = [this] { return subscriptions::UrlsOf(*topics_); };
         rest::ServiceOptions service;
@@ -198,6 +204,12 @@ protected:
         const std::lock_guard lock(engine_mutex_);
         engine_ = std::move(engine);
         engine_->Start();
+    }
+    // From now on each request needs a token.
+    void RequireTokens() {
+        StopEngine();
+        gate_ = tokens_.Make(state_folder(), clock_, log_);
+        StartEngine();
     }
     void StopEngine() {
         server_.reset();
@@ -216,9 +228,11 @@ protected:
     void SendHook(subscriptions::HookRequest request,
                   std::function<void(subscriptions::HookAnswer)> done) {
         senders_.emplace_back([request = std::move(request), done = std::move(done)] {
-            const std::size_t slash = request.url.find('/', 7);
+            // The receivers speak http, whatever they are called.
+            const std::size_t host = request.url.find("://") + 3;
+            const std::size_t slash = request.url.find('/', host);
             auto client =
-                net::HttpClient::Connect(*net::ParseAddress(request.url.substr(7, slash - 7)),
+                net::HttpClient::Connect(*net::ParseAddress(request.url.substr(host, slash - host)),
                                          {.timeout_ms = request.timeout_ms});
             if (!client) return done({0, "", "cannot connect"});
             auto answer = client->Send({.method = request.method,
@@ -243,7 +257,7 @@ protected:
                                      Extension("backport-filter-criteria",
                                                R"("valueString":")" + filter + "\"") +
                                      "]}") +
-               R"(,"channel":{"type":"rest-hook","endpoint":")" + receiver_->Url() +
+               R"(,"channel":{"type":"rest-hook","endpoint":")" + (content == "full-resource" ? receiver_->SecureUrl() : receiver_->Url()) +
                R"(","payload":"application/fhir+json","header":["Authorization: Bearer hook"],)"
                R"("_payload":{"extension":[)" +
                Extension("backport-payload-content", R"("valueCode":")" + content + "\"") + "]}" +
@@ -282,7 +296,9 @@ protected:
     }
 
     subscriptions::EngineOptions options_;
+    const TokenGate tokens_;
     std::atomic<bool> in_force_ = true;
+    std::atomic<bool> authority_known_ = true;
     std::shared_ptr<const topics::Topics> topics_;
     std::mutex engine_mutex_;
     std::unique_ptr<subscriptions::Engine> engine_;

@@ -244,16 +244,16 @@ TEST(Owner, ClinicsAreKeptAndHearOfTheirOwnOnly) {
         ASSERT_TRUE(owner && owner->clinics);
         EXPECT_EQ(*owner->clinics, clinics);
         Access own(R4(), staff);
-        EXPECT_TRUE(MayHear(own, owner));
+        EXPECT_TRUE(MayHear(own, "Encounter", owner));
         Principal moved = staff;
         moved.clinics = {"C"};
         Access elsewhere(R4(), moved);
-        EXPECT_FALSE(MayHear(elsewhere, owner));
+        EXPECT_FALSE(MayHear(elsewhere, "Encounter", owner));
         Principal all = Who("system/*.cruds", "");
         Access free(R4(), all);
-        EXPECT_TRUE(MayHear(free, owner));
-        EXPECT_FALSE(MayHear(own, all));
-        EXPECT_FALSE(MayHear(own, std::nullopt));
+        EXPECT_TRUE(MayHear(free, "Encounter", owner));
+        EXPECT_FALSE(MayHear(own, "Encounter", all));
+        EXPECT_FALSE(MayHear(own, "Encounter", std::nullopt));
     }
 }
 
