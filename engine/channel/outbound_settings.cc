@@ -170,8 +170,9 @@ std::vector<Field> PolicyFields() {
          .description =
              "Enhanced mode: messages ask for both acknowledgments (MSH-15, MSH-16: AL), the next "
              "one goes after CA, and the application's answer is expected within this time, on the "
-             "same link or on a channel of `application_ack_from`. `none`: the first answer is the "
-             "last.",
+             "same link (over MLLP with `connect: keep`) or on a channel of "
+             "`application_ack_from`. "
+             "`none`: the first answer is the last.",
          .default_text = "none",
          .max = 30ll * 86'400'000},
         {.key = "application_ack_from",
@@ -354,6 +355,17 @@ void CheckPolicy(const OutboundSettings& settings, std::vector<Error>& errors) {
     }
 }
 
+// A link for one message closes at the first answer, which is CA: the application's finds none.
+void CheckAnswersComeThrough(const OutboundSettings& settings, std::vector<Error>& errors) {
+    if (settings.policy.application_ack_ms == 0 || !settings.application_ack_from.empty()) return;
+    if (settings.destination_type != "mllp") return;
+    if (settings.destination.String("connect") != "per_message") return;
+    Complain(errors, settings.destination.PositionOf("connect"),
+             "'per_message' closes the link at CA, so the answer that 'application_ack' waits for "
+             "cannot come on it: take 'connect: keep', or name the channel on which it comes in "
+             "'application_ack_from'");
+}
+
 }  // namespace
 
 bool OutboundSettings::Takes(std::string_view code, std::string_view trigger) const {
@@ -448,6 +460,7 @@ OutboundSettings ReadOutbound(const config::Yaml& yaml,
     CheckSource(settings, errors);
     CheckResources(settings, destinations, errors);
     CheckPolicy(settings, errors);
+    if (legible) CheckAnswersComeThrough(settings, errors);
     return settings;
 }
 

@@ -77,8 +77,7 @@ public:
         }
         auto body = lookup_(key.substr(0, slash), key.substr(slash + 1));
         if (!body) {
-            const Code code = body.error().code;
-            if (code != Code::kNotFound && code != Code::kGone) error_ = body.error();
+            Note(key, body.error());
             return nullptr;
         }
         auto node = fhir::ParseJson(*body);
@@ -89,6 +88,19 @@ public:
     [[nodiscard]] const std::optional<Error>& error() const { return error_; }
 
 private:
+    // An outage counts more: after it everything is asked again. The type alone is the path, since
+    // by paths failures are counted, and a lost key makes many.
+    void Note(const std::string& reference, const Error& error) {
+        if (error.code == Code::kNotFound || error.code == Code::kGone) return;
+        if (error.retryable) {
+            error_ = error;
+        } else if (!error_) {
+            error_ = error;
+            error_->path = reference.substr(0, reference.find('/'));
+            error_->message = reference + " cannot be read: " + error.message;
+        }
+    }
+
     const Lookup& lookup_;
     std::map<std::string, std::optional<fhir::Node>> found_;
     std::optional<Error> error_;
@@ -197,7 +209,10 @@ Result<OutboundMessage> Composer::Render(const OutboundChannel& channel, const R
     request.control_id = made.control_id;
     request.now = label.now;
     auto rendered = channel.program->Render(request, channel.settings.receiver);
-    if (resolver.error()) return Fail(*resolver.error());
+    if (resolver.error()) {
+        if (resolver.error()->retryable) return Fail(*resolver.error());
+        return DeadLetter(std::move(made), *resolver.error());
+    }
     if (!rendered) return DeadLetter(std::move(made), rendered.error());
     auto bytes = Edited(channel, std::move(rendered->bytes));
     if (!bytes) return DeadLetter(std::move(made), bytes.error());

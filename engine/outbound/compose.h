@@ -15,8 +15,8 @@
 
 namespace carestream::outbound {
 
-// A resource as it is stored now, as JSON; kNotFound and kGone: absent. Other errors end the
-// composing.
+// A resource as it is stored now, as JSON; kNotFound and kGone: absent. A retryable error ends the
+// composing; any other (it cannot be opened) makes what refers to it a dead letter.
 using Lookup = std::function<Result<std::string>(const std::string& type, const std::string& id)>;
 
 // An event with its bodies read.
@@ -43,7 +43,7 @@ public:
     // message's event, or "".
     [[nodiscard]] std::string EventOf(const channel::OutboundChannel& channel,
                                       const ReadEvent& change) const;
-    // What cannot be rendered comes back as a dead letter. Errors: of `lookup`.
+    // What cannot be rendered comes back as a dead letter. Errors: retryable ones of `lookup`.
     [[nodiscard]] Result<store::OutboundMessage> Render(const channel::OutboundChannel& channel,
                                                         const ReadEvent& change,
                                                         const std::string& event,

@@ -17,6 +17,10 @@ constexpr std::string_view kOrdinal = "http://hl7.org/fhir/StructureDefinition/o
 constexpr std::string_view kMinValue = "http://hl7.org/fhir/StructureDefinition/minValue";
 constexpr std::string_view kMaxValue = "http://hl7.org/fhir/StructureDefinition/maxValue";
 
+// What a response may write behind the url.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kBehindUrl = {
+    {{"|", "a version"}, {"#", "a part of it"}, {"/_history", "a state of it"}}};
+
 struct TypeRow {
     std::string_view code;
     ItemType type;
@@ -99,8 +103,11 @@ public:
             Say("Questionnaire.url",
                 "is missing: responses name it ('urn:carestream:questionnaire:" + out_.name + "')");
         }
-        if (out_.url.find('|') != std::string::npos) {
-            Say("Questionnaire.url", "holds a '|', which begins a version");
+        // Such a url would never be found by those who name it.
+        for (const auto& [mark, begins] : kBehindUrl) {
+            if (out_.url.find(mark) == std::string::npos) continue;
+            Say("Questionnaire.url",
+                "holds a '" + std::string(mark) + "', which begins " + std::string(begins));
         }
         if (out_.version.empty()) {
             Say("Questionnaire.version", "is missing: responses may name it");

@@ -17,6 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kNamespace = "urn:carestream:questionnaire:";
+constexpr std::string_view kType = "Questionnaire/";
+constexpr std::string_view kNamePath = "QuestionnaireResponse.questionnaire";
 constexpr std::string_view kJson = ".json";
 constexpr std::string_view kRules = ".rules.yaml";
 constexpr std::size_t kFilesMax = 512;
@@ -92,6 +94,35 @@ void ReadRulesFile(const fs::path& folder, const std::string& file, const std::s
     entry->rules = ReadRules(entry->questionnaire, read.values, errors);
 }
 
+struct Canonical {
+    std::string_view url;
+    std::string_view version;  // "" = whichever is in force
+};
+
+// "url/_history/2|version#part": an older state or a part of one is still that questionnaire.
+Canonical SplitCanonical(std::string_view text) {
+    text = text.substr(0, text.find('#'));
+    const std::size_t bar = std::min(text.find('|'), text.size());
+    const std::string_view url = text.substr(0, bar);
+    return {url.substr(0, url.find("/_history")), text.substr(std::min(bar + 1, text.size()))};
+}
+
+// No scheme stands before it.
+bool IsRelative(std::string_view url) {
+    const std::size_t mark = url.find_first_of(":/");
+    return mark == std::string_view::npos || url[mark] == '/';
+}
+
+tl::unexpected<Error> NoSuch(std::string_view url, const std::vector<std::string>& known,
+                             std::string_view more = {}) {
+    const std::vector<std::string_view> names(known.begin(), known.end());
+    // Longer ones are near to none, and dear to compare.
+    return Fail(Code::kInvalid,
+                "there is no such questionnaire" + DidYouMean(url.substr(0, kNameMax), names) +
+                    std::string(more),
+                std::string(kNamePath));
+}
+
 fhir::Node Part(std::string_view url, std::string_view value_name, fhir::Node value) {
     fhir::Node part = fhir::Node::Object();
     part.Set("url", fhir::Node::String(std::string(url)));
@@ -156,29 +187,46 @@ Questionnaires::Loaded Questionnaires::Load(const fs::path& folder, const std::s
     return loaded;
 }
 
+const Entry* Questionnaires::Named(std::string_view url) const {
+    const auto first = [this](const auto& is_meant) -> const Entry* {
+        const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+            return is_meant(entry.questionnaire);
+        });
+        return found == entries_.end() ? nullptr : &*found;
+    };
+    const Entry* entry = first([&](const Questionnaire& one) { return one.url == url; });
+    if (entry != nullptr || !url.starts_with(kType)) return entry;
+    entry = first([&](const Questionnaire& one) { return one.name == url.substr(kType.size()); });
+    if (entry != nullptr) return entry;
+    // The url of one of ours may begin with the server's own base, which `rest` cuts off.
+    const std::string end = "/" + std::string(url);
+    return first([&](const Questionnaire& one) { return one.url.ends_with(end); });
+}
+
 Result<const Entry*> Questionnaires::Find(std::string_view canonical) const {
-    const std::string_view url = canonical.substr(0, canonical.find('|'));
-    const std::string_view version =
-        url.size() == canonical.size() ? std::string_view() : canonical.substr(url.size() + 1);
-    constexpr std::string_view kType = "Questionnaire/";
-    for (const Entry& entry : entries_) {
-        const Questionnaire& one = entry.questionnaire;
-        const bool named =
-            url == one.url || (url.starts_with(kType) && url.substr(kType.size()) == one.name);
-        if (!named) continue;
-        if (version.empty() || version == one.version) return &entry;
+    const auto [url, version] = SplitCanonical(canonical);
+    if (const Entry* entry = Named(url)) {
+        const Questionnaire& one = entry->questionnaire;
+        if (version.empty() || version == one.version) return entry;
         return Fail(Code::kInvalid,
                     "this version of the questionnaire is not in force: read Questionnaire/" +
                         one.name + " again, which is " + one.version,
-                    "QuestionnaireResponse.questionnaire");
+                    std::string(kNamePath));
     }
-    if (!url.starts_with(kNamespace)) return nullptr;
-    std::vector<std::string_view> urls;
-    for (const Entry& entry : entries_) urls.push_back(entry.questionnaire.url);
-    // Longer ones are near to none, and dear to compare.
-    const std::string_view name = url.substr(0, kNameMax);
-    return Fail(Code::kInvalid, "there is no such questionnaire" + DidYouMean(name, urls),
-                "QuestionnaireResponse.questionnaire");
+    std::vector<std::string> known;
+    if (url.starts_with(kNamespace)) {
+        for (const Entry& entry : entries_) known.push_back(entry.questionnaire.url);
+        return NoSuch(url, known);
+    }
+    // None is named, or one that the response contains, or somebody else's.
+    if (canonical.empty() || canonical.front() == '#' || !IsRelative(url)) return nullptr;
+    for (const Entry& entry : entries_) {
+        known.push_back(std::string(kType) + entry.questionnaire.name);
+    }
+    return NoSuch(
+        url, known,
+        "; GET Questionnaire lists those in force here, and one of somebody else is named "
+        "by its absolute url");
 }
 
 void ClearRedFlags(fhir::Node& response) {

@@ -36,12 +36,16 @@ public:
     [[nodiscard]] const std::vector<Entry>& all() const { return entries_; }
 
     // Whom a response answers to (QuestionnaireResponse.questionnaire): our url, or
-    // "Questionnaire/<name>", with or without "|version". nullptr: none of ours. Errors: kInvalid,
-    // a version that is not in force, or a name of our namespace that there is not. They are
-    // refused because nobody would look at their red flags.
+    // "Questionnaire/<name>", with or without "/_history/<n>", "|version" and "#part". nullptr:
+    // none of ours. Errors: kInvalid, a version that is not in force, a name of our namespace that
+    // there is not, or a relative one, which cannot mean anybody else's. They are refused because
+    // nobody would look at their red flags.
     [[nodiscard]] Result<const Entry*> Find(std::string_view canonical) const;
 
 private:
+    // `url`: nothing stands behind it any more.
+    [[nodiscard]] const Entry* Named(std::string_view url) const;
+
     std::vector<Entry> entries_;  // by name
 };
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -79,6 +80,8 @@ struct Reporter::Core {
     Result<void> EscalateDue(int& count);
     Result<void> EscalateOne(const std::string& id);
     [[nodiscard]] bool IsDue(const fhir::Node& flag) const;
+    // It is met every few seconds, and told once.
+    void TellUnreadable(const std::string& name);
     // What would go wrong again is told and holds up nothing; an outage is an error.
     Result<void> PassOver(const Result<void>& done, const std::string& id);
     [[nodiscard]] std::string IdOf(std::string_view type, const Report& report,
@@ -99,6 +102,7 @@ struct Reporter::Core {
     std::int64_t kept_cursor = 0;  // as the store knows it
     std::int64_t delivery_cursor = 0;
     std::shared_ptr<const Questionnaires> published;
+    std::set<std::string> unreadable;  // waiting flags that cannot be opened
     std::chrono::steady_clock::time_point look_at;
     bool down = false;
     std::mutex mutex;
@@ -309,6 +313,14 @@ Result<void> Reporter::Core::EscalateOne(const std::string& id) {
     return {};
 }
 
+void Reporter::Core::TellUnreadable(const std::string& name) {
+    if (!unreadable.insert(name).second) return;
+    failed.Add();
+    parts.log.Error("reports.unreadable",
+                    "a red flag that waits cannot be opened: it does not escalate",
+                    {{"resource", name}});
+}
+
 Result<void> Reporter::Core::EscalateDue(int& count) {
     CARESTREAM_ASSIGN(
         query,
@@ -317,7 +329,7 @@ Result<void> Reporter::Core::EscalateDue(int& count) {
                             {"_count", std::to_string(kPage)}}));
     std::string position;
     do {
-        CARESTREAM_ASSIGN(page, records.Search(query, position));
+        CARESTREAM_ASSIGN(page, records.SearchReadable(query, position));
         for (const store::StoredVersion& version : page.matches) {
             const auto flag = fhir::ParseJson(version.body);
             if (flag && !IsDue(*flag)) {
@@ -326,6 +338,7 @@ Result<void> Reporter::Core::EscalateDue(int& count) {
                 CARESTREAM_TRY(PassOver(EscalateOne(version.id), version.id));
             }
         }
+        for (const std::string& name : page.unreadable) TellUnreadable(name);
         position = page.next;
     } while (!position.empty() && !Stopping());
     return {};

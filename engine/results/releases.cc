@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -53,6 +54,8 @@ struct Releases::Core {
     void LookThrough();
     Result<void> LookAt(std::string_view type, int& count);
     [[nodiscard]] bool IsDue(const fhir::Node& resource) const;
+    // It is met every minute, and told once.
+    void TellUnreadable(const std::string& name);
     void ReleaseDue(const store::StoredVersion& version);
 
     const ReleasesOptions options;
@@ -60,6 +63,8 @@ struct Releases::Core {
     store::Records records;
     telemetry::Counter& released;
     telemetry::Gauge& held;
+    std::set<std::string> unreadable;  // held results that cannot be opened
+    bool in_trouble = false;           // the last pass did not look at all of them
     std::mutex mutex;
     std::condition_variable stop;
     bool stopping = false;  // guarded by mutex
@@ -82,14 +87,22 @@ void Releases::Core::Run() {
     }
 }
 
+// What fails is looked at again in a minute, and told once until all is well again.
 void Releases::Core::LookThrough() {
     int count = 0;
+    bool whole = true;
     for (const std::string_view type : kTypes) {
         const auto looked = LookAt(type, count);
-        // The store is down: it is looked at again in a minute.
-        if (!looked) return;
+        if (looked) continue;
+        whole = false;
+        if (!in_trouble && !Stopping()) {
+            parts.log.Warn("results.wait", looked.error().ToString(),
+                           {{"type", std::string(type)}});
+        }
+        if (looked.error().retryable) break;  // the store is down, for the others too
     }
-    held.Set(count);
+    in_trouble = !whole;
+    if (whole) held.Set(count);
 }
 
 Result<void> Releases::Core::LookAt(std::string_view type, int& count) {
@@ -99,8 +112,9 @@ Result<void> Releases::Core::LookAt(std::string_view type, int& count) {
                                                  {"_count", std::to_string(kPage)}}));
     std::string position;
     do {
-        CARESTREAM_ASSIGN(page, records.Search(query, position));
+        CARESTREAM_ASSIGN(page, records.SearchReadable(query, position));
         for (const store::StoredVersion& version : page.matches) ReleaseDue(version);
+        for (const std::string& name : page.unreadable) TellUnreadable(name);
         count += static_cast<int>(page.matches.size());
         position = page.next;
     } while (!position.empty() && !Stopping());
@@ -110,6 +124,13 @@ Result<void> Releases::Core::LookAt(std::string_view type, int& count) {
 bool Releases::Core::IsDue(const fhir::Node& resource) const {
     const Micros at = holds::ReleaseAt(resource);
     return at != 0 && at <= parts.clock.Now();
+}
+
+void Releases::Core::TellUnreadable(const std::string& name) {
+    if (!unreadable.insert(name).second) return;
+    parts.log.Error("results.unreadable",
+                    "a held result cannot be opened: it is not released by time",
+                    {{"resource", name}});
 }
 
 void Releases::Core::ReleaseDue(const store::StoredVersion& version) {
@@ -123,7 +144,10 @@ void Releases::Core::ReleaseDue(const store::StoredVersion& version) {
             return next;
         });
     if (written && *written) released.Add();
-    if (!written && !Stopping()) parts.log.Warn("results.release", written.error().ToString());
+    if (!written && !Stopping()) {
+        parts.log.Warn("results.release", written.error().ToString(),
+                       {{"resource", version.type + "/" + version.id}});
+    }
 }
 
 Releases::Releases(ReleasesOptions options, ReleasesParts parts)

@@ -120,6 +120,13 @@ protected:
                R"("author":{"reference":"Patient/ada"},"item":[)" +
                items + "]}";
     }
+    // The same, of a questionnaire that is named so; "" = none is named.
+    static std::string AnswersTo(const std::string& name, int nine) {
+        std::string response = Phq9(0, nine);
+        const std::string ours = R"("questionnaire":"urn:carestream:questionnaire:phq-9|1.0",)";
+        return response.replace(response.find(ours), ours.size(),
+                                name.empty() ? "" : R"("questionnaire":")" + name + "\",");
+    }
     [[nodiscard]] std::vector<store::Event> EventsOf(const std::string& type) {
         return store_->MakeEvents()->ReadTypes(0, {type}, 100).value().events;
     }
@@ -205,6 +212,46 @@ TEST_F(ReportsTest, WhatIsNoAnswerIsRefusedWithAllItsIssues) {
               "required|QuestionnaireResponse.subject");
     EXPECT_EQ(Post("QuestionnaireResponse", Phq9(0, 1), bob_).status, 403);
     EXPECT_EQ(Count("QuestionnaireResponse?patient=ada"), 0u);
+}
+
+TEST_F(ReportsTest, HoweverOneOfOursIsNamedItsRedFlagsAreRaised) {
+    const std::vector<std::string> names = {"urn:carestream:questionnaire:phq-9",
+                                            "urn:carestream:questionnaire:phq-9#x",
+                                            "Questionnaire/phq-9",
+                                            "Questionnaire/phq-9|1.0",
+                                            "Questionnaire/phq-9/_history/1",
+                                            "Questionnaire/phq-9#x",
+                                            Base() + "/Questionnaire/phq-9",
+                                            Base() + "/Questionnaire/phq-9/_history/1|1.0#x"};
+    for (const std::string& name : names) {
+        const auto made = Post("QuestionnaireResponse", AnswersTo(name, 1), ada_);
+        ASSERT_EQ(made.status, 201) << name << ": " << made.http.body;
+        EXPECT_THAT(made.http.body, HasSubstr("call or text 988")) << name;
+        // It is checked as well.
+        std::string wrong = AnswersTo(name, 1);
+        wrong.replace(wrong.find("44255-8"), 7, "44255-9");
+        EXPECT_EQ(Post("QuestionnaireResponse", wrong, ada_).status, 422) << name;
+    }
+    EXPECT_TRUE(Eventually([&] { return Count("Flag?patient=ada") == names.size(); }));
+    EXPECT_TRUE(Eventually(
+        [&] { return Count("Observation?code=http://loinc.org|44261-6") == names.size(); }));
+}
+
+TEST_F(ReportsTest, ARelativeNameThatIsNoneOfOursIsRefused) {
+    for (const std::string& name : {std::string("Questionnaire/phq9"), std::string("phq-9"),
+                                    Base() + "/Questionnaire/phq9|1.0"}) {
+        const auto refused = Post("QuestionnaireResponse", AnswersTo(name, 1), ada_);
+        EXPECT_EQ(refused.status, 422) << name << ": " << refused.http.body;
+        EXPECT_EQ(refused.Issue(), "not-found|QuestionnaireResponse.questionnaire") << name;
+        EXPECT_THAT(refused.http.body, HasSubstr("GET Questionnaire lists")) << name;
+    }
+    EXPECT_EQ(Count("QuestionnaireResponse?patient=ada"), 0u);
+    // Somebody else's, or none: taken as they are.
+    for (const char* name : {"http://elsewhere.example/fhir/r4/Questionnaire/phq-9", ""}) {
+        const auto taken = Post("QuestionnaireResponse", AnswersTo(name, 1), ada_);
+        EXPECT_EQ(taken.status, 201) << name << ": " << taken.http.body;
+        EXPECT_THAT(taken.http.body, Not(HasSubstr("red-flag"))) << name;
+    }
 }
 
 TEST_F(ReportsTest, AReportBecomesFlagScoreAndTask) {
@@ -369,6 +416,31 @@ TEST_F(ReportsTest, WhatNobodyAcknowledgesEscalatesOnceAlsoOverARestart) {
         }
     }
     EXPECT_THAT(fired, ElementsAre("red-flag", "red-flag-escalated"));
+}
+
+TEST_F(ReportsTest, AFlagThatCannotBeOpenedKeepsNoOtherFromEscalating) {
+    for (int i = 0; i < 2; ++i) {
+        ASSERT_EQ(Post("QuestionnaireResponse", Phq9(i, 1), ada_).status, 201);
+    }
+    EXPECT_TRUE(
+        Eventually([&] { return Count("Flag?_tag=urn:carestream:escalation|waiting") == 2; }));
+    const std::string damaged(First("Flag?patient=ada").TextOf("id"));
+    ASSERT_TRUE(Connect().Execute(
+        "update version set body = '\\x00' where resource = (select pk from resource where id = '" +
+        damaged + "')"));
+    reporter_clock_.by = 16LL * 60 * 1'000'000;
+    EXPECT_TRUE(
+        Eventually([&] { return Count("Flag?_tag=urn:carestream:escalation|escalated") == 1; }));
+    const auto told = [&] {
+        const std::lock_guard lock(mutex_);
+        return std::count_if(lines_.begin(), lines_.end(), [&](const std::string& line) {
+            return line.find("reports.unreadable") != std::string::npos &&
+                   line.find("Flag/" + damaged + "/_history/1") != std::string::npos;
+        });
+    };
+    EXPECT_TRUE(Eventually([&] { return told() == 1; }));
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));  // some more looks
+    EXPECT_EQ(told(), 1);
 }
 
 // What the server puts back into a write is part of it for the next one.

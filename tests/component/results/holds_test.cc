@@ -133,5 +133,28 @@ TEST_F(HeldResultsTest, TimeReleases) {
     EXPECT_EQ(Get("DiagnosticReport/r1", ada_).status, 404);  // waits for a person
 }
 
+TEST_F(HeldResultsTest, OneThatCannotBeOpenedHoldsUpNoOther) {
+    ASSERT_EQ(Observation("o2", "held").status, 201);
+    // Of the type that is looked at first, and the one beside which the other waits.
+    ASSERT_TRUE(
+        Connect().Execute("update version set body = '\\x00' where resource in (select pk from "
+                          "resource where id in ('r1', 'o1'))"));
+    results::Releases releases(
+        {1, 20}, {*definitions_, store_->reader(), store_->writer(), clock_, log_, metrics_});
+    releases.Start();
+    EXPECT_TRUE(Eventually([&] { return Get("Observation/o2", ada_).status == 200; }));
+    // Told once, however often it is met.
+    ASSERT_EQ(Observation("o3", "held").status, 201);
+    EXPECT_TRUE(Eventually([&] { return Get("Observation/o3", ada_).status == 200; }));
+    releases.Stop();
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> told;
+    for (const std::string& line : lines_) {
+        if (line.find("results.") != std::string::npos) told.push_back(line);
+    }
+    EXPECT_THAT(told, testing::ElementsAre(HasSubstr("DiagnosticReport/r1/_history/1"),
+                                           HasSubstr("Observation/o1/_history/1")));
+}
+
 }  // namespace
 }  // namespace carestream::test

@@ -22,6 +22,18 @@ std::vector<SourceType> TestSources() {
              {}}};
 }
 
+std::vector<DestinationType> TestDestinations() {
+    return {{{.key = "mllp",
+              .type = config::Type::kObject,
+              .fields = {{.key = "connect_to", .type = config::Type::kAddress, .required = true},
+                         {.key = "connect",
+                          .type = config::Type::kChoice,
+                          .default_text = "keep",
+                          .choices = {"keep", "per_message"}}}},
+             {}},
+            {{.key = "file", .type = config::Type::kObject, .fields = {{.key = "folder"}}}, {}}};
+}
+
 class SettingsTest : public testing::Test {
 protected:
     SettingsTest()
@@ -34,7 +46,8 @@ protected:
         std::ofstream(folder_ / file) << text;
     }
     ReadChannels Read() {
-        return ReadChannelFolder(folder_, TestSources(), {{"main", 1}, {"north", 2}}, references_);
+        return ReadChannelFolder(folder_, TestSources(), {{"main", 1}, {"north", 2}}, references_,
+                                 TestDestinations());
     }
     std::vector<std::string> Errors(const ReadChannels& read) {
         std::vector<std::string> lines;
@@ -107,6 +120,28 @@ TEST_F(SettingsTest, EventsMayBeNamedOneByOne) {
     EXPECT_FALSE(read.channels[0].Takes("ADT", "A01"));
     EXPECT_TRUE(read.channels[0].Takes("ORU", "R01"));
     EXPECT_FALSE(read.channels[0].Takes("ADT^", "A04"));
+}
+
+TEST_F(SettingsTest, AnswersThatCannotComeThroughAreNotWaitedFor) {
+    const auto write = [&](const std::string& name, const std::string& destination,
+                           const std::string& more) {
+        Write(name + ".yaml", "channel: " + name + "\nsource: {channel: a}\ndestination: {" +
+                                  destination + "}\n" + more);
+    };
+    const std::string each = "mllp: {connect_to: \"ehr:2575\", connect: per_message}";
+    write("closed", each, "application_ack: 10m\n");
+    write("elsewhere", each, "application_ack: 10m\napplication_ack_from: [a]\n");
+    write("file", "file: {folder: out}", "application_ack: 10m\n");
+    write("keep", "mllp: {connect_to: \"ehr:2575\"}", "application_ack: 10m\n");
+    write("no_map", "mllp: 5", "application_ack: 10m\n");
+    write("original", each, "");
+    const auto errors = Errors(Read());
+    ASSERT_EQ(errors.size(), 2u);
+    EXPECT_EQ(errors[0],
+              "closed.yaml:3:55: 'per_message' closes the link at CA, so the answer that "
+              "'application_ack' waits for cannot come on it: take 'connect: keep', or name the "
+              "channel on which it comes in 'application_ack_from'");
+    EXPECT_EQ(errors[1].rfind("no_map.yaml:3:", 0), 0u) << errors[1];
 }
 
 TEST_F(SettingsTest, MistakesNameTheirPlace) {

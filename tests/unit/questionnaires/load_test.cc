@@ -181,12 +181,40 @@ TEST_F(QuestionnaireTest, TwoOfOneUrlAreAMistake) {
     EXPECT_THAT(Mistakes(), Contains(HasSubstr("q.json: its url is also that of p.json")));
 }
 
+TEST_F(QuestionnaireTest, AUrlThatNoResponseCouldNameIsAMistake) {
+    for (const char* url : {"urn:a|1", "urn:a#b", "http://a.example/Questionnaire/q/_history/1"}) {
+        Write("q.json", R"({"resourceType":"Questionnaire","id":"q","url":")" + std::string(url) +
+                            R"(","version":"1","title":"Q","status":"active"})");
+        EXPECT_THAT(Mistakes(), Contains(HasSubstr("q.json: Questionnaire.url: holds a '"))) << url;
+    }
+}
+
+TEST_F(QuestionnaireTest, AUrlBelowTheServersOwnBaseIsFoundWithoutIt) {
+    Write("a.json", R"({"resourceType":"Questionnaire","id":"a","version":"1","title":"A",)"
+                    R"("status":"active","url":"https://a.example/fhir/r4/Questionnaire/z"})");
+    const auto one = Load();
+    ASSERT_TRUE(one.questionnaires);
+    for (const char* name : {"https://a.example/fhir/r4/Questionnaire/z/_history/3|1#part",
+                             "Questionnaire/z", "Questionnaire/z|1", "Questionnaire/a"}) {
+        const auto found = one.questionnaires->Find(name);
+        ASSERT_TRUE(found && *found != nullptr) << name;
+    }
+    // Nearest is the one that is called so.
+    WriteItems(kItems, "z");
+    const auto two = Load();
+    ASSERT_TRUE(two.questionnaires);
+    EXPECT_EQ((*two.questionnaires->Find("Questionnaire/z"))->questionnaire.name, "z");
+}
+
 TEST(ShippedQuestionnaires, AreFoundByTheirNames) {
     const auto& shipped = Shipped();
     EXPECT_EQ(shipped.all().size(), 5u);
     for (const char* canonical :
          {"urn:carestream:questionnaire:phq-9", "urn:carestream:questionnaire:phq-9|1.0",
-          "Questionnaire/phq-9"}) {
+          "urn:carestream:questionnaire:phq-9#x", "urn:carestream:questionnaire:phq-9|1.0#x",
+          "urn:carestream:questionnaire:phq-9/_history/1", "Questionnaire/phq-9",
+          "Questionnaire/phq-9|1.0", "Questionnaire/phq-9#x", "Questionnaire/phq-9/_history/1",
+          "Questionnaire/phq-9/_history/1|1.0#x"}) {
         const auto found = shipped.Find(canonical);
         ASSERT_TRUE(found) << canonical;
         ASSERT_NE(*found, nullptr) << canonical;
@@ -198,6 +226,30 @@ TEST(ShippedQuestionnaires, AreFoundByTheirNames) {
                 HasSubstr("read Questionnaire/phq-9 again, which is 1.0"));
     EXPECT_THAT(shipped.Find("urn:carestream:questionnaire:phq9").error().message,
                 HasSubstr("did you mean 'urn:carestream:questionnaire:phq-9'?"));
+    EXPECT_THAT(shipped.Find("Questionnaire/phq-9/_history/1|0.9").error().message,
+                HasSubstr("read Questionnaire/phq-9 again, which is 1.0"));
+}
+
+TEST(ShippedQuestionnaires, ARelativeNameIsOneOfThemOrAMistake) {
+    const auto& shipped = Shipped();
+    for (const char* name :
+         {"Questionnaire/phq9", "Questionnaire/phq-9/", "Questionnaire/phq-9?_format=json",
+          "Questionnaire/phq%2D9", "Questionnaire/", "/Questionnaire/phq-9", "questionnaire/phq-9",
+          "phq-9", "|1.0", "/_history/1", "Questionnaire/urn:carestream:questionnaire:phq-9"}) {
+        const auto found = shipped.Find(name);
+        ASSERT_FALSE(found) << name;
+        EXPECT_EQ(found.error().path, "QuestionnaireResponse.questionnaire") << name;
+        EXPECT_THAT(found.error().message, HasSubstr("GET Questionnaire lists")) << name;
+    }
+    EXPECT_THAT(shipped.Find("Questionnaire/phq9").error().message,
+                HasSubstr("did you mean 'Questionnaire/phq-9'?"));
+    // One that the response contains; somebody else's.
+    for (const char* name : {"#contained", "urn:uuid:6b2c3d8e-0d0b-4c57-8d0f-0a4f3f1d2c11",
+                             "https://elsewhere.example/fhir/Questionnaire/phq9|2#x"}) {
+        const auto found = shipped.Find(name);
+        ASSERT_TRUE(found) << name;
+        EXPECT_EQ(*found, nullptr) << name;
+    }
 }
 
 }  // namespace
