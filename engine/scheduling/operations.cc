@@ -168,7 +168,13 @@ bool NamesSlotOfTemplate(const fhir::Node& appointment) {
     });
 }
 
-Result<void> CheckAppointment(const auth::Principal& who, const fhir::Node& appointment) {
+// Who cancels by a PUT and does not say why: the thread that follows it knows the resource only.
+void SayWhoCancels(const auth::Principal& who, fhir::Node& appointment) {
+    if (appointment.Find("cancelationReason") != nullptr) return;
+    appointment.Set("cancelationReason", CancellationReason(who.IsPatient() ? "pat" : "other"));
+}
+
+Result<void> CheckAppointment(const auth::Principal& who, fhir::Node& appointment) {
     const bool ours = appointment.TextOf("id").starts_with(kBookingPrefix);
     if (ours && appointment.TextOf("status") != "cancelled") {
         return Fail(Code::kUnsupported,
@@ -176,6 +182,7 @@ Result<void> CheckAppointment(const auth::Principal& who, const fhir::Node& appo
                     "and $cancel; a PUT or PATCH can only set status cancelled",
                     "Appointment.status");
     }
+    if (ours) SayWhoCancels(who, appointment);
     if (!ours && NamesSlotOfTemplate(appointment)) {
         return Fail(Code::kUnsupported,
                     "this slot is given by POST Appointment/$book (or $hold) only",
@@ -188,6 +195,24 @@ Result<void> CheckAppointment(const auth::Principal& who, const fhir::Node& appo
                     "Appointment.status");
     }
     return {};
+}
+
+// Nobody tells the hospital of it: a patient would stay away, and be waited for.
+Result<void> CheckHospitals(const auth::Principal& who, const fhir::Node& before) {
+    const bool ours = before.TextOf("id").starts_with(kBookingPrefix);
+    if (ours || !who.IsPatient() || !TakesTime(before)) return {};
+    return Fail(Code::kUnsupported,
+                "the hospital made this appointment, and its own system does not hear of changes "
+                "made here: ask the clinic to move or cancel it",
+                "Appointment.status");
+}
+
+Result<void> CheckDelete(const auth::Principal& who, const std::string& id) {
+    if (!who.IsPatient() || !id.starts_with(kBookingPrefix)) return {};
+    return Fail(Code::kUnsupported,
+                "an appointment that is booked here is cancelled by $cancel, not deleted: the "
+                "hospital is to hear of it",
+                "Appointment.id");
 }
 
 bool IsMadeId(std::string_view id) {
@@ -239,6 +264,9 @@ std::vector<rest::WriteRule> WriteRules() {
     appointment.check = [](const auth::Principal& who, fhir::Node& resource) {
         return CheckAppointment(who, resource);
     };
+    appointment.check_change = [](const auth::Principal& who, const fhir::Node& before,
+                                  fhir::Node*) { return CheckHospitals(who, before); };
+    appointment.check_delete = CheckDelete;
     return {std::move(appointment), RuleOfMade("Slot"), RuleOfMade("Schedule")};
 }
 

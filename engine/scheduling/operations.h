@@ -26,8 +26,9 @@ namespace carestream::scheduling {
 [[nodiscard]] std::vector<rest::Operation> Operations(Scheduler& scheduler);
 
 // Appointments that are booked here change by the saga alone: of a PUT only status cancelled is
-// taken, and does what $cancel does. Slots of templates, and Appointments that name one, are not
-// written or deleted by clients. (A DELETE of an Appointment frees its slots.)
+// taken, and does what $cancel does; who asks becomes its reason where it names none. Slots of
+// templates, and Appointments that name one, are not written or deleted by clients. (A DELETE of an
+// Appointment frees its slots.)
 [[nodiscard]] std::vector<rest::WriteRule> WriteRules();
 
 }  // namespace carestream::scheduling

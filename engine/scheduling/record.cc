@@ -24,6 +24,15 @@ Node NodeOf(const SlotRef& slot) {
     return node;
 }
 
+template <typename Integer>
+Integer NumberOf(const Node& node, std::string_view name) {
+    Integer number = 0;
+    const Node* found = node.Find(name);
+    const std::string_view text = found == nullptr ? std::string_view() : found->text();
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
+}
+
 SlotRef SlotOf(const Node* node) {
     if (node == nullptr) return {};
     return {std::string(node->TextOf("id")), std::string(node->TextOf("start")),
@@ -38,6 +47,9 @@ Node DetailOf(const Record& record) {
     if (record.former != SlotRef{}) node.Set("former", NodeOf(record.former));
     PutText(node, "first_slot", record.first_slot);
     PutText(node, "reason", record.reason);
+    node.Set("by_patient", Node::Boolean(record.by_patient));
+    node.Set("seen", Node::Number(std::to_string(record.seen)));
+    if (!record.former_parts.IsNull()) node.Set("former_parts", record.former_parts);
     for (const std::string& text : record.evidence) {
         node.At("evidence").Append(Node::String(text));
     }
@@ -45,6 +57,10 @@ Node DetailOf(const Record& record) {
 }
 
 }  // namespace
+
+bool Record::WaitsForSlot() const {
+    return saga.state == State::kAmbiguous && saga.step == Step::kNone;
+}
 
 void Record::AddEvidence(Micros now, std::string text) {
     if (evidence.size() >= kEvidenceMax) evidence.erase(evidence.begin());
@@ -63,13 +79,17 @@ Result<Record> RecordOf(const store::Booking& row) {
     record.saga.state = static_cast<State>(row.state);
     CARESTREAM_ASSIGN(detail, fhir::ParseJson(row.detail));
     record.saga.step = ParseStep(detail.TextOf("step"));
-    const Node* number = detail.Find("asked");
-    const std::string_view asked = number == nullptr ? std::string_view() : number->text();
-    std::from_chars(asked.data(), asked.data() + asked.size(), record.saga.asked);
+    record.saga.asked = NumberOf<int>(detail, "asked");
     record.slot = SlotOf(detail.Find("slot"));
     record.former = SlotOf(detail.Find("former"));
     record.first_slot = detail.TextOf("first_slot");
     record.reason = detail.TextOf("reason");
+    // Rows of before did not say it: what was asked for counted as the patient's.
+    const Node* by_patient = detail.Find("by_patient");
+    record.by_patient =
+        by_patient == nullptr ? record.saga.step == Step::kCancel : by_patient->boolean();
+    record.seen = NumberOf<std::int32_t>(detail, "seen");
+    if (const Node* parts = detail.Find("former_parts")) record.former_parts = *parts;
     if (const Node* evidence = detail.Find("evidence")) {
         for (const Node& text : evidence->items()) record.evidence.push_back(text.text());
     }
@@ -92,7 +112,8 @@ Node Describe(const Record& record) {
     Node node = Node::Object();
     node.Set("appointment", Node::String(record.appointment));
     node.Set("state", Node::String(std::string(ToString(record.saga.state))));
-    for (const fhir::Member& member : DetailOf(record).members()) {
+    const Node detail = DetailOf(record);
+    for (const fhir::Member& member : detail.members()) {
         node.Set(member.name, member.value);
     }
     if (record.due != 0) node.Set("due", Node::String(FormatInstant(record.due)));

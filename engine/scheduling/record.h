@@ -36,9 +36,18 @@ struct Record {
     std::string
         first_slot;      // id of the one that it was made for: what an idempotency key stands for
     std::string reason;  // why it is cancelled, for people
+    bool by_patient = false;  // a patient's token asked to cancel it
+    // The version of the Appointment on which the newest decision rests: what a message said before
+    // that was known.
+    std::int32_t seen = 0;
+    // While it is moved to another Schedule's slot: what the Appointment said of the one before.
+    fhir::Node former_parts;
     std::vector<std::string> evidence;  // "2026-12-01T08:00:00.000Z taken AA"
 
     void AddEvidence(Micros now, std::string text);
+    // The EHR booked it again when its slot was another's: it has none, and gets it at the EHR's next
+    // word.
+    [[nodiscard]] bool WaitsForSlot() const;
 };
 
 // The id of an Appointment that is booked here begins with this, and that of a Slot or Schedule of

@@ -64,6 +64,13 @@ Next FailStep(const Saga& saga) {
     }
 }
 
+// The EHR booked it again, of its own accord: what was asked for before is over.
+Next Revive(const Saga& saga, State state, Slots slots) {
+    Next next = Move(saga, state, slots);
+    next.saga.step = Step::kNone;
+    return next;
+}
+
 Result<Next> OfHeld(const Saga& saga, Input input, Confirm confirm) {
     switch (input) {
         case Input::kBook:
@@ -107,6 +114,7 @@ Result<Next> OfBooked(const Saga& saga, Input input, Confirm confirm) {
 Result<Next> OfAsked(const Saga& saga, Input input, Confirm confirm) {
     const bool ambiguous = saga.state == State::kAmbiguous;
     const bool cancels = saga.step == Step::kCancel;
+    const bool asked = saga.step != Step::kNone;  // else an answer is to what was settled before
     switch (input) {
         case Input::kBook:
             if (!cancels) return Stay(saga);
@@ -117,10 +125,13 @@ Result<Next> OfAsked(const Saga& saga, Input input, Confirm confirm) {
                                     "or cancel it");
         case Input::kCancel:
             if (cancels) return Stay(saga);
+            if (confirm == Confirm::kNone) return Move(saga, State::kCancelled, Slots::kFree);
             return Ask(saga, State::kCancelling, Step::kCancel);
         case Input::kTaken:
+            if (!asked) return Stay(saga);
             return cancels || AckIsEnough(confirm) ? Succeed(saga) : Stay(saga);
         case Input::kRefused:
+            if (!asked) return Stay(saga);
             return ambiguous && cancels ? Stay(saga) : FailStep(saga);
         case Input::kNeverTaken:
             return cancels ? Move(saga, State::kCancelled, Slots::kFree) : Stay(saga);
@@ -129,6 +140,8 @@ Result<Next> OfAsked(const Saga& saga, Input input, Confirm confirm) {
             return ambiguous ? Stay(saga) : Move(saga, State::kAmbiguous, Slots::kKeep);
         case Input::kEhrBooked:
             return cancels ? Stay(saga) : Succeed(saga);
+        case Input::kEhrOverbooked:
+            return Stay(saga);
         case Input::kEhrCancelled:
             return Move(saga, saga.step == Step::kBook ? State::kCompensated : State::kCancelled,
                         Slots::kFree);
@@ -153,6 +166,10 @@ Result<Next> OfSettled(const Saga& saga, Input input) {
         case Input::kFree:
             if (over) return Refuse("its time is past");
             return Stay(saga);
+        case Input::kEhrBooked:
+            return Revive(saga, State::kBooked, Slots::kTake);
+        case Input::kEhrOverbooked:
+            return Revive(saga, State::kAmbiguous, Slots::kFreeFormer);
         default:
             return Stay(saga);
     }
@@ -197,9 +214,10 @@ Confirm ParseConfirm(std::string_view text) {
 }
 
 std::string_view ToString(Input input) {
-    constexpr std::array<std::string_view, 12> kNames = {
-        "book",      "reschedule", "cancel",        "taken", "refused", "never-taken",
-        "uncertain", "ehr-booked", "ehr-cancelled", "due",   "free",    "confirm"};
+    constexpr std::array<std::string_view, 13> kNames = {
+        "book",        "reschedule", "cancel",     "taken",          "refused",
+        "never-taken", "uncertain",  "ehr-booked", "ehr-overbooked", "ehr-cancelled",
+        "due",         "free",       "confirm"};
     return kNames[static_cast<std::size_t>(input)];
 }
 

@@ -6,6 +6,8 @@
 //     |        |-> compensated (refused)             move:   booked -> rescheduling -> booked
 //     |-> expired                                    no answer: any of them -> ambiguous
 //
+//   The EHR books again what was settled here: -> booked, or ambiguous when its slot is another's.
+//
 // A slot is free again only when the other side is known not to count on it: the hold was never
 // sent, the destination refused, our cancellation was acknowledged, the EHR cancelled, or a person
 // said so. That nobody answered says nothing: the slot stays taken.
@@ -39,7 +41,7 @@ inline constexpr std::array kStates = {State::kHeld,         State::kPending,   
 // "held", "pending", ...
 [[nodiscard]] std::string_view ToString(State state);
 [[nodiscard]] std::optional<State> ParseState(std::string_view text);
-// Nothing more can become of it.
+// Nothing more becomes of it, unless the EHR books it again.
 [[nodiscard]] bool IsSettled(State state);
 
 // What the destination was asked for last.
@@ -62,20 +64,22 @@ enum class Input {
     kBook,
     kReschedule,
     kCancel,
-    kTaken,       // the destination took the newest request
-    kRefused,     // it refused the newest request
-    kNeverTaken,  // it refused the request to book, which is no longer the newest
-    kUncertain,   // the newest request was sent and not answered
-    kEhrBooked,   // a message says that it is booked (of a move: at the new time)
+    kTaken,          // the destination took the newest request
+    kRefused,        // it refused the newest request
+    kNeverTaken,     // it refused the request to book, which is no longer the newest
+    kUncertain,      // the newest request was sent and not answered
+    kEhrBooked,      // a message says that it is booked (of a move: at the new time)
+    kEhrOverbooked,  // a message books again what was settled, and its slot is another's now
     kEhrCancelled,
     kDue,      // its timer fired
     kFree,     // a person: it is not booked
     kConfirm,  // a person: it is booked
 };
-inline constexpr std::array kInputs = {Input::kBook,      Input::kReschedule, Input::kCancel,
-                                       Input::kTaken,     Input::kRefused,    Input::kNeverTaken,
-                                       Input::kUncertain, Input::kEhrBooked,  Input::kEhrCancelled,
-                                       Input::kDue,       Input::kFree,       Input::kConfirm};
+inline constexpr std::array kInputs = {
+    Input::kBook,          Input::kReschedule,   Input::kCancel,    Input::kTaken,
+    Input::kRefused,       Input::kNeverTaken,   Input::kUncertain, Input::kEhrBooked,
+    Input::kEhrOverbooked, Input::kEhrCancelled, Input::kDue,       Input::kFree,
+    Input::kConfirm};
 [[nodiscard]] std::string_view ToString(Input input);
 
 struct Saga {

@@ -19,9 +19,17 @@ net::Response ErrorResponse(const Error& error) {
     return rest::OutcomeOf(error, rest::ErrorOrigin::kStore);
 }
 
+// Nothing of the visit, not even whether it was there before.
+net::Response WithoutVisit() {
+    return rest::OutcomeResponse(
+        200, {{"information", "informational",
+               "checked in; the token does not cover the visit, so it is not shown"}});
+}
+
 Rooms::Answer AnswerTo(std::shared_ptr<net::Responder> responder, std::string base) {
     return [responder = std::move(responder), base = std::move(base)](Result<CheckedIn> done) {
         if (!done) return responder->Send(ErrorResponse(done.error()));
+        if (done->body.empty()) return responder->Send(WithoutVisit());
         net::Response response =
             net::Response::Text(done->created ? 201 : 200, rest::kFhirJson, std::move(done->body));
         const std::string version = std::to_string(done->version);

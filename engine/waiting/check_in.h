@@ -3,6 +3,8 @@
 //
 //   POST Appointment/<id>/$check-in   -> Encounter; 201 when the visit is new
 //
+// A token that may not see the visit (no scope for Encounters, a label that hides it from a carer)
+// checks in all the same, and is answered 200 with an OperationOutcome.
 // For the patient's own app and for staff. 422 says why it is not possible (and from when it is).
 #include "rest/operation.h"
 #include "waiting/rooms.h"

@@ -47,7 +47,7 @@ struct CheckedIn {
     std::string encounter;  // id
     std::int32_t version = 0;
     bool created = false;
-    std::string body;  // the Encounter, JSON
+    std::string body;  // the Encounter, JSON, as the token may see it; "" = not at all
 };
 
 // Thread-safe.

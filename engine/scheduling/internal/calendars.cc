@@ -1,6 +1,7 @@
 #include "scheduling/internal/calendars.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "fhir/json.h"
@@ -17,15 +18,63 @@ constexpr Micros kDay = 86'400LL * 1'000'000;
 // first days only.
 constexpr Micros kBlockLongest = 93 * kDay;
 constexpr Micros kSlotLongest = kDay;
-constexpr Micros kMadeLongest = kDay / 2;  // as ScheduleSpec has it
+constexpr Micros kMadeLongest = kDay / 2;          // as ScheduleSpec has it
+constexpr Micros kEver = 253'370'764'800'000'000;  // 9999-01-01
 
 bool OneOf(std::string_view text, std::initializer_list<std::string_view> words) {
     return std::find(words.begin(), words.end(), text) != words.end();
 }
 
-bool IsPlace(std::string_view reference) {
-    return reference.starts_with("Location/") || reference.starts_with("HealthcareService/");
+bool IsPlace(std::string_view actor) {
+    return OneOf(actor.substr(0, actor.find_first_of("/|")), {"Location", "HealthcareService"});
 }
+
+std::string NameOf(const std::string& type, const fhir::Node& identifier) {
+    return type + "|" + std::string(identifier.TextOf("system")) + "|" +
+           std::string(identifier.TextOf("value"));
+}
+// As a Calendar has it; "" = it is named by nothing that finds it.
+std::string NameOf(const fhir::Node& actor) {
+    if (const std::string_view reference = actor.TextOf("reference"); !reference.empty()) {
+        return std::string(reference);
+    }
+    const std::string type(actor.TextOf("type"));
+    const fhir::Node* identifier = actor.Find("identifier");
+    return type.empty() || identifier == nullptr ? std::string() : NameOf(type, *identifier);
+}
+bool IsByIdentifier(std::string_view actor) {
+    return actor.find('|') != std::string_view::npos;
+}
+
+// All names that identifiers give to a resource.
+Result<std::set<std::string>> NamesIn(const std::string& type, const std::string& body) {
+    std::set<std::string> names;
+    if (body.empty()) return names;
+    CARESTREAM_ASSIGN(node, fhir::ParseJson(body));
+    const fhir::Node* identifiers = node.Find("identifier");
+    if (identifiers == nullptr) return names;
+    for (const fhir::Node& one : identifiers->items()) names.insert(NameOf(type, one));
+    return names;
+}
+
+// Those whose time it takes.
+std::set<std::string> ActorsOf(const fhir::Node& appointment) {
+    std::set<std::string> actors;
+    const fhir::Node* participants = appointment.Find("participant");
+    if (participants == nullptr) return actors;
+    for (const fhir::Node& one : participants->items()) {
+        const fhir::Node* actor = one.Find("actor");
+        const bool comes = !IsOfPaperwork(one);
+        if (actor != nullptr && comes) actors.insert(NameOf(*actor));
+    }
+    return actors;
+}
+
+bool HaveCommon(const std::set<std::string>& one, const std::set<std::string>& other) {
+    return std::any_of(one.begin(), one.end(),
+                       [&](const std::string& name) { return other.count(name) != 0; });
+}
+
 // Of templates: nobody else makes Slots in their Schedules.
 bool IsMade(std::string_view slot) {
     return slot.starts_with(kSlotPrefix);
@@ -56,18 +105,35 @@ bool IsTakenHere(const Stored& slot, const std::string& id) {
                       : status == "busy" && HasExtension(slot.node, kTakenExtension);
 }
 
-bool NamesForeignSlot(const fhir::Node& appointment) {
+// Of a template, "" = none.
+std::string OwnSlotOf(const fhir::Node& appointment) {
     const fhir::Node* slots = appointment.Find("slot");
-    return slots != nullptr &&
-           std::any_of(slots->items().begin(), slots->items().end(), [](const fhir::Node& slot) {
-               return !IsMade(IdOf(slot.TextOf("reference"), "Slot"));
-           });
+    if (slots == nullptr) return {};
+    for (const fhir::Node& slot : slots->items()) {
+        std::string id = IdOf(slot.TextOf("reference"), "Slot");
+        if (IsMade(id)) return id;
+    }
+    return {};
+}
+
+// As Watch decides: it moves the booking to the time that the EHR tells.
+bool WillFollow(const Record& record, const fhir::Node& appointment) {
+    const bool said =
+        OneOf(appointment.TextOf("status"), {"booked", "arrived", "fulfilled", "checked-in"});
+    const bool cancels = record.saga.step == Step::kCancel && record.saga.state != State::kBooked;
+    const bool open = !IsSettled(record.saga.state) && !cancels && record.former == SlotRef{};
+    return said && open && SpanOf(appointment).from != InstantOf(record.slot.start);
 }
 
 std::string Joined(const std::set<std::string>& references) {
     std::string list;
     for (const std::string& one : references) list += (list.empty() ? "" : ",") + one;
     return list;
+}
+
+void Widen(std::map<std::string, Span>& touched, const std::string& schedule, const Span& span) {
+    Span& whole = touched.try_emplace(schedule, span).first->second;
+    whole = {std::min(whole.from, span.from), std::max(whole.to, span.to)};
 }
 
 }  // namespace
@@ -82,103 +148,113 @@ Result<void> Calendars::PassOver(Result<void> outcome) const {
 Result<void> Calendars::Load() {
     calendars_.clear();
     by_actor_.clear();
-    by_identifier_.clear();
     CARESTREAM_ASSIGN(found, context_.Search("Schedule", {{"_count", kPage}}));
     for (const store::StoredVersion& one : found) {
-        CARESTREAM_ASSIGN(node, fhir::ParseJson(one.body));
-        CARESTREAM_TRY(PassOver(Put(one.id, node)));
+        const auto calendar = CalendarOf(one.body);
+        if (calendar) Put(one.id, *calendar);
+        if (!calendar) CARESTREAM_TRY(PassOver(Fail(calendar.error())));
     }
     return {};
 }
 
 Result<void> Calendars::Follow(const std::vector<store::Event>& events) {
-    for (const store::Event& event : events) CARESTREAM_TRY(PassOver(Learn(event)));
     Touched touched;
+    for (const store::Event& event : events) CARESTREAM_TRY(PassOver(Learn(event, touched)));
     for (const store::Event& event : events) Collect(event, touched);
     for (const auto& [id, span] : touched) CARESTREAM_TRY(PassOver(Settle(id, span)));
     return {};
 }
 
-Result<void> Calendars::Learn(const store::Event& event) {
+Result<void> Calendars::Learn(const store::Event& event, Touched& touched) {
     if (event.tenant != context_.options.tenant || event.unreadable) return {};
-    const bool deleted = event.kind == store::EventKind::kDeleted;
-    if (event.type == "Schedule") {
-        if (deleted) {
-            Forget(event.id);
-            return {};
-        }
-        CARESTREAM_ASSIGN(node, fhir::ParseJson(event.body));
-        return Put(event.id, node);
-    }
-    // Somebody may be whom a Schedule names by an identifier.
-    const auto first = by_identifier_.lower_bound(event.type + "|");
-    const bool awaited =
-        first != by_identifier_.end() && first->first.starts_with(event.type + "|");
-    if (!awaited || deleted) return {};
-    CARESTREAM_ASSIGN(node, fhir::ParseJson(event.body));
-    const fhir::Node* identifiers = node.Find("identifier");
-    if (identifiers == nullptr) return {};
-    for (const fhir::Node& one : identifiers->items()) {
-        const auto found =
-            by_identifier_.find(event.type + "|" + std::string(one.TextOf("system")) + "|" +
-                                std::string(one.TextOf("value")));
-        if (found == by_identifier_.end()) continue;
-        const std::string actor = event.type + "/" + event.id;
-        for (const std::string& schedule : found->second) {
-            Calendar& calendar = calendars_[schedule];
-            (IsPlace(actor) ? calendar.places : calendar.persons).insert(actor);
-            by_actor_[actor].insert(schedule);
-        }
+    if (event.type == "Schedule") return LearnSchedule(event, touched);
+    const std::string named = event.type + "|";
+    const auto first = by_actor_.lower_bound(named);
+    const bool awaited = first != by_actor_.end() && first->first.starts_with(named);
+    return awaited ? LearnIdentifiers(event, touched) : Result<void>();
+}
+
+// What was before is in the event: memory may know better already, after a crash.
+Result<void> Calendars::LearnSchedule(const store::Event& event, Touched& touched) {
+    CARESTREAM_ASSIGN(before, CalendarOf(event.before));
+    CARESTREAM_ASSIGN(now, CalendarOf(event.body));
+    Put(event.id, now);
+    if (now == before) return {};
+    TouchAhead(before, touched);
+    TouchAhead(now, touched);
+    return {};
+}
+
+// Somebody is whom a Schedule names by an identifier, or is it no longer.
+Result<void> Calendars::LearnIdentifiers(const store::Event& event, Touched& touched) {
+    CARESTREAM_ASSIGN(before, NamesIn(event.type, event.before));
+    CARESTREAM_ASSIGN(now, NamesIn(event.type, event.body));
+    std::set<std::string> changed;
+    std::set_symmetric_difference(before.begin(), before.end(), now.begin(), now.end(),
+                                  std::inserter(changed, changed.end()));
+    for (const std::string& schedule : Sharing(changed)) {
+        CARESTREAM_ASSIGN(stored, context_.Read("Schedule", schedule));
+        CARESTREAM_ASSIGN(calendar, CalendarOf(stored.body));
+        TouchAhead(calendars_[schedule], touched);
+        Put(schedule, calendar);
+        TouchAhead(calendar, touched);
     }
     return {};
+}
+
+void Calendars::TouchAhead(const Calendar& calendar, Touched& touched) const {
+    for (const auto* actors : {&calendar.persons, &calendar.places}) {
+        for (const std::string& schedule : Sharing(*actors)) {
+            Widen(touched, schedule, {context_.Now(), kEver});
+        }
+    }
 }
 
 void Calendars::Forget(const std::string& id) {
     calendars_.erase(id);
-    for (auto* index : {&by_actor_, &by_identifier_}) {
-        for (auto one = index->begin(); one != index->end();) {
-            one->second.erase(id);
-            one = one->second.empty() ? index->erase(one) : std::next(one);
-        }
+    for (auto one = by_actor_.begin(); one != by_actor_.end();) {
+        one->second.erase(id);
+        one = one->second.empty() ? by_actor_.erase(one) : std::next(one);
     }
 }
 
-Result<std::vector<std::string>> Calendars::ActorsOf(const fhir::Node& actor,
-                                                     const std::string& schedule) {
-    std::vector<std::string> actors;
-    if (const std::string_view reference = actor.TextOf("reference"); !reference.empty()) {
-        actors.emplace_back(reference);
-        return actors;
-    }
-    const std::string type(actor.TextOf("type"));
-    const fhir::Node* identifier = actor.Find("identifier");
-    if (type.empty() || identifier == nullptr) return actors;
-    const std::string token =
-        std::string(identifier->TextOf("system")) + "|" + std::string(identifier->TextOf("value"));
-    by_identifier_[type + "|" + token].insert(schedule);
-    CARESTREAM_ASSIGN(found, context_.Search(type, {{"identifier", token}, {"_count", kPage}}));
-    for (const store::StoredVersion& one : found) actors.push_back(type + "/" + one.id);
-    return actors;
+Result<void> Calendars::AddActor(const fhir::Node& actor, Calendar& calendar) {
+    const std::string name = NameOf(actor);
+    if (name.empty()) return {};
+    std::set<std::string>& actors = IsPlace(name) ? calendar.places : calendar.persons;
+    actors.insert(name);
+    if (!IsByIdentifier(name)) return {};
+    const std::size_t token = name.find('|');
+    const std::string type = name.substr(0, token);
+    CARESTREAM_ASSIGN(
+        found, context_.Search(type, {{"identifier", name.substr(token + 1)}, {"_count", kPage}}));
+    for (const store::StoredVersion& one : found) actors.insert(type + "/" + one.id);
+    return {};
 }
 
-Result<void> Calendars::Put(const std::string& id, const fhir::Node& schedule) {
-    if (calendars_.count(id) != 0) Forget(id);
-    if (schedule.Find("active") != nullptr && !schedule.Find("active")->boolean()) return {};
-    const fhir::Node* actors = schedule.Find("actor");
-    if (actors == nullptr) return {};
+Result<Calendar> Calendars::CalendarOf(const std::string& schedule) {
     Calendar calendar;
+    if (schedule.empty()) return calendar;
+    CARESTREAM_ASSIGN(node, fhir::ParseJson(schedule));
+    const fhir::Node* active = node.Find("active");
+    const fhir::Node* actors = node.Find("actor");
+    if ((active != nullptr && !active->boolean()) || actors == nullptr) return calendar;
     for (const fhir::Node& one : actors->items()) {
         std::string kind(one.TextOf("reference"));
-        if (kind.empty()) kind = std::string(one.TextOf("type")) + "/";
+        if (kind.empty()) kind = std::string(one.TextOf("type"));
         calendar.of_person = calendar.of_person || !IsPlace(kind);
-        CARESTREAM_ASSIGN(found, ActorsOf(one, id));
-        for (std::string& actor : found) {
-            by_actor_[actor].insert(id);
-            (IsPlace(actor) ? calendar.places : calendar.persons).insert(std::move(actor));
-        }
+        CARESTREAM_TRY(AddActor(one, calendar));
+    }
+    return calendar;
+}
+
+void Calendars::Put(const std::string& id, Calendar calendar) {
+    if (calendars_.count(id) != 0) Forget(id);
+    if (calendar == Calendar{}) return;
+    for (const auto* actors : {&calendar.persons, &calendar.places}) {
+        for (const std::string& actor : *actors) by_actor_[actor].insert(id);
     }
     calendars_[id] = std::move(calendar);
-    return {};
 }
 
 void Calendars::Collect(const store::Event& event, Touched& touched) const {
@@ -189,12 +265,13 @@ void Calendars::Collect(const store::Event& event, Touched& touched) const {
         const auto node = text->empty() ? Result<fhir::Node>() : fhir::ParseJson(*text);
         if (!node || node->IsNull()) continue;
         if (event.type == "Slot") {
-            // Of a template's one it only matters that it may now be given, or is gone.
-            const bool given = text == &event.body ? node->TextOf("status") == "free"
-                                                   : event.kind == store::EventKind::kDeleted;
-            if (given || !IsMade(event.id)) TouchSlot(*node, touched);
-        } else if (!event.id.starts_with(kBookingPrefix) || NamesForeignSlot(*node)) {
-            TouchAppointment(*node, touched);
+            // Of a template's one it only matters that it may now be given, or is gone: that it
+            // was given is seen by the Appointment.
+            const bool matters = text == &event.body ? node->TextOf("status") == "free"
+                                                     : event.kind == store::EventKind::kDeleted;
+            if (matters || !IsMade(event.id)) TouchSlot(*node, touched);
+        } else {
+            for (const std::string& actor : ActorsOf(*node)) Touch(actor, SpanOf(*node), touched);
         }
     }
 }
@@ -207,23 +284,10 @@ void Calendars::TouchSlot(const fhir::Node& slot, Touched& touched) const {
     }
 }
 
-void Calendars::TouchAppointment(const fhir::Node& appointment, Touched& touched) const {
-    const fhir::Node* participants = appointment.Find("participant");
-    if (participants == nullptr) return;
-    for (const fhir::Node& one : participants->items()) {
-        const fhir::Node* actor = one.Find("actor");
-        if (actor == nullptr) continue;
-        Touch(std::string(actor->TextOf("reference")), SpanOf(appointment), touched);
-    }
-}
-
 void Calendars::Touch(const std::string& actor, const Span& span, Touched& touched) const {
     const auto found = by_actor_.find(actor);
     if (found == by_actor_.end() || span.from == 0) return;
-    for (const std::string& schedule : found->second) {
-        Span& whole = touched.try_emplace(schedule, span).first->second;
-        whole = {std::min(whole.from, span.from), std::max(whole.to, span.to)};
-    }
+    for (const std::string& schedule : found->second) Widen(touched, schedule, span);
 }
 
 std::set<std::string> Calendars::Sharing(const std::set<std::string>& actors) const {
@@ -257,8 +321,9 @@ Result<bool> Calendars::TrySettle(const std::string& id, const Span& span) {
     bool all = true;
     for (Stored& slot : slots) {
         const std::string name(slot.node.TextOf("id"));
+        const Span time = SpanOf(slot.node);
         const bool taken = std::any_of(takers.begin(), takers.end(), [&](const Taker& taker) {
-            return (taker.of_templates || !IsMade(name)) && taker.span.Meets(SpanOf(slot.node));
+            return taker.own != name && taker.span.Meets(time);
         });
         if (taken == IsTakenHere(slot, name)) continue;
         CARESTREAM_ASSIGN(written, Write(std::move(slot), taken));
@@ -287,8 +352,8 @@ Result<std::vector<Stored>> Calendars::SlotsOf(const std::set<std::string>& sche
     return slots;
 }
 
-Result<std::vector<Calendars::Taker>> Calendars::TakersOf(const std::string& id, const Span& span) {
-    std::vector<Taker> takers;
+Result<Calendars::Takers> Calendars::TakersOf(const std::string& id, const Span& span) {
+    Takers takers;
     const auto calendar = calendars_.find(id);
     if (calendar == calendars_.end()) return takers;
     const std::set<std::string>& owners = calendar->second.owners();
@@ -297,29 +362,61 @@ Result<std::vector<Calendars::Taker>> Calendars::TakersOf(const std::string& id,
     shared.merge(Sharing(calendar->second.places));
     std::erase_if(shared, IsOfTemplate);
     CARESTREAM_ASSIGN(blocks, SlotsOf(shared, span, kBlockLongest, "busy-unavailable"));
-    for (const Stored& one : blocks) takers.push_back({SpanOf(one.node), true});
-    // Where a template speaks for somebody, it alone says what can be booked.
-    if (!IsOfTemplate(id)) {
-        std::set<std::string> templates = Sharing(owners);
-        std::erase_if(templates, [](const auto& one) { return !IsOfTemplate(one); });
-        CARESTREAM_ASSIGN(made, SlotsOf(templates, span, kMadeLongest,
-                                        "free,busy,busy-tentative,busy-unavailable"));
-        for (const Stored& one : made) takers.push_back({SpanOf(one.node), false});
+    for (const Stored& one : blocks) takers.push_back({SpanOf(one.node), {}});
+    // Given is what a template's slot says, whatever its Appointment does: one whose cancellation
+    // is on its way is taken still. Slots of feeds give way to free ones, too: where a template
+    // speaks for somebody, it alone says what can be booked.
+    std::set<std::string> templates = Sharing(owners);
+    std::erase_if(templates, [](const auto& one) { return !IsOfTemplate(one); });
+    const char* status =
+        IsOfTemplate(id) ? "busy,busy-tentative" : "free,busy,busy-tentative,busy-unavailable";
+    CARESTREAM_ASSIGN(made, SlotsOf(templates, span, kMadeLongest, status));
+    for (const Stored& one : made) {
+        takers.push_back({SpanOf(one.node), std::string(one.node.TextOf("id"))});
     }
-    if (owners.empty()) return takers;
-    CARESTREAM_ASSIGN(
-        found, context_.Search("Appointment", {{"actor", Joined(owners)},
-                                               {"date", "ge" + FormatInstant(span.from - kDay)},
-                                               {"date", "lt" + FormatInstant(span.to)},
-                                               {"_count", kPage}}));
-    for (const store::StoredVersion& one : found) {
-        CARESTREAM_ASSIGN(node, fhir::ParseJson(one.body));
-        // What is booked or held here takes its own slot; those of templates are as they say.
-        const bool foreign = !one.id.starts_with(kBookingPrefix);
-        const bool held = !foreign && node.TextOf("status") == "proposed";
-        if (held || TakesTime(node)) takers.push_back({SpanOf(node), foreign});
-    }
+    CARESTREAM_TRY(AddAppointments(owners, span, takers));
     return takers;
+}
+
+Result<void> Calendars::AddAppointments(const std::set<std::string>& owners, const Span& span,
+                                        Takers& takers) {
+    std::set<std::string> references = owners;
+    net::Parameters ways;
+    // Bookings with a template's slot name its actors as it does, and no search finds identifiers.
+    if (std::erase_if(references, IsByIdentifier) != 0) {
+        ways.emplace_back("identifier",
+                          "urn:carestream:authority:" + context_.options.authority + "|");
+    }
+    if (!references.empty()) ways.emplace_back("actor", Joined(references));
+    for (const auto& way : ways) {
+        CARESTREAM_ASSIGN(
+            found, context_.Search("Appointment", {way,
+                                                   {"date", "ge" + FormatInstant(span.from - kDay)},
+                                                   {"date", "lt" + FormatInstant(span.to)},
+                                                   {"_count", kPage}}));
+        for (const store::StoredVersion& one : found) {
+            CARESTREAM_ASSIGN(node, fhir::ParseJson(one.body));
+            const bool ours = one.id.starts_with(kBookingPrefix);
+            const bool held = ours && node.TextOf("status") == "proposed";
+            if (!(held || TakesTime(node)) || !HaveCommon(ActorsOf(node), owners)) continue;
+            CARESTREAM_ASSIGN(moves, ours ? IsBeingMoved(one.id, node) : Result<bool>(false));
+            if (!moves) takers.push_back({SpanOf(node), OwnSlotOf(node)});
+        }
+    }
+    return {};
+}
+
+// What the EHR has moved gets the slot at its new time when Watch comes to that event, and the time
+// is looked at again after that: taken before, the slot would be nobody's.
+Result<bool> Calendars::IsBeingMoved(const std::string& id, const fhir::Node& appointment) {
+    const auto row = context_.parts.bookings->Find(context_.options.tenant, id);
+    if (!row && row.error().retryable) return Fail(row.error());
+    if (!row || !*row) return false;
+    const auto record = RecordOf(**row);
+    if (!record) return false;
+    // One that waits for its slot gets it when it is free: it does not stand in its own way.
+    if (record->WaitsForSlot()) return true;
+    return appointment.Find("slot") != nullptr && WillFollow(*record, appointment);
 }
 
 Result<bool> Calendars::Write(Stored slot, bool taken) {

@@ -1,7 +1,8 @@
 #pragma once
-// Times that others took: blocks and appointments of the EHR make Slots unavailable, and free again
-// when they are gone. Nothing is remembered of what was blocked why: what the store holds now says
-// it, so an event may come twice, late or after a crash.
+// Times that others took: blocks and appointments of the EHR, and what is booked here with the same
+// owner in another slot, make Slots unavailable, and free again when they are gone. Nothing is
+// remembered of what was blocked why: what the store holds now says it, so an event may come twice,
+// late or after a crash.
 #include <map>
 #include <set>
 #include <string>
@@ -19,16 +20,18 @@ struct Span {
     [[nodiscard]] bool Meets(const Span& other) const { return from < other.to && other.from < to; }
 };
 
-// Whose a Schedule is. References as resources have them, "Practitioner/1".
+// Whose a Schedule is: "Practitioner/1" as references have it. Whom it names by an identifier
+// stands there as "Practitioner|system|value", and beside it whoever has that identifier.
 struct Calendar {
     std::set<std::string> persons;  // and devices
     std::set<std::string> places;
-    bool of_person = false;  // it names one, though perhaps by an identifier that nobody has yet
+    bool of_person = false;  // it names one, though perhaps by nothing that finds him
 
     // An appointment with one of these takes the time: of a person's hours in a room the person.
     [[nodiscard]] const std::set<std::string>& owners() const {
         return of_person ? persons : places;
     }
+    bool operator==(const Calendar&) const = default;
 };
 
 // Confined to the scheduler's thread.
@@ -45,12 +48,18 @@ public:
 private:
     using Touched = std::map<std::string, Span>;  // by the Schedule's id
 
-    [[nodiscard]] Result<void> Learn(const store::Event& event);
-    [[nodiscard]] Result<void> Put(const std::string& id, const fhir::Node& schedule);
-    [[nodiscard]] Result<std::vector<std::string>> ActorsOf(const fhir::Node& actor,
-                                                            const std::string& schedule);
+    // Whose Schedules are, as of this event. What changes in that touches all that lies ahead.
+    [[nodiscard]] Result<void> Learn(const store::Event& event, Touched& touched);
+    [[nodiscard]] Result<void> LearnSchedule(const store::Event& event, Touched& touched);
+    [[nodiscard]] Result<void> LearnIdentifiers(const store::Event& event, Touched& touched);
+    // Of a Schedule's JSON. One that is gone or not in use is nobody's.
+    [[nodiscard]] Result<Calendar> CalendarOf(const std::string& schedule);
+    [[nodiscard]] Result<void> AddActor(const fhir::Node& actor, Calendar& calendar);
+    void Put(const std::string& id, Calendar calendar);
     void Forget(const std::string& id);
     void Collect(const store::Event& event, Touched& touched) const;
+    // From now on, of every Schedule that shares an actor.
+    void TouchAhead(const Calendar& calendar, Touched& touched) const;
     void TouchSlot(const fhir::Node& slot, Touched& touched) const;
     void TouchAppointment(const fhir::Node& appointment, Touched& touched) const;
     void Touch(const std::string& actor, const Span& span, Touched& touched) const;
@@ -61,13 +70,18 @@ private:
     [[nodiscard]] Result<std::vector<Stored>> SlotsOf(const std::set<std::string>& schedules,
                                                       const Span& span, Micros longest,
                                                       std::string_view status);
-    // What may take slots of this Schedule: each with the span, and whether it takes those of
-    // templates, too.
+    // What may take slots of this Schedule, but for the slot of a template that is its own: what
+    // becomes of that one is decided with the booking.
     struct Taker {
         Span span;
-        bool of_templates = true;
+        std::string own;  // the Slot's id, "" = none
     };
-    [[nodiscard]] Result<std::vector<Taker>> TakersOf(const std::string& id, const Span& span);
+    using Takers = std::vector<Taker>;
+    [[nodiscard]] Result<Takers> TakersOf(const std::string& id, const Span& span);
+    [[nodiscard]] Result<void> AddAppointments(const std::set<std::string>& owners,
+                                               const Span& span, Takers& takers);
+    // Is it to get a slot at another time as soon as its event is looked at?
+    [[nodiscard]] Result<bool> IsBeingMoved(const std::string& id, const fhir::Node& appointment);
     // False: somebody was faster.
     [[nodiscard]] Result<bool> Write(Stored slot, bool taken);
     // Errors of the data concern the one event or Schedule only.
@@ -76,8 +90,6 @@ private:
     Context& context_;
     std::map<std::string, Calendar> calendars_;              // by the Schedule's id
     std::map<std::string, std::set<std::string>> by_actor_;  // ids of Schedules
-    std::map<std::string, std::set<std::string>>
-        by_identifier_;  // "Location|system|value": likewise
 };
 
 }  // namespace carestream::scheduling

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "fhir/json.h"
 #include "scheduling/internal/resources.h"
 
 namespace carestream::scheduling {
@@ -32,6 +33,29 @@ Error NothingThere() {
                  {},
                  0,
                  false};
+}
+
+// Leaves of it what the caller may see.
+Result<void> KeepToSeen(auth::Access& access, Stored& appointment) {
+    bool changed = false;
+    if (!appointment.exists() ||
+        !access.Show("Appointment", appointment.node, auth::Action::kRead, &changed)) {
+        return Fail(NothingThere());
+    }
+    if (changed) appointment.body = fhir::ToJson(appointment.node);
+    return {};
+}
+
+// A message has booked again what was settled here, and it has not been followed: that it is
+// cancelled would not be true.
+Result<void> CheckGone(const BookRequest& request, const Case& one) {
+    const bool contradicts = request.kind == Kind::kCancel && IsSettled(one.record.saga.state) &&
+                             TakesTime(one.appointment.node);
+    if (!contradicts) return {};
+    return Fail(Code::kConflict,
+                "the clinic's own system says that it is booked: try again in a moment, and if "
+                "that does not help ask the clinic to cancel it",
+                "Appointment");
 }
 
 std::string ToUuid(const std::array<unsigned char, 16>& token) {
@@ -69,11 +93,16 @@ Result<Desk::Decision> Desk::Decide(const BookRequest& request) {
         if (!found) return Fail(NothingThere());
         return Change(request, std::move(*found));
     }
-    if (!request.key.empty()) {
-        CARESTREAM_ASSIGN(found, ledger_.Load(IdFor(request)));
-        if (found) return Repeat(request, std::move(*found));
-    }
-    return MakeNew(request);
+    if (request.key.empty()) return MakeNew(request);
+    const std::string id = IdFor(request);
+    CARESTREAM_ASSIGN(found, ledger_.Load(id));
+    if (found) return Repeat(request, std::move(*found));
+    Result<Decision> made = MakeNew(request);
+    if (made) return made;
+    // What stood in the way may be what this key booked between the two looks.
+    CARESTREAM_ASSIGN(meanwhile, ledger_.Load(id));
+    if (meanwhile) return Repeat(request, std::move(*meanwhile));
+    return made;
 }
 
 std::string Desk::IdFor(const BookRequest& request) const {
@@ -162,6 +191,8 @@ Result<Desk::Decision> Desk::MakeNew(const BookRequest& request) {
 
 // The key is known: the same answer, unless it now stands for something else.
 Result<Desk::Decision> Desk::Repeat(const BookRequest& request, Case one) {
+    // Who knows the key may have lost the right to see what it stands for.
+    CARESTREAM_TRY(KeepToSeen(*request.access, one.appointment));
     if (one.record.first_slot != request.slot) {
         return Fail(Code::kInvalid,
                     "this idempotency key was used for another slot: take a new key for a new "
@@ -177,6 +208,21 @@ Result<Desk::Decision> Desk::Repeat(const BookRequest& request, Case one) {
     return decision;
 }
 
+Result<Stored> Desk::Move(const BookRequest& request, Case& one) {
+    CARESTREAM_ASSIGN(slot, FreeSlot(request.slot));
+    SlotRef to = RefOf(slot.node);
+    if (to.schedule != one.record.slot.schedule) {
+        CARESTREAM_ASSIGN(schedule, context_.Read("Schedule", IdOf(to.schedule, "Schedule")));
+        one.record.former_parts =
+            MoveTo(one.appointment.node, slot.node, schedule.exists() ? &schedule.node : nullptr);
+        if (!request.access->MayWrite("Appointment", one.appointment.node, auth::Action::kUpdate)) {
+            return Fail(Code::kDenied, "the token may not book with whom this slot is", "slot");
+        }
+    }
+    one.record.former = std::exchange(one.record.slot, std::move(to));
+    return slot;
+}
+
 Result<Desk::Decision> Desk::Change(const BookRequest& request, Case one) {
     if (!one.appointment.exists() ||
         !request.access->MayWrite("Appointment", one.appointment.node, auth::Action::kUpdate)) {
@@ -189,17 +235,20 @@ Result<Desk::Decision> Desk::Change(const BookRequest& request, Case one) {
     CARESTREAM_ASSIGN(next, Advance(one.record.saga, again ? Input::kBook : InputOf(request.kind),
                                     context_.options.confirm));
     if (!next.changed) {
+        CARESTREAM_TRY(CheckGone(request, one));
         decision.appointment = std::move(one.appointment);
         decision.plan.record = std::move(one.record);
         return decision;
     }
     std::optional<Stored> taken;
     if (request.kind == Kind::kReschedule && !again) {
-        CARESTREAM_ASSIGN(slot, FreeSlot(request.slot));
-        one.record.former = std::exchange(one.record.slot, RefOf(slot.node));
+        CARESTREAM_ASSIGN(slot, Move(request, one));
         taken = std::move(slot);
     }
-    if (request.kind == Kind::kCancel) one.record.reason = request.reason;
+    if (request.kind == Kind::kCancel) {
+        one.record.reason = request.reason;
+        one.record.by_patient = request.access->IsConfined();
+    }
     CARESTREAM_ASSIGN(plan, ledger_.Make(std::move(one), next, taken ? &*taken : nullptr));
     decision.plan = std::move(plan);
     return decision;

@@ -46,6 +46,8 @@ private:
     [[nodiscard]] Result<Decision> MakeNew(const BookRequest& request);
     [[nodiscard]] Result<Decision> Change(const BookRequest& request, Case one);
     [[nodiscard]] Result<Decision> Repeat(const BookRequest& request, Case one);
+    // The slot that `one` is to be moved to; `one` as it is there. Errors: also kDenied.
+    [[nodiscard]] Result<Stored> Move(const BookRequest& request, Case& one);
     // A slot that can be taken now. Errors: kNotFound, kConflict.
     [[nodiscard]] Result<Stored> FreeSlot(const std::string& id);
     [[nodiscard]] Result<fhir::Node> NewAppointment(const BookRequest& request, const Stored& slot,

@@ -21,6 +21,7 @@ constexpr int kFindDefault = 50;
 constexpr int kFindSpare = 200;
 constexpr int kSchedulesMax = 100;  // of one practitioner or location
 constexpr int kFindMax = 200;
+constexpr int kPagesMax = 20;  // of slots that one $find looks at
 constexpr Micros kDay = 86'400LL * 1'000'000;
 constexpr Micros kFindSpanMax = 93 * kDay;
 constexpr Micros kFindSpan = 14 * kDay;
@@ -83,49 +84,63 @@ Result<FindQuery> ReadFind(const rest::OperationCall& call, const Rules& rules) 
         }
     }
     find.search.emplace_back("_sort", "start");
-    // More, because what begins too soon is left out.
+    // More, because what begins too soon is left out; if that is not enough, there are more pages.
     find.search.emplace_back("_count", std::to_string(find.count + kFindSpare));
     find.search.emplace_back("_include", "Slot:schedule");
     return find;
 }
 
-Result<std::string> FindBundle(const store::SearchPage& page, int count, const Rules& rules) {
+// What is proposed, as the entries of a Bundle.
+struct Proposals {
+    std::string entries;
+    int total = 0;
+    bool more = false;
+    std::string looked_to;  // start of the last slot that was looked at
+};
+
+Result<void> Propose(const store::SearchPage& page, int count, const Rules& rules,
+                     Proposals& found) {
     std::map<std::string, fhir::Node> schedules;
     for (const store::StoredVersion& one : page.included) {
         CARESTREAM_ASSIGN(node, fhir::ParseJson(one.body));
         schedules["Schedule/" + one.id] = std::move(node);
     }
-    std::string entries;
-    int total = 0;
-    bool more = !page.next.empty();
     for (const store::StoredVersion& one : page.matches) {
         CARESTREAM_ASSIGN(slot, fhir::ParseJson(one.body));
         const SlotRef ref = RefOf(slot);
-        if (!rules.CheckBookable(ref.schedule, InstantOf(ref.start))) continue;
-        if (total == count) {
-            more = true;
-            break;
-        }
+        const bool bookable = rules.CheckBookable(ref.schedule, InstantOf(ref.start)).has_value();
+        found.more = bookable && found.total == count;
+        if (found.more) return {};
+        found.looked_to = ref.start;
+        if (!bookable) continue;
         const auto schedule = schedules.find(ref.schedule);
         fhir::Node proposal =
             Proposal(slot, schedule == schedules.end() ? nullptr : &schedule->second);
-        entries += total++ == 0 ? R"({"resource":)" : R"(,{"resource":)";
-        fhir::WriteJson(proposal, entries);
-        entries += R"(,"search":{"mode":"match"}})";
+        found.entries += found.total++ == 0 ? R"({"resource":)" : R"(,{"resource":)";
+        fhir::WriteJson(proposal, found.entries);
+        found.entries += R"(,"search":{"mode":"match"}})";
     }
-    if (more) {
-        entries += (entries.empty() ? "" : ",") + std::string(R"({"resource":)") +
-                   rest::OutcomeJson({{"information", "incomplete",
-                                       "there are more: ask from the last start on", "start"}}) +
-                   R"(,"search":{"mode":"outcome"}})";
+    found.more = !page.next.empty();
+    return {};
+}
+
+std::string BundleOf(const Proposals& found) {
+    std::string entries = found.entries;
+    if (found.more) {
+        entries +=
+            (entries.empty() ? "" : ",") + std::string(R"({"resource":)") +
+            rest::OutcomeJson({{"information", "incomplete",
+                                "there are more: ask from " + found.looked_to + " on", "start"}}) +
+            R"(,"search":{"mode":"outcome"}})";
     }
-    return R"({"resourceType":"Bundle","type":"searchset","total":)" + std::to_string(total) +
+    return R"({"resourceType":"Bundle","type":"searchset","total":)" + std::to_string(found.total) +
            (entries.empty() ? "}" : R"(,"entry":[)" + entries + "]}");
 }
 
-// Of one type, on a thread of the store; what fails is answered here.
+// Of one type, on a thread of the store; what fails is answered here. `position`: of a page, "" =
+// the first.
 void SearchFor(Scheduler& scheduler, std::string_view type, const net::Parameters& parameters,
-               const ResponderPtr& responder,
+               const std::string& position, const ResponderPtr& responder,
                std::function<void(const store::SearchPage& page)> then) {
     auto query = search::ParseQuery(*scheduler.definitions(), type, parameters);
     if (!query) {
@@ -134,7 +149,9 @@ void SearchFor(Scheduler& scheduler, std::string_view type, const net::Parameter
     store::SearchRequest request;
     request.tenant = scheduler.options().tenant;
     request.query = std::move(*query);
+    request.position = position;
     request.cancel = responder->cancelled();
+    request.leave_out_unreadable = true;
     scheduler.reader().Search(std::move(request), [responder, then = std::move(then)](
                                                       const Result<store::SearchPage>& page) {
         if (page) return then(*page);
@@ -142,14 +159,8 @@ void SearchFor(Scheduler& scheduler, std::string_view type, const net::Parameter
     });
 }
 
-void SendBundle(const ResponderPtr& responder, const store::SearchPage& page, int count,
-                const Rules& rules) {
-    const Result<std::string> bundle = FindBundle(page, count, rules);
-    if (bundle) {
-        responder->Send(net::Response::Text(200, rest::kFhirJson, *bundle));
-    } else {
-        responder->Send(rest::OutcomeOf(bundle.error(), rest::ErrorOrigin::kSearch));
-    }
+void SendBundle(const ResponderPtr& responder, const Proposals& found) {
+    responder->Send(net::Response::Text(200, rest::kFhirJson, BundleOf(found)));
 }
 
 // Whose Slots are meant, one filter after the other, then those Slots: bounded searches, each on a
@@ -185,7 +196,7 @@ private:
     void Search(const std::string& type, net::Parameters parameters, const std::string& name,
                 std::function<void(const store::SearchPage& page)> then) {
         parameters.emplace_back("_count", std::to_string(kSchedulesMax));
-        SearchFor(scheduler_, type, parameters, responder_,
+        SearchFor(scheduler_, type, parameters, "", responder_,
                   [self = shared_from_this(), name,
                    then = std::move(then)](const store::SearchPage& page) {
                       if (page.next.empty()) return then(page);
@@ -211,7 +222,7 @@ private:
         if (schedules_) {
             std::erase_if(found, [&](const auto& one) { return schedules_->count(one) == 0; });
         }
-        if (found.empty()) return SendBundle(responder_, {}, 0, *rules_);
+        if (found.empty()) return SendBundle(responder_, found_);
         schedules_ = std::move(found);
         Next();
     }
@@ -224,10 +235,23 @@ private:
             }
             find_.search.emplace_back("schedule", named);
         }
-        SearchFor(scheduler_, "Slot", find_.search, responder_,
-                  [self = shared_from_this()](const store::SearchPage& page) {
-                      SendBundle(self->responder_, page, self->find_.count, *self->rules_);
-                  });
+        FindPage("");
+    }
+
+    void FindPage(const std::string& position) {
+        SearchFor(scheduler_, "Slot", find_.search, position, responder_,
+                  [self = shared_from_this()](const store::SearchPage& page) { self->Take(page); });
+    }
+
+    // The first pages may hold nothing but what is too soon to be booked.
+    void Take(const store::SearchPage& page) {
+        const Result<void> proposed = Propose(page, find_.count, *rules_, found_);
+        if (!proposed) {
+            return responder_->Send(rest::OutcomeOf(proposed.error(), rest::ErrorOrigin::kSearch));
+        }
+        const bool enough = found_.total == find_.count || ++pages_ == kPagesMax;
+        if (enough || page.next.empty()) return SendBundle(responder_, found_);
+        FindPage(page.next);
     }
 
     Scheduler& scheduler_;
@@ -235,6 +259,8 @@ private:
     FindQuery find_;
     const ResponderPtr responder_;
     std::size_t next_ = 0;
+    Proposals found_;
+    int pages_ = 0;
     std::optional<std::set<std::string>> schedules_;  // ids; absent: all
 };
 

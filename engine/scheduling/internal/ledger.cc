@@ -89,6 +89,13 @@ Result<void> Ledger::PutSlots(Slots slots, Record& record, const Stored* taken,
     return {};
 }
 
+void Ledger::PutParts(Slots slots, Record& record, fhir::Node& appointment) {
+    if (slots == Slots::kFreeNew && !record.former_parts.IsNull() && !appointment.IsNull()) {
+        MoveBack(appointment, record.former_parts);
+    }
+    if (slots != Slots::kKeep) record.former_parts = {};
+}
+
 Micros Ledger::DueOf(const Record& record, const Next& next, Micros held_until) const {
     if (next.ask) return context_.Now() + context_.options.answer_wait;
     switch (next.saga.state) {
@@ -106,7 +113,10 @@ Result<Plan> Ledger::Make(Case one, const Next& next, const Stored* taken, Micro
     plan.record = std::move(one.record);
     Record& record = plan.record;
     record.saga = next.saga;
+    record.seen = one.appointment.version;
+    if (record.saga.state == State::kBooked) record.by_patient = false;  // cancelled by nobody
     CARESTREAM_TRY(PutSlots(next.slots, record, taken, plan.transaction));
+    PutParts(next.slots, record, one.appointment.node);
     record.due = DueOf(record, next, held_until);
     plan.appointment = plan.transaction.writes.size();
     if (one.appointment.exists()) {

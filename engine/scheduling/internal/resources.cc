@@ -12,6 +12,8 @@ namespace {
 
 using fhir::Node;
 
+constexpr Micros kMinute = 60LL * 1'000'000;
+
 Node Coding(std::string system, std::string code, const std::string& display = {}) {
     Node coding = Node::Object();
     coding.Set("system", Node::String(std::move(system)));
@@ -90,14 +92,64 @@ std::string_view StatusOf(const Record& record, std::string_view now) {
     }
 }
 
-Node CancellationReason(const Record& record) {
-    const char* code = record.saga.state == State::kCompensated ? "prov"
-                       : record.saga.step == Step::kCancel      ? "pat"
-                                                                : "other";
-    Node reason = Concept(
-        Coding("http://terminology.hl7.org/CodeSystem/appointment-cancellation-reason", code));
-    if (!record.reason.empty()) reason.Set("text", Node::String(record.reason));
-    return reason;
+Node ReasonOf(const Record& record) {
+    if (record.saga.state == State::kCompensated) return CancellationReason("prov", record.reason);
+    return CancellationReason(record.by_patient ? "pat" : "other", record.reason);
+}
+
+// "Patient" of an actor that refers to one, by its reference or its type.
+std::string_view TypeOf(const Node& actor) {
+    const std::string_view type = actor.TextOf("type");
+    if (!type.empty()) return type;
+    std::string_view before = actor.TextOf("reference");
+    before = before.substr(0, std::min(before.rfind('/'), before.size()));
+    return before.substr(before.rfind('/') + 1);
+}
+
+// Whoever comes, and who wrote it down, stays when the appointment moves to other hands.
+bool StaysWhenMoved(const Node& participant) {
+    const Node* actor = participant.Find("actor");
+    return IsOfPaperwork(participant) ||
+           (actor != nullptr && OneOf(TypeOf(*actor), {"Patient", "RelatedPerson"}));
+}
+
+// What of an appointment goes with the Schedule of its slot.
+Node TakeParts(Node& appointment) {
+    Node parts = Node::Object();
+    if (const Node* service = appointment.Find("serviceType")) {
+        parts.Set("serviceType", *service);
+        appointment.Remove("serviceType");
+    }
+    const Node* participants = appointment.Find("participant");
+    if (participants == nullptr) return parts;
+    Node staying = Node::Array();
+    for (const Node& one : participants->items()) {
+        (StaysWhenMoved(one) ? staying : parts.At("participant")).Append(one);
+    }
+    appointment.Set("participant", std::move(staying));
+    return parts;
+}
+
+void PutParts(Node& appointment, const Node& parts) {
+    if (const Node* service = parts.Find("serviceType")) appointment.Set("serviceType", *service);
+    const Node* coming = parts.Find("participant");
+    Node participants = coming == nullptr ? Node::Array() : *coming;
+    if (const Node* staying = appointment.Find("participant")) {
+        for (const Node& one : staying->items()) participants.Append(one);
+    }
+    appointment.Set("participant", std::move(participants));
+}
+
+// With the length: a duration that was true of other times is none of these.
+void ShowTimes(Node& appointment, const SlotRef& slot) {
+    const Micros start = InstantOf(slot.start);
+    const Micros end = InstantOf(slot.end);
+    const bool same = InstantOf(appointment.TextOf("start")) == start &&
+                      InstantOf(appointment.TextOf("end")) == end;
+    appointment.Set("start", Node::String(slot.start));
+    appointment.Set("end", Node::String(slot.end));
+    if (same || end <= start) return;
+    appointment.Set("minutesDuration", Node::Number(std::to_string((end - start) / kMinute)));
 }
 
 }  // namespace
@@ -180,7 +232,7 @@ Node Proposal(const Node& slot, const Node* schedule) {
     node.Set("end", Node::String(ref.end));
     const Micros length = InstantOf(ref.end) - InstantOf(ref.start);
     if (length > 0) {
-        node.Set("minutesDuration", Node::Number(std::to_string(length / 60'000'000)));
+        node.Set("minutesDuration", Node::Number(std::to_string(length / kMinute)));
     }
     node.At("slot").Append(Reference("Slot/" + ref.id));
     const Node* actors = schedule == nullptr ? nullptr : schedule->Find("actor");
@@ -207,22 +259,38 @@ Node AppointmentFor(Node proposal, const std::string& id, const std::string& pat
     return proposal;
 }
 
+Node MoveTo(Node& appointment, const Node& slot, const Node* schedule) {
+    Node former_parts = TakeParts(appointment);
+    PutParts(appointment, Proposal(slot, schedule));
+    return former_parts;
+}
+
+void MoveBack(Node& appointment, const Node& former_parts) {
+    TakeParts(appointment);
+    PutParts(appointment, former_parts);
+}
+
+Node CancellationReason(std::string_view code, const std::string& text) {
+    Node reason =
+        Concept(Coding("http://terminology.hl7.org/CodeSystem/appointment-cancellation-reason",
+                       std::string(code)));
+    if (!text.empty()) reason.Set("text", Node::String(text));
+    return reason;
+}
+
 void Show(Node& appointment, const Record& record, bool ask) {
     const std::string status(StatusOf(record, appointment.TextOf("status")));
     appointment.Set("status", Node::String(status));
     const bool gone = OneOf(status, {"cancelled", "noshow", "entered-in-error"});
     appointment.Remove("slot");
-    if (!record.slot.start.empty()) {
-        appointment.Set("start", Node::String(record.slot.start));
-        appointment.Set("end", Node::String(record.slot.end));
-    }
+    if (!record.slot.start.empty()) ShowTimes(appointment, record.slot);
     if (!gone && !record.slot.id.empty()) {
         appointment.At("slot").Append(Reference("Slot/" + record.slot.id));
     }
     if (!gone) {
         appointment.Remove("cancelationReason");
     } else if (appointment.Find("cancelationReason") == nullptr) {
-        appointment.Set("cancelationReason", CancellationReason(record));
+        appointment.Set("cancelationReason", ReasonOf(record));
     }
     const bool unclear = record.saga.state == State::kAmbiguous;
     SetExtension(appointment, kStateExtension, "valueCode",
@@ -232,6 +300,26 @@ void Show(Node& appointment, const Record& record, bool ask) {
     SetTag(appointment, step);
     SetExtension(appointment, kRequestExtension, "valueString",
                  step + "-" + std::to_string(record.saga.asked));
+}
+
+bool IsOfPaperwork(const Node& participant) {
+    const auto is = [](const Node& coding, std::string_view system, std::string_view code) {
+        return coding.TextOf("system") == system && coding.TextOf("code") == code;
+    };
+    const auto paperwork = [&](const Node& type) {
+        const Node* codings = type.Find("coding");
+        return codings != nullptr &&
+               std::any_of(codings->items().begin(), codings->items().end(), [&](const auto& one) {
+                   return is(one, "http://terminology.hl7.org/CodeSystem/v3-ParticipationType",
+                             "CALLBCK") ||
+                          is(one,
+                             "http://terminology.hl7.org/CodeSystem/provenance-participant-type",
+                             "enterer");
+               });
+    };
+    const Node* types = participant.Find("type");
+    return types != nullptr && !types->items().empty() &&
+           std::all_of(types->items().begin(), types->items().end(), paperwork);
 }
 
 bool TakesTime(const Node& appointment) {

@@ -41,9 +41,19 @@ inline constexpr std::string_view kScheduleSystem = "urn:carestream:schedule";
 [[nodiscard]] fhir::Node AppointmentFor(fhir::Node proposal, const std::string& id,
                                         const std::string& patient, const std::string& authority,
                                         Micros now);
+// Makes `appointment`, which has a slot of another Schedule, one of `slot`: the service and whoever
+// takes part as the Schedule's actors do. Gives what it said of these before, for MoveBack.
+[[nodiscard]] fhir::Node MoveTo(fhir::Node& appointment, const fhir::Node& slot,
+                                const fhir::Node* schedule);
+void MoveBack(fhir::Node& appointment, const fhir::Node& former_parts);
+// `code` of the code system appointment-cancellation-reason: "pat", "prov", "other".
+[[nodiscard]] fhir::Node CancellationReason(std::string_view code, const std::string& text = {});
 // Makes `appointment` say what `record` says: status, times, slot, reason, state; with `ask` also
 // the request. What the EHR said beyond that (arrived, noshow) stays.
 void Show(fhir::Node& appointment, const Record& record, bool ask);
+
+// Whom one asks about an appointment and who typed it in (SCH-12, SCH-16, SCH-20) need not come.
+[[nodiscard]] bool IsOfPaperwork(const fhir::Node& participant);
 
 // Has it a status with which whoever takes part is not free? A proposal has none.
 [[nodiscard]] bool TakesTime(const fhir::Node& appointment);

@@ -64,6 +64,20 @@ bool IsMovedBy(const Case& one, const SlotRef& told) {
            record.former == SlotRef{} && start != 0 && start != InstantOf(record.slot.start);
 }
 
+// What was settled here, and a message that no decision knew of says that it is booked and ahead.
+bool IsRevivedBy(const Case& one, const SlotRef& told, std::int32_t version, Micros now) {
+    const Record& record = one.record;
+    const bool settled = IsSettled(record.saga.state) && version > record.seen;
+    return one.appointment.exists() && (settled || record.WaitsForSlot()) &&
+           InstantOf(told.start) > now;
+}
+
+// A later message books it again. Unless what stands there is a decision of ours: it overlooked
+// this one.
+bool IsOverruled(const Case& one, std::int32_t version) {
+    return SaysBooked(one.appointment.node.TextOf("status")) && one.record.seen < version;
+}
+
 }  // namespace
 
 Result<void> Watch::Load() {
@@ -128,16 +142,21 @@ Result<void> Watch::OfEhr(const store::Event& event) {
     const std::string status(body.TextOf("status"));
     if (SaysCancelled(status)) {
         return Step(
-            event.id, [](const Case&) { return Input::kEhrCancelled; }, "message " + status,
-            "The clinic has cancelled the appointment.");
+            event.id,
+            [&](const Case& one) {
+                return IsOverruled(one, event.version) ? std::nullopt
+                                                       : std::optional(Input::kEhrCancelled);
+            },
+            "message " + status, "The clinic has cancelled the appointment.");
     }
     if (!SaysBooked(status)) return {};
     const SlotRef told{"", std::string(body.TextOf("start")), std::string(body.TextOf("end")), ""};
-    CARESTREAM_ASSIGN(moved, FollowMove(event.id, told));
-    if (moved) return {};
+    CARESTREAM_ASSIGN(followed, Follow(event, told));
+    if (followed) return {};
     return Step(
         event.id,
         [&](const Case& one) -> std::optional<Input> {
+            if (IsSettled(one.record.saga.state)) return std::nullopt;
             const Micros start = InstantOf(told.start);
             const bool same = start == 0 || start == InstantOf(one.record.slot.start);
             // While it is moved, the old time is what was before.
@@ -146,44 +165,80 @@ Result<void> Watch::OfEhr(const store::Event& event) {
         "message " + status);
 }
 
-// The EHR keeps it at another time than we do: its word holds. The old slot is free, and the one at
-// that time taken, if there is one and it is free. True: that is what happened.
-Result<bool> Watch::FollowMove(const std::string& appointment, const SlotRef& told) {
+// The EHR keeps it at another time than we do, or has booked again what was settled here: its word
+// holds. True: there is no more to it.
+Result<bool> Watch::Follow(const store::Event& event, const SlotRef& told) {
     for (int tries = kTries;; --tries) {
-        CARESTREAM_ASSIGN(loaded, ledger_.Load(appointment));
-        if (!loaded || !IsMovedBy(*loaded, told)) return false;
+        CARESTREAM_ASSIGN(loaded, ledger_.Load(event.id));
+        if (!loaded) return false;
+        const bool revived = IsRevivedBy(*loaded, told, event.version, context_.Now());
+        if (!revived && !IsMovedBy(*loaded, told)) return false;
         const State before = loaded->record.saga.state;
-        CARESTREAM_ASSIGN(plan, PlanMove(std::move(*loaded), told));
+        CARESTREAM_ASSIGN(plan, revived ? PlanRevival(std::move(*loaded), told)
+                                        : PlanMove(std::move(*loaded), told));
+        if (plan.empty()) return true;
         const auto written = context_.Write(std::move(plan.transaction));
         if (written) {
-            context_.Changed(before, State::kBooked, "ehr-moved");
+            context_.Changed(before, plan.record.saga.state,
+                             revived ? "ehr-booked-again" : "ehr-moved");
             return true;
         }
         if (!WasOvertaken(written.error()) || tries <= 1) return Fail(written.error());
     }
 }
 
+Result<Watch::Place> Watch::PlaceAt(const Record& record, const SlotRef& told) {
+    const Micros start = InstantOf(told.start);
+    const bool same = start == InstantOf(record.slot.start);
+    Place place{told, std::nullopt, false};
+    place.ref.schedule = record.slot.schedule;
+    if (place.ref.end.empty()) {
+        const Micros length = InstantOf(record.slot.end) - InstantOf(record.slot.start);
+        place.ref.end = FormatInstant(start + length);
+    }
+    std::string id = same ? record.slot.id : "";
+    const auto schedule = context_.rules->TemplateOf(record.slot.schedule);
+    if (id.empty() && schedule) id = SlotId(context_.rules->ids(), *schedule, start);
+    if (id.empty()) {
+        // Which slot of a feed it waits for is not known any more: a person decides.
+        place.of_others = same && record.WaitsForSlot();
+        return place;
+    }
+    CARESTREAM_ASSIGN(slot, context_.Read("Slot", id));
+    if (!slot.exists()) return place;
+    place.of_others = slot.node.TextOf("status") != "free";
+    if (place.of_others) return place;
+    place.ref = RefOf(slot.node);
+    place.free = std::move(slot);
+    return place;
+}
+
+// The old slot is free, and the one at that time taken, if there is one and it is free.
 Result<Plan> Watch::PlanMove(Case one, const SlotRef& told) {
     Record& record = one.record;
-    SlotRef now = told;
-    if (now.end.empty()) {
-        const Micros length = InstantOf(record.slot.end) - InstantOf(record.slot.start);
-        now.end = FormatInstant(InstantOf(told.start) + length);
-    }
-    std::optional<Stored> taken;
-    if (const auto schedule = context_.rules->TemplateOf(record.slot.schedule)) {
-        const std::string id = SlotId(context_.rules->ids(), *schedule, InstantOf(told.start));
-        CARESTREAM_ASSIGN(slot, context_.Read("Slot", id));
-        if (slot.exists() && slot.node.TextOf("status") == "free") {
-            now = RefOf(slot.node);
-            taken = std::move(slot);
-        }
-    }
-    record.former = std::exchange(record.slot, now);
+    CARESTREAM_ASSIGN(place, PlaceAt(record, told));
+    record.former = std::exchange(record.slot, place.ref);
     record.AddEvidence(context_.Now(), "message moved");
     Next next{record.saga, true, Slots::kFreeFormer, false};
     next.saga.state = State::kBooked;
-    return ledger_.Make(std::move(one), next, taken ? &*taken : nullptr);
+    return ledger_.Make(std::move(one), next, place.free ? &*place.free : nullptr);
+}
+
+// Without its slot, which somebody else has, it is a person's to look at.
+Result<Plan> Watch::PlanRevival(Case one, const SlotRef& told) {
+    Record& record = one.record;
+    CARESTREAM_ASSIGN(place, PlaceAt(record, told));
+    CARESTREAM_ASSIGN(
+        next, Advance(record.saga, place.of_others ? Input::kEhrOverbooked : Input::kEhrBooked,
+                      context_.options.confirm));
+    if (!next.changed) return Plan{};
+    // The slot of before was given back when it was settled; that of what is over is still its own.
+    record.former = record.saga.state == State::kOver ? record.slot : SlotRef{};
+    record.slot = place.ref;
+    record.reason.clear();
+    record.by_patient = false;
+    record.AddEvidence(context_.Now(), "message booked again");
+    return ledger_.Make(std::move(one), next, place.free ? &*place.free : nullptr);
 }
 
 // PUT or PATCH with status cancelled is $cancel by another way.

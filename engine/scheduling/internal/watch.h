@@ -1,6 +1,7 @@
 #pragma once
 // What happens without an app's asking: events of Appointments, what became of messages, timers.
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "scheduling/internal/calendars.h"
@@ -26,8 +27,16 @@ private:
     [[nodiscard]] Result<void> Look(const store::Event& event);
     [[nodiscard]] Result<void> OfEhr(const store::Event& event);
     [[nodiscard]] Result<void> OfClient(const store::Event& event);
-    [[nodiscard]] Result<bool> FollowMove(const std::string& appointment, const SlotRef& told);
+    // The time that a message tells, as a slot of the booking's Schedule.
+    struct Place {
+        SlotRef ref;                 // without an id unless `free`
+        std::optional<Stored> free;  // to be taken; else there is none at that time, or:
+        bool of_others = false;
+    };
+    [[nodiscard]] Result<bool> Follow(const store::Event& event, const SlotRef& told);
     [[nodiscard]] Result<Plan> PlanMove(Case one, const SlotRef& told);
+    [[nodiscard]] Result<Plan> PlanRevival(Case one, const SlotRef& told);
+    [[nodiscard]] Result<Place> PlaceAt(const Record& record, const SlotRef& told);
     [[nodiscard]] Result<void> Take(const Delivery& delivery);
     // Refusals of the saga and of the data concern this booking only.
     [[nodiscard]] Result<void> Step(const std::string& appointment, const Ledger::Judge& judge,

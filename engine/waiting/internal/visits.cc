@@ -98,8 +98,9 @@ Result<void> CheckTime(const Clinic& clinic, const Node& appointment, Micros now
     const Micros start = InstantOf(appointment.TextOf("start"));
     if (start == 0) return Fail(Refusal("the appointment has no time", "Appointment.start"));
     if (now < start - clinic.check_in_before) {
+        // An instant without fractions: an app shows it as its reader's time.
         return Fail(Refusal("it is too early to check in: possible from " +
-                                FormatInstant(start - clinic.check_in_before, false),
+                                FormatInstant(start - clinic.check_in_before).substr(0, 19) + "Z",
                             "Appointment.start"));
     }
     if (now > start + clinic.check_in_after) {
@@ -111,6 +112,19 @@ Result<void> CheckTime(const Clinic& clinic, const Node& appointment, Micros now
 
 Error NothingThere() {
     return Error{Code::kNotFound, "no such appointment", "id", {}, 0, false};
+}
+
+// Leaves of the visit what the token may see: that of the appointment does not follow for it.
+Result<CheckedIn> AsSeen(auth::Access& access, CheckedIn done) {
+    if (access.IsFree("Encounter", auth::Action::kRead)) return done;
+    CARESTREAM_ASSIGN(visit, fhir::ParseJson(done.body));
+    bool changed = false;
+    if (!access.Show("Encounter", visit, auth::Action::kRead, &changed)) {
+        done.body.clear();
+    } else if (changed) {
+        done.body = fhir::ToJson(visit);
+    }
+    return done;
 }
 
 // Of the appointment's patients the one that the token is about, or, of staff, the only one.
@@ -307,7 +321,9 @@ Result<CheckedIn> Visits::CheckIn(const std::string& appointment, auth::Access& 
         auto done = Arrive({*found, *clinic, patient, clock_.Now(), "app"}, touched);
         const bool overtaken = !done && (done.error().code == Code::kPreconditionFailed ||
                                          done.error().code == Code::kConflict);
-        if (!overtaken || tries == kTriesMax) return done;
+        if (overtaken && tries < kTriesMax) continue;
+        if (!done) return done;
+        return AsSeen(access, std::move(*done));
     }
 }
 

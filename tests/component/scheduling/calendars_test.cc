@@ -1,6 +1,7 @@
-// Goal: times that the EHR blocks or gives to others cannot be booked here, and can again when they
-// are free; Slots that only feeds know are found and booked like those of templates. Method: the
-// feed's writer and the REST API on a real store.
+// Goal: times that the EHR blocks or gives to others, or that are booked here in another slot of
+// the same owner, cannot be booked here, and can again when they are free; Slots that only feeds
+// know are found and booked like those of templates. Method: the feed's writer and the REST API on
+// a real store.
 #include <gmock/gmock.h>
 
 #include "component/scheduling/scheduling_fixture.h"
@@ -46,6 +47,48 @@ protected:
         }
         return Feed({ChangeOf("Appointment", "urn:ehr", number,
                               Members(status, time) + R"(,"participant":[)" + list + "]")});
+    }
+    // Of a Schedule or a template, free and at least six hours ahead, earliest first.
+    std::vector<std::string> SlotsIn(const std::string& schedule, std::size_t count) {
+        std::vector<std::string> ids;
+        EXPECT_TRUE(Eventually(
+            [&] {
+                ids.clear();
+                const Reply found = Get("Appointment/$find?_count=100&schedule=" + schedule +
+                                        "&start=" + FormatInstant(ahead_.Now() + 360 * kMinute));
+                const fhir::Node* entries = found.body.Find("entry");
+                if (entries == nullptr) return false;
+                for (const fhir::Node& entry : entries->items()) {
+                    const fhir::Node* slots = entry.Find("resource")->Find("slot");
+                    if (slots == nullptr) continue;
+                    ids.push_back(
+                        scheduling::IdOf(slots->items().at(0).TextOf("reference"), "Slot"));
+                }
+                return ids.size() >= count;
+            },
+            30'000))
+            << ids.size() << " slots in " << schedule;
+        return ids;
+    }
+    std::vector<std::string> Within(const std::vector<std::string>& slots, const Time& time) {
+        std::vector<std::string> within;
+        for (const std::string& one : slots) {
+            const Micros start = scheduling::InstantOf(TimeOf(one).start);
+            if (start >= scheduling::InstantOf(time.start) &&
+                start < scheduling::InstantOf(time.end)) {
+                within.push_back(one);
+            }
+        }
+        return within;
+    }
+    void PutPractitioner(const std::string& id, const std::string& number = "") {
+        std::string more;
+        if (!number.empty()) {
+            more = R"(,"identifier":[{"system":"urn:staff","value":")" + number + "\"}]";
+        }
+        const std::string body =
+            R"({"resourceType":"Practitioner","id":")" + id + "\"" + more + "}";
+        EXPECT_LT(Put("Practitioner/" + id, body).status, 300);
     }
     bool SlotBecomes(const std::string& id, const std::string& status) {
         std::string now;
@@ -188,8 +231,190 @@ TEST_F(CalendarsTest, APersonsHoursInARoomAreThePersons) {
             R"("value":"e1"}]})")
             .status,
         200);
+    ASSERT_TRUE(SlotBecomes(slots[4], "busy-unavailable")) << "what was before that counts, too";
     Meet("A3", "booked", TimeOf(slots[6]), {"Practitioner/eve"});
     ASSERT_TRUE(SlotBecomes(slots[6], "busy-unavailable"));
+    PutPractitioner("eve");
+    ASSERT_TRUE(SlotBecomes(slots[4], "free"));
+    ASSERT_TRUE(SlotBecomes(slots[6], "free"));
+    // Somebody else gets the number while nobody looks.
+    const Time later = TimeOf(slots[7]);
+    StopScheduler();
+    const std::string zoe =
+        Feed({ChangeOf("Practitioner", "urn:person", "zoe",
+                       R"("identifier":[{"system":"urn:staff","value":"e1"}])")});
+    Meet("A4", "booked", later, {"Practitioner/" + zoe});
+    StartScheduler();
+    ASSERT_TRUE(SlotBecomes(slots[7], "busy-unavailable"));
+    Settled();
+    EXPECT_EQ(SlotStatus(slots[5]), "busy-unavailable");
+    EXPECT_EQ(SlotStatus(slots[6]), "free");
+}
+
+TEST_F(CalendarsTest, WhatIsBookedInOneTemplateIsTakenInTheOthersOfItsOwner) {
+    PutPractitioner("eve");
+    // By an identifier that nobody has: it is one person whoever it is.
+    const std::map<std::string, std::string> whose = {{"", "eve"}, {"9", "urn:staff|e9"}};
+    for (const auto& [number, who] : whose) {
+        PutTemplate("practitioner: " + who + "\n", 30, "visit" + number);
+        PutTemplate("practitioner: " + who + "\n", 10, "phone" + number);
+    }
+    StartScheduler(Confirm::kAck);
+    for (const auto& [number, who] : whose) {
+        const auto visits = SlotsIn("visit" + number, 3);
+        const auto calls = Within(SlotsIn("phone" + number, 20), TimeOf(visits[1]));
+        ASSERT_EQ(calls.size(), 3u);
+        const std::string before = Within(SlotsIn("phone" + number, 20), TimeOf(visits[0])).back();
+        const std::string id =
+            Operate("/$hold", {{"slot", "Slot/" + visits[1]}, {"patient", "Patient/ada"}}).Id();
+        for (const std::string& one : calls) ASSERT_TRUE(SlotBecomes(one, "busy-unavailable"));
+        EXPECT_EQ(Book(calls[1], "bob").Issue(), "conflict|slot");
+        ASSERT_EQ(Operate("/" + id + "/$confirm", {}).status, 200);
+        Deliver(id, scheduling::DeliveryState::kTaken);
+        ASSERT_TRUE(Becomes(id, "booked"));
+        // Until the other side knows, it counts on her.
+        ASSERT_EQ(Operate("/" + id + "/$cancel", {}).status, 200);
+        Settled();
+        EXPECT_EQ(SlotStatus(calls[0]), "busy-unavailable");
+        EXPECT_EQ(SlotStatus(visits[1]), "busy");
+        EXPECT_EQ(SlotStatus(before), "free");
+        Deliver(id, scheduling::DeliveryState::kTaken);
+        ASSERT_TRUE(SlotBecomes(visits[1], "free"));
+        for (const std::string& one : calls) ASSERT_TRUE(SlotBecomes(one, "free"));
+        // A short one takes the long one that it is a part of.
+        ASSERT_EQ(Book(calls[1], "bob").status, 201);
+        ASSERT_TRUE(SlotBecomes(visits[1], "busy-unavailable"));
+        Settled();
+        EXPECT_EQ(SlotStatus(calls[1]), "busy");
+        EXPECT_EQ(SlotStatus(calls[0]), "free");
+    }
+}
+
+TEST_F(CalendarsTest, WhereTheEhrMovesOurBookingTheTimeIsTaken) {
+    PutPractitioner("eve");
+    PutPractitioner("zoe");
+    PutTemplate();
+    PutTemplate("practitioner: urn:staff|e9\n", 60, "nobody");
+    PutTemplate("practitioner: eve\n", 60, "eve");
+    PutTemplate("practitioner: zoe\n", 60, "zoe");
+    StartScheduler(Confirm::kAck);
+    for (const char* schedule : {"room", "nobody"}) {
+        const auto slots = SlotsIn(schedule, 12);
+        const std::string between = Book(slots[2], "ada").Id();
+        const Time at = TimeOf(slots[5]);
+        const Time half{Later(at.start, 30 * kMinute), Later(at.end, 30 * kMinute)};
+        Ehr(between, Members("booked", half));
+        ASSERT_TRUE(SlotBecomes(slots[2], "free"));
+        ASSERT_TRUE(SlotBecomes(slots[5], "busy-unavailable"));
+        ASSERT_TRUE(SlotBecomes(slots[6], "busy-unavailable"));
+        EXPECT_EQ(Book(slots[5], "bob").Issue(), "conflict|slot");
+        // Longer than its slot.
+        const std::string longer = Book(slots[8], "bob").Id();
+        Deliver(longer, scheduling::DeliveryState::kTaken);
+        ASSERT_TRUE(Becomes(longer, "booked"));
+        const Time two{TimeOf(slots[8]).start, TimeOf(slots[9]).end};
+        Ehr(longer, Members("booked", two));
+        ASSERT_TRUE(SlotBecomes(slots[9], "busy-unavailable"));
+        EXPECT_EQ(SlotStatus(slots[8]), "busy");
+        Ehr(between, Members("cancelled", half));
+        Ehr(longer, Members("cancelled", two));
+        for (const std::size_t one : {5u, 6u, 8u, 9u}) {
+            ASSERT_TRUE(SlotBecomes(slots[one], "free"));
+        }
+    }
+    // To another person.
+    const auto eve = SlotsIn("eve", 6);
+    const auto zoe = SlotsIn("zoe", 6);
+    const std::string same = Within(zoe, TimeOf(eve[4])).at(0);
+    const std::string id = Book(eve[2], "ada").Id();
+    Ehr(id, Members("booked", TimeOf(eve[4])) +
+                R"(,"participant":[{"actor":{"reference":"Patient/ada"},"status":"accepted"},)"
+                R"({"actor":{"reference":"Practitioner/zoe"},"status":"accepted"}])");
+    ASSERT_TRUE(SlotBecomes(same, "busy-unavailable"));
+    Settled();
+    EXPECT_EQ(SlotStatus(eve[2]), "free");
+}
+
+TEST_F(CalendarsTest, WhatTheEhrMovesGetsItsSlotThoughTheTimeIsLookedAtBefore) {
+    StartScheduler();
+    const auto slots = SlotsIn("room", 6);
+    const std::string id = Book(slots[2], "ada").Id();
+    const Time there = TimeOf(slots[5]);
+    Settled();
+    StopScheduler();
+    // The first events are about that time, and that of the move is not among them.
+    Block("B1", "busy-unavailable", {"2020-01-01T08:00:00Z", "2020-01-01T09:00:00Z"});
+    std::vector<fhir::Change> others;
+    for (int i = 0; i < 300; ++i) {
+        others.push_back(ChangeOf("Patient", "urn:other", std::to_string(i), R"("active":true)"));
+    }
+    Feed(std::move(others));
+    Ehr(id, Members("booked", there));
+    StartScheduler();
+    ASSERT_TRUE(SlotBecomes(slots[5], "busy"));
+    EXPECT_EQ(SlotStatus(slots[2]), "free");
+    EXPECT_THAT(Get("Appointment/" + id).http.body, HasSubstr("Slot/" + slots[5]));
+}
+
+TEST_F(CalendarsTest, ACalendarThatGetsAnotherOwnerIsLookedAtAgain) {
+    PutPractitioner("adam");
+    PutPractitioner("zoe");
+    PutTemplate("practitioner: adam\n");
+    PutTemplate("practitioner: zoe\n", 30, "zoe");
+    StartScheduler();
+    const auto slots = SlotsIn("room", 8);
+    Meet("A1", "booked", TimeOf(slots[2]), {"Practitioner/adam"});
+    Meet("A2", "booked", TimeOf(slots[3]), {"Practitioner/zoe"});
+    const auto own = Within(SlotsIn("zoe", 16), TimeOf(slots[5]));
+    ASSERT_EQ(own.size(), 2u);
+    ASSERT_EQ(Book(own[0], "ada").status, 201);
+    Block("B1", "busy-unavailable", TimeOf(slots[6]), "Practitioner/adam");
+    ASSERT_TRUE(SlotBecomes(slots[2], "busy-unavailable"));
+    ASSERT_TRUE(SlotBecomes(slots[6], "busy-unavailable"));
+    EXPECT_EQ(SlotStatus(slots[3]), "free");
+    PutTemplate("practitioner: zoe\n");
+    ASSERT_TRUE(SlotBecomes(slots[3], "busy-unavailable"));
+    ASSERT_TRUE(SlotBecomes(slots[5], "busy-unavailable"));
+    ASSERT_TRUE(SlotBecomes(slots[2], "free"));
+    ASSERT_TRUE(SlotBecomes(slots[6], "free"));
+    // A calendar of the EHR, too: its blocks are whose it is.
+    Feed({ChangeOf("Schedule", "urn:calendar", "Practitioner-adam",
+                   R"("actor":[{"reference":"Practitioner/zoe"}])")});
+    ASSERT_TRUE(SlotBecomes(slots[6], "busy-unavailable"));
+    Feed({ChangeOf("Schedule", "urn:calendar", "Practitioner-adam",
+                   R"("actor":[{"reference":"Practitioner/adam"}])")});
+    ASSERT_TRUE(SlotBecomes(slots[6], "free"));
+}
+
+TEST_F(CalendarsTest, WhomOneAsksAndWhoEntersItDoNotCome) {
+    PutPractitioner("clerk");
+    PutTemplate("practitioner: clerk\n");
+    StartScheduler();
+    const auto slots = SlotsIn("room", 6);
+    const auto meet = [&](const std::string& number, const std::string& slot,
+                          const std::string& system, const std::string& code,
+                          const std::string& more = "") {
+        Feed({ChangeOf("Appointment", "urn:ehr", number,
+                       Members("booked", TimeOf(slot)) +
+                           R"(,"participant":[{"actor":{"reference":"Practitioner/clerk"},)"
+                           R"("status":"accepted","type":[{"coding":[{"system":")" +
+                           system + R"(","code":")" + code + R"("}]}]})" + more + "]")});
+    };
+    const std::string participation = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
+    meet("A1", slots[1], participation, "CALLBCK");
+    meet("A2", slots[2], "http://terminology.hl7.org/CodeSystem/provenance-participant-type",
+         "enterer");
+    // Who does it himself; and whoever has another part.
+    meet("A3", slots[3], participation, "CALLBCK",
+         R"(,{"actor":{"reference":"Practitioner/clerk"},"status":"accepted"})");
+    meet("A4", slots[4], participation, "PPRF");
+    ASSERT_TRUE(SlotBecomes(slots[3], "busy-unavailable"));
+    ASSERT_TRUE(SlotBecomes(slots[4], "busy-unavailable"));
+    Settled();
+    EXPECT_EQ(SlotStatus(slots[1]), "free");
+    EXPECT_EQ(SlotStatus(slots[2]), "free");
+    meet("A3", slots[3], participation, "CALLBCK");
+    ASSERT_TRUE(SlotBecomes(slots[3], "free"));
 }
 
 TEST_F(CalendarsTest, SlotsOfFeedsAreFoundAndBookedLikeThoseOfTemplates) {

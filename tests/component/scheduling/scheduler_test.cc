@@ -6,7 +6,6 @@
 #include <set>
 
 #include "component/scheduling/scheduling_fixture.h"
-#include "tests/support/jwt.h"
 
 namespace carestream::test {
 namespace {
@@ -111,25 +110,32 @@ TEST_F(SchedulingTest, AKeyGivesOneBookingHoweverOftenItComes) {
     const Reply header_again =
         Operate("/$book", {{"slot", slots[5]}, {"patient", "ada"}}, {{"Idempotency-Key", "k2"}});
     EXPECT_EQ(header_again.Id(), by_header.Id());
-    // All at once.
-    std::vector<std::future<std::string>> racing;
-    for (int i = 0; i < 12; ++i) {
-        racing.push_back(std::async(std::launch::async, [&] {
-            auto client = net::HttpClient::Connect(address_);
-            auto answer = client->Send({.method = "POST",
-                                        .target = "/fhir/r4/Appointment/$book?slot=" + slots[6] +
-                                                  "&patient=ada&idempotency-key=k3",
-                                        .headers = {},
-                                        .body = {}});
-            const auto body = fhir::ParseJson(answer->body);
-            return std::string(body->TextOf("resourceType")) + "/" +
-                   std::string(body->TextOf("id"));
-        }));
+}
+
+TEST_F(SchedulingTest, AKeyGivesOneBookingThoughAllComeAtOnce) {
+    StartScheduler();
+    const auto slots = FreeSlots(12);
+    for (std::size_t round = 0; round < 8; ++round) {
+        std::vector<std::future<std::string>> racing;
+        for (int i = 0; i < 12; ++i) {
+            racing.push_back(std::async(std::launch::async, [&] {
+                auto client = net::HttpClient::Connect(address_);
+                auto answer = client->Send(
+                    {.method = "POST",
+                     .target = "/fhir/r4/Appointment/$book?slot=" + slots[3 + round] +
+                               "&patient=ada&idempotency-key=r" + std::to_string(round),
+                     .headers = {},
+                     .body = {}});
+                const auto body = fhir::ParseJson(answer->body);
+                return std::string(body->TextOf("resourceType")) + "/" +
+                       std::string(body->TextOf("id"));
+            }));
+        }
+        std::set<std::string> ids;
+        for (auto& one : racing) ids.insert(one.get());
+        EXPECT_EQ(ids.size(), 1u) << *ids.begin() << " " << *ids.rbegin();
+        EXPECT_THAT(*ids.begin(), HasSubstr("Appointment/booking-"));
     }
-    std::set<std::string> ids;
-    for (auto& one : racing) ids.insert(one.get());
-    EXPECT_EQ(ids.size(), 1u) << *ids.begin() << " " << *ids.rbegin();
-    EXPECT_THAT(*ids.begin(), HasSubstr("Appointment/booking-"));
 }
 
 TEST_F(SchedulingTest, TheDestinationsEvidenceDecides) {
@@ -365,29 +371,11 @@ TEST_F(SchedulingTest, ATemplateThatChangesLeavesWhatIsTakenAlone) {
 }
 
 TEST_F(SchedulingTest, APatientBooksForHerselfAlone) {
-    StopScheduler();
-    const TestKey key(TestKey::Type::kP256, "k1");
-    const auto file = state_folder() / "issuer.jwks";
-    std::ofstream(file) << key.Jwks();
-    auth::GateOptions gate;
-    auth::IssuerOptions issuer;
-    issuer.issuer = "https://issuer.example";
-    issuer.audience = "https://fhir.example";
-    issuer.jwks_file = file;
-    gate.issuers.push_back(issuer);
-    gate_ = auth::Gate::Create(gate, clock_, log_).value();
+    RequireTokens();
     StartScheduler();
-    const auto token = [&](const std::string& patient, const std::string& scope) {
-        return Headers{
-            {"Authorization",
-             "Bearer " + key.Token(R"({"iss":"https://issuer.example","aud":)"
-                                   R"("https://fhir.example","exp":99999999999,"sub":"s")" +
-                                   (patient.empty() ? "" : R"(,"patient":")" + patient + "\"") +
-                                   R"(,"scope":")" + scope + "\"}")}};
-    };
-    const Headers ada = token("ada", "patient/*.cruds");
-    const Headers bob = token("bob", "patient/*.cruds");
-    const Headers reader = token("ada", "patient/*.rs");
+    const Headers ada = Token("ada", "patient/*.cruds");
+    const Headers bob = Token("bob", "patient/*.cruds");
+    const Headers reader = Token("ada", "patient/*.rs");
     std::string slot;
     ASSERT_TRUE(Eventually([&] {
         const Reply found = Get("Appointment/$find?_count=5", ada);
@@ -429,7 +417,336 @@ TEST_F(SchedulingTest, APatientBooksForHerselfAlone) {
                     R"([{"op":"replace","path":"/status","value":"booked"}])", ada)
                   .status,
               422);
+    EXPECT_EQ(Patch("Appointment/" + proposed.Id(),
+                    R"([{"op":"replace","path":"/status","value":"cancelled"}])", ada)
+                  .status,
+              200);
+    EXPECT_EQ(Delete("Appointment/" + proposed.Id(), ada).status, 204);
     for (const std::string& line : lines_) EXPECT_THAT(line, Not(HasSubstr("ada")));
+}
+
+// What the patient reads of an appointment is what the hospital knows of it.
+TEST_F(SchedulingTest, PatientsChangeNothingThatTheHospitalWouldNotHearOf) {
+    StartScheduler();
+    const auto slots = FreeSlots();
+    RequireTokens();
+    StartScheduler(Confirm::kAck);
+    const Headers ada = Token("ada", "patient/*.cruds");
+    const Headers staff = Token("", "user/*.cruds");
+    const Reply made = Operate("/$book", {{"slot", slots[3]}}, ada);
+    ASSERT_EQ(made.status, 201) << made.http.body;
+    EXPECT_EQ(Delete("Appointment/" + made.Id(), ada).Issue(), "not-supported|Appointment.id");
+    const std::string hospitals =
+        R"({"resourceType":"Appointment","id":"h1","status":"booked","start":"2031-01-01T08:00:00Z",)"
+        R"("end":"2031-01-01T09:00:00Z","participant":[{"actor":{"reference":"Patient/ada"},)"
+        R"("status":"accepted"}]})";
+    ASSERT_EQ(Put("Appointment/h1", hospitals, staff).status, 201);
+    std::string cancelled = hospitals;
+    cancelled.replace(cancelled.find("booked"), 6, "cancelled");
+    EXPECT_EQ(Put("Appointment/h1", cancelled, ada).Issue(), "not-supported|Appointment.status");
+    EXPECT_EQ(
+        Patch("Appointment/h1", R"([{"op":"replace","path":"/status","value":"cancelled"}])", ada)
+            .Issue(),
+        "not-supported|Appointment.status");
+    EXPECT_EQ(Delete("Appointment/h1", ada).Issue(), "not-supported|Appointment.status");
+    EXPECT_EQ(Get("Appointment/h1", ada).body.TextOf("status"), "booked");
+    // Staff say what the hospital says.
+    EXPECT_EQ(Put("Appointment/h1", cancelled, staff).status, 200);
+}
+
+// The caller's key stands for it still, but not for the right to see it.
+TEST_F(SchedulingTest, AKeyShowsNothingThatTheTokenMayNotSee) {
+    StartScheduler();
+    const auto slots = FreeSlots();
+    RequireTokens();
+    StartScheduler();
+    const Headers ada = Token("ada", "patient/*.cruds");
+    const Headers bob = Token("bob", "patient/*.cruds");  // of the same log-in and app
+    const auto book = [&](const std::string& slot, const Headers& who) {
+        return Operate("/$book",
+                       {{"slot", slot},
+                        {"patient", "ada"},
+                        {"comment", "private words"},
+                        {"idempotency-key", "k1"}},
+                       who);
+    };
+    const Reply made = book(slots[3], ada);
+    ASSERT_EQ(made.status, 201) << made.http.body;
+    EXPECT_EQ(Get("Appointment/" + made.Id(), bob).status, 404);
+    for (const std::string& slot : {slots[3], slots[4]}) {
+        const Reply repeated = book(slot, bob);
+        EXPECT_EQ(repeated.status, 404) << repeated.http.body;
+        EXPECT_THAT(repeated.http.body, Not(HasSubstr("private words")));
+        EXPECT_THAT(repeated.http.body, Not(HasSubstr("Patient/ada")));
+    }
+    const Reply again = book(slots[3], ada);
+    EXPECT_EQ(again.status, 200);
+    EXPECT_EQ(again.body, made.body);
+}
+
+// "who cancelled" as the page reads it.
+std::string CodeIn(const fhir::Node& appointment) {
+    const fhir::Node* reason = appointment.Find("cancelationReason");
+    if (reason == nullptr) return "none";
+    return std::string(reason->Find("coding")->items().at(0).TextOf("code"));
+}
+
+TEST_F(SchedulingTest, WhoCancelledIsWhoAskedForIt) {
+    StartScheduler();
+    const auto slots = FreeSlots(14);
+    RequireTokens();
+    StartScheduler();
+    const Headers ada = Token("ada", "patient/*.cruds");
+    const Headers staff = Token("", "user/*.cruds");
+    const auto made = [&](std::size_t slot, const char* how = "/$book") {
+        return Operate(how, {{"slot", slots[slot]}, {"patient", "ada"}}, ada).Id();
+    };
+    const auto cancelled = [&](const std::string& id, const Headers& who) {
+        const Reply reply = Operate("/" + id + "/$cancel", {{"reason", "On holiday"}}, who);
+        EXPECT_EQ(reply.status, 200) << reply.http.body;
+        return CodeIn(reply.body);
+    };
+    EXPECT_EQ(cancelled(made(3), ada), "pat");
+    EXPECT_EQ(cancelled(made(4, "/$hold"), ada), "pat");
+    EXPECT_EQ(cancelled(made(5), staff), "other");
+    const auto patched = [&](const std::string& id, const Headers& who) {
+        EXPECT_EQ(Patch("Appointment/" + id,
+                        R"([{"op":"replace","path":"/status","value":"cancelled"}])", who)
+                      .status,
+                  200);
+        const auto now = [&] { return Get("Appointment/" + id, staff).body; };
+        EXPECT_TRUE(Eventually([&] { return StateIn(now()) == "cancelled"; }));
+        return CodeIn(now());
+    };
+    EXPECT_EQ(patched(made(6), ada), "pat");
+    EXPECT_EQ(patched(made(7), staff), "other");
+    const std::string ehrs = made(8);
+    Ehr(ehrs, R"("status":"cancelled")");
+    const auto told = [&] { return Get("Appointment/" + ehrs, staff).body; };
+    EXPECT_TRUE(Eventually([&] { return StateIn(told()) == "cancelled"; }));
+    EXPECT_EQ(CodeIn(told()), "other");
+    // With a destination that is to be asked it is the same.
+    StopScheduler();
+    StartScheduler(Confirm::kAck);
+    EXPECT_EQ(cancelled(made(9), ada), "pat");
+    EXPECT_EQ(cancelled(made(10), staff), "other");
+}
+
+TEST_F(SchedulingTest, TheEhrBooksAgainWhatItCancelled) {
+    StartScheduler();
+    const auto slots = FreeSlots();
+    const Reply made = Book(slots[3], "ada");
+    const std::string id = made.Id();
+    const std::string booked =
+        R"("status":"booked","start":")" + std::string(made.body.TextOf("start")) + "\"";
+    Ehr(id, R"("status":"cancelled")");
+    ASSERT_TRUE(Becomes(id, "cancelled"));
+    EXPECT_EQ(SlotStatus(slots[3]), "free");
+    Ehr(id, booked);
+    ASSERT_TRUE(Becomes(id, "booked"));
+    EXPECT_EQ(SlotStatus(slots[3]), "busy");
+    EXPECT_EQ(Get("Appointment/" + id).body.TextOf("status"), "booked");
+    EXPECT_EQ(CodeIn(Get("Appointment/" + id).body), "none");
+    EXPECT_EQ(Book(slots[3], "bob").status, 409);
+    const Reply gone = Operate("/" + id + "/$cancel", {});
+    EXPECT_EQ(gone.body.TextOf("status"), "cancelled") << gone.http.body;
+    EXPECT_EQ(SlotStatus(slots[3]), "free");
+    // Both words at once: the last one holds, and the slot is nobody else's in between.
+    const std::string other = Book(slots[4], "ada").Id();
+    const std::string start(Get("Appointment/" + other).body.TextOf("start"));
+    const std::string etag = Get("Slot/" + slots[4]).Header("ETag");
+    StopScheduler();
+    Ehr(other, R"("status":"cancelled")");
+    Ehr(other, R"("status":"booked","start":")" + start + "\"");
+    StartScheduler();
+    const std::string last = Book(slots[5], "ada").Id();
+    Ehr(last, R"("status":"cancelled")");
+    ASSERT_TRUE(Becomes(last, "cancelled"));
+    EXPECT_EQ(StateOf(other), "booked");
+    EXPECT_EQ(Get("Slot/" + slots[4]).Header("ETag"), etag);
+}
+
+TEST_F(SchedulingTest, WhatTheEhrBooksAgainWhileAnotherHasTheSlotIsAPersonsToLookAt) {
+    StartScheduler();
+    const auto slots = FreeSlots();
+    const Reply made = Book(slots[3], "ada");
+    const std::string id = made.Id();
+    const std::string booked =
+        R"("status":"booked","start":")" + std::string(made.body.TextOf("start")) + "\"";
+    Ehr(id, R"("status":"cancelled")");
+    ASSERT_TRUE(Becomes(id, "cancelled"));
+    const std::string others = Book(slots[3], "bob").Id();
+    Ehr(id, booked);
+    ASSERT_TRUE(Becomes(id, "being-clarified"));
+    EXPECT_EQ(Get("Appointment/" + id).body.TextOf("status"), "pending");
+    EXPECT_EQ(scheduler_->List(scheduling::State::kAmbiguous, "", 10)->size(), 1u);
+    // That it says so again makes nothing clearer; that the other is gone does.
+    Ehr(id, booked + R"(,"description":"again")");
+    const std::string later = Book(slots[5], "ada").Id();
+    Ehr(later, R"("status":"cancelled")");
+    ASSERT_TRUE(Becomes(later, "cancelled"));
+    EXPECT_EQ(StateOf(id), "being-clarified");
+    EXPECT_EQ(StateOf(others), "booked");
+    ASSERT_EQ(Operate("/" + others + "/$cancel", {}).status, 200);
+    Ehr(id, booked + R"(,"description":"once more")");
+    ASSERT_TRUE(Becomes(id, "booked"));
+    EXPECT_EQ(SlotStatus(slots[3]), "busy");
+    // Cancelled while it waits it takes nothing from whoever has the slot.
+    Ehr(id, R"("status":"cancelled")");
+    ASSERT_TRUE(Becomes(id, "cancelled"));
+    const std::string third = Book(slots[3], "bob").Id();
+    Ehr(id, booked);
+    ASSERT_TRUE(Becomes(id, "being-clarified"));
+    const Reply cancelled = Operate("/" + id + "/$cancel", {});
+    EXPECT_EQ(StateIn(cancelled.body), "cancelled") << cancelled.http.body;
+    EXPECT_EQ(SlotStatus(slots[3]), "busy");
+    EXPECT_EQ(StateOf(third), "booked");
+}
+
+TEST_F(SchedulingTest, TheEhrBooksWhatItRefusedAndMovesWhatIsOver) {
+    StartScheduler(Confirm::kAck);
+    const auto slots = FreeSlots(12);
+    const Reply made = Book(slots[4], "ada");
+    const std::string refused = made.Id();
+    Deliver(refused, DeliveryState::kRefused, "AE");
+    ASSERT_TRUE(Becomes(refused, "compensated"));
+    Ehr(refused, R"("status":"booked","start":")" + std::string(made.body.TextOf("start")) + "\"");
+    ASSERT_TRUE(Becomes(refused, "booked"));
+    EXPECT_EQ(SlotStatus(slots[4]), "busy");
+    const std::string past = Book(slots[0], "bob").Id();
+    Deliver(past, DeliveryState::kTaken);
+    ASSERT_TRUE(Becomes(past, "booked"));
+    ahead_.Advance(150 * kMinute);
+    ASSERT_TRUE(Becomes(past, "over"));
+    EXPECT_EQ(Operate("/" + past + "/$cancel", {}).status, 409);
+    const std::string moved(Get("Slot/" + slots[9]).body.TextOf("start"));
+    Ehr(past, R"("status":"booked","start":")" + moved + "\"");
+    ASSERT_TRUE(Becomes(past, "booked"));
+    EXPECT_EQ(SlotStatus(slots[9]), "busy");
+    EXPECT_EQ(StateIn(Operate("/" + past + "/$cancel", {}).body), "cancelling");
+}
+
+TEST_F(SchedulingTest, ACancelNeverSaysYesToWhatStaysBooked) {
+    StartScheduler();
+    const auto slots = FreeSlots();
+    const Reply made = Book(slots[0], "ada");
+    const std::string id = made.Id();
+    Ehr(id, R"("status":"cancelled")");
+    ASSERT_TRUE(Becomes(id, "cancelled"));
+    // Its time is past: it is not booked again, but the hospital says that the patient was there.
+    ahead_.Advance(150 * kMinute);
+    Ehr(id, R"("status":"fulfilled","start":")" + std::string(made.body.TextOf("start")) + "\"");
+    const Reply refused = Operate("/" + id + "/$cancel", {});
+    EXPECT_EQ(refused.status, 409) << refused.http.body;
+    EXPECT_THAT(refused.http.body, HasSubstr("ask the clinic"));
+}
+
+// After kill -9 events come once more.
+TEST_F(SchedulingTest, AWordOfBeforeTheCancellationDoesNotBookAgain) {
+    StartScheduler();
+    const auto slots = FreeSlots();
+    const Reply made = Book(slots[3], "ada");
+    const std::string id = made.Id();
+    Ehr(id, R"("status":"booked","description":"confirmed","start":")" +
+                std::string(made.body.TextOf("start")) + "\"");
+    ASSERT_EQ(Operate("/" + id + "/$cancel", {}).status, 200);
+    StopScheduler();
+    ASSERT_TRUE(Connect().Execute("update event_cursor set seq = 0 where consumer = 'scheduling'"));
+    StartScheduler();
+    const std::string last = Book(slots[4], "ada").Id();
+    Ehr(last, R"("status":"cancelled")");
+    ASSERT_TRUE(Becomes(last, "cancelled"));
+    EXPECT_EQ(StateOf(id), "cancelled");
+    EXPECT_EQ(SlotStatus(slots[3]), "free");
+}
+
+TEST_F(SchedulingTest, ASlotOfAnotherScheduleBringsItsPeople) {
+    for (const char* who : {"eve", "adam"}) {
+        const std::string id = who;
+        ASSERT_EQ(Put("Practitioner/" + id, R"({"resourceType":"Practitioner","id":")" + id + "\"}")
+                      .status,
+                  201);
+    }
+    PutTemplate("practitioner: eve\n", 30, "eve");
+    std::ofstream(folder_ / "adam.yaml")
+        << "schedule: adam\ntitle: Adam\npractitioner: adam\nlocation: room\n"
+        << "time_zone: Europe/Berlin\nslot_minutes: 60\nhorizon_days: 3\n"
+        << "service_type: http://snomed.info/sct|11429006\n"
+        << "hours:\n  - {days: [mon, tue, wed, thu, fri, sat, sun], from: \"00:00\", to: "
+        << "\"24:00\"}\n";
+    LoadTemplates();
+    StartScheduler(Confirm::kAck);
+    const auto slot_of = [&](const std::string& schedule, std::size_t index) {
+        std::string id;
+        EXPECT_TRUE(Eventually([&] {
+            const fhir::Node found = Get("Appointment/$find?schedule=" + schedule).body;
+            const fhir::Node* entries = found.Find("entry");
+            if (entries == nullptr || entries->items().size() <= index + 1) return false;
+            const fhir::Node& proposal = *entries->items().at(index).Find("resource");
+            id = scheduling::IdOf(proposal.Find("slot")->items().at(0).TextOf("reference"), "Slot");
+            return true;
+        }));
+        return id;
+    };
+    const auto people = [](const fhir::Node& appointment) {
+        std::string list;
+        for (const fhir::Node& one : appointment.Find("participant")->items()) {
+            list += std::string(one.Find("actor")->TextOf("reference")) + " ";
+        }
+        return list + std::string(appointment.Find("minutesDuration")->text()) + " " +
+               std::string(appointment.Find("serviceType")
+                               ->items()
+                               .at(0)
+                               .Find("coding")
+                               ->items()
+                               .at(0)
+                               .TextOf("code"));
+    };
+    const std::string id = Book(slot_of("eve", 4), "ada").Id();
+    const std::string before = "Practitioner/eve Location/room Patient/ada 30 394582007";
+    const std::string after = "Practitioner/adam Location/room Patient/ada 60 11429006";
+    Deliver(id, DeliveryState::kTaken);
+    ASSERT_TRUE(Becomes(id, "booked"));
+    EXPECT_EQ(people(Get("Appointment/" + id).body), before);
+    const std::string to = slot_of("adam", 4);
+    const Reply moving = Operate("/" + id + "/$reschedule", {{"slot", to}});
+    ASSERT_EQ(moving.status, 200) << moving.http.body;
+    EXPECT_EQ(people(moving.body), after);
+    // Refused: all of it is as it was.
+    Deliver(id, DeliveryState::kRefused, "AE");
+    ASSERT_TRUE(Becomes(id, "booked"));
+    EXPECT_EQ(people(Get("Appointment/" + id).body), before);
+    EXPECT_EQ(SlotStatus(to), "free");
+    EXPECT_TRUE(scheduler_->Find(id)->former_parts.IsNull());
+    ASSERT_EQ(Operate("/" + id + "/$reschedule", {{"slot", to}}).status, 200);
+    Deliver(id, DeliveryState::kTaken);
+    ASSERT_TRUE(Becomes(id, "booked"));
+    EXPECT_EQ(people(Get("Appointment/" + id).body), after);
+    EXPECT_TRUE(scheduler_->Find(id)->former_parts.IsNull());
+}
+
+TEST_F(SchedulingTest, FindLooksOnWhereAllOfThePageIsTooSoon) {
+    // More of them are too soon than one page holds.
+    PutTemplate("min_notice: 30h\n", 5);
+    StartScheduler();
+    EXPECT_TRUE(Eventually(
+        [&] {
+            return std::stoi(Get("Slot?_summary=count").body.Find("total")->text()) > 30 * 12 + 50;
+        },
+        60'000));
+    const Reply found = Get("Appointment/$find?_count=10");
+    ASSERT_EQ(found.status, 200) << found.http.body;
+    EXPECT_EQ(found.body.Find("total")->text(), "10");
+    const fhir::Node& first = *found.body.Find("entry")->items().at(0).Find("resource");
+    const Micros ahead = scheduling::InstantOf(first.TextOf("start")) - ahead_.Now();
+    EXPECT_GE(ahead, 30 * 60 * kMinute - kMinute);
+    EXPECT_LE(ahead, 30 * 60 * kMinute + 6 * kMinute);
+    EXPECT_THAT(found.http.body, HasSubstr("there are more: ask from 20"));
+    // None of them can be booked, and there are no more.
+    const std::string until = FormatInstant(ahead_.Now() + 29 * 60 * kMinute);
+    const Reply none = Get("Appointment/$find?_count=10&end=" + until);
+    EXPECT_EQ(none.body.Find("total")->text(), "0") << none.http.body;
+    EXPECT_THAT(none.http.body, Not(HasSubstr("there are more")));
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "scheduling/internal/resources.h"
 #include "scheduling/operations.h"
 #include "scheduling/scheduler.h"
+#include "tests/support/token_gate.h"
 
 namespace carestream::test {
 
@@ -134,6 +135,16 @@ protected:
             gone = std::move(scheduler_);
         }
         if (gone) gone->Stop();
+    }
+
+    // From the next StartScheduler on each request needs a token.
+    void RequireTokens() {
+        StopScheduler();
+        gate_ = tokens_.Make(state_folder(), clock_, log_);
+    }
+    // "" = no patient's.
+    [[nodiscard]] Headers Token(const std::string& patient, const std::string& scope) const {
+        return tokens_.Token("s", patient, scope);
     }
 
     Reply Operate(const std::string& target,
@@ -257,6 +268,7 @@ protected:
         return result->resources.back().id;
     }
 
+    const TokenGate tokens_;
     AheadClock ahead_;
     scheduling::SchedulerOptions options_;
     DeliveryLog deliveries_;

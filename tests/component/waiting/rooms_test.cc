@@ -20,6 +20,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr Micros kMinute = 60'000'000;
 
@@ -122,6 +123,45 @@ protected:
     Reply CheckIn(const std::string& appointment, const std::string& patient) {
         return Post("Appointment/" + appointment + "/$check-in", "",
                     As(patient, "patient/*.cruds", patient));
+    }
+    // From here on log-ins of `https://linked.example` act for their patients by links, too.
+    void UseLinks() {
+        const auto file = state_folder() / "issuer.jwks";
+        auth::GateOptions gate;
+        gate.issuers.push_back(Issuer(file));
+        gate.issuers.push_back(Issuer(file));
+        gate.issuers.back().issuer = "https://linked.example";
+        gate.issuers.back().patient_claim = auth::PatientClaim::kLink;
+        gate_ = auth::Gate::Create(gate, clock_, log_).value();
+        auto operations =
+            rest::LinkOperations({store_->login_links(), store_->reader(), clock_, 1});
+        operations.push_back(waiting::CheckInOperation(*rooms_));
+        RestTest::StartService({}, std::move(operations));
+    }
+    // A log-in that cares for the patient, and may do there what it asks for.
+    Headers CarerOf(const std::string& patient) {
+        Made("RelatedPerson", patient + "-mother",
+             R"("patient":{"reference":"Patient/)" + patient + "\"}");
+        const auto parameters = [](const std::string& list) {
+            return R"({"resourceType":"Parameters","parameter":[)" + list + "]}";
+        };
+        Reply code = Post(
+            "Patient/" + patient + "/$link-code",
+            parameters(R"({"name":"kind","valueCode":"carer"},{"name":"relatedPerson",)"
+                       R"("valueReference":{"reference":"RelatedPerson/)" +
+                       patient + R"(-mother"}},{"name":"scopes","valueString":"patient/*.cruds"})"),
+            As("nurse", "user/Patient.u"));
+        std::string value;
+        for (const auto& one : code.body.At("parameter").items()) {
+            if (one.TextOf("name") == "code") value = one.TextOf("valueString");
+        }
+        Headers login = As("mum", "patient/*.cruds", "", "app", "https://linked.example");
+        const Reply linked =
+            Post("Patient/$link", parameters(R"({"name":"code","valueString":")" + value + "\"}"),
+                 login);
+        EXPECT_EQ(linked.status, 200) << code.http.body << linked.http.body;
+        login.emplace_back("X-CareStream-Patient", patient);
+        return login;
     }
     static std::vector<std::string> HistoryOf(const fhir::Node& visit) {
         std::vector<std::string> statuses;
@@ -267,6 +307,36 @@ TEST_F(RoomsTest, SaysWhyACheckInIsNotPossible) {
     // What reads only does not check in.
     Appointment("a1", "ada", clock_.Now());
     EXPECT_EQ(Post("Appointment/a1/$check-in", "", As("ada", "patient/*.rs", "ada")).status, 403);
+}
+
+// Who may check in may not see every visit.
+TEST_F(RoomsTest, AVisitThatTheTokenMayNotSeeIsNotShown) {
+    const auto expect_unseen = [](const Reply& reply) {
+        EXPECT_EQ(reply.status, 200) << reply.http.body;
+        EXPECT_EQ(reply.body.TextOf("resourceType"), "OperationOutcome");
+        EXPECT_THAT(reply.http.body, HasSubstr(R"("severity":"information")"));
+        EXPECT_THAT(reply.http.body, Not(HasSubstr("Encounter/")));
+        EXPECT_EQ(reply.Header("Location"), "");
+        EXPECT_EQ(reply.Header("ETag"), "");
+    };
+    // Without a scope for Encounters: new or there before.
+    Appointment("a1", "ada", clock_.Now());
+    for (int i = 0; i < 2; ++i) {
+        expect_unseen(
+            Post("Appointment/a1/$check-in", "", As("ada", "patient/Appointment.ru", "ada")));
+    }
+    EXPECT_EQ(Get("Encounter?appointment=a1&status=arrived", staff_).Ids().size(), 1u);
+    EXPECT_EQ(CheckIn("a1", "ada").body.TextOf("resourceType"), "Encounter");
+    // For a carer from whom it is hidden.
+    UseLinks();
+    Visit("v1", "bob", "planned", "clin1",
+          R"(,"meta":{"security":[{"code":"R"}]},"period":{"start":")" +
+              FormatInstant(clock_.Now()) + "\"}");
+    Becomes("v1", "ortho 0");
+    Appointment("b1", "bob", clock_.Now());
+    expect_unseen(Post("Appointment/b1/$check-in", "", CarerOf("bob")));
+    EXPECT_EQ(Encounter("v1").TextOf("status"), "arrived");
+    EXPECT_EQ(CheckIn("b1", "bob").Id(), "v1");
 }
 
 TEST_F(RoomsTest, TheHospitalsVisitTakesThePlaceOfTheCheckIn) {

@@ -34,32 +34,34 @@ struct Row {
 };
 
 // clang-format off
-//                           book      resch      cancel      taken       refused      never       uncertain  ehr-booked  ehr-cancel   due        free        confirm
+//                           book      resch      cancel      taken       refused      never       uncertain  ehr-booked  overbooked  ehr-cancel   due        free        confirm
 const Row kTable[] = {
  {State::kHeld, Step::kNone,
-  "pending+?  x             cancelled-   .          .            .           .          booked+     cancelled-   expired-   cancelled-  booked+"},
+  "pending+?  x             cancelled-   .          .            .           .          booked+     .           cancelled-   expired-   cancelled-  booked+"},
  {State::kPending, Step::kBook,
-  ".          x             cancelling?  booked+    compensated- .           ambiguous  booked+     compensated- ambiguous  cancelled-  booked+"},
+  ".          x             cancelling?  booked+    compensated- .           ambiguous  booked+     .           compensated- ambiguous  cancelled-  booked+"},
  {State::kBooked, Step::kBook,
-  ".          rescheduling? cancelling?  .          .            .           .          .           cancelled-   over       cancelled-  ."},
+  ".          rescheduling? cancelling?  .          .            .           .          .           .           cancelled-   over       cancelled-  ."},
  {State::kRescheduling, Step::kReschedule,
-  ".          x             cancelling?  booked<    booked>      .           ambiguous  booked<     cancelled-   ambiguous  cancelled-  booked<"},
+  ".          x             cancelling?  booked<    booked>      .           ambiguous  booked<     .           cancelled-   ambiguous  cancelled-  booked<"},
  {State::kCancelling, Step::kCancel,
-  "x          x             .            cancelled- ambiguous    cancelled-  ambiguous  .           cancelled-   ambiguous  cancelled-  booked+"},
+  "x          x             .            cancelled- ambiguous    cancelled-  ambiguous  .           .           cancelled-   ambiguous  cancelled-  booked+"},
  {State::kAmbiguous, Step::kBook,
-  ".          x             cancelling?  booked+    compensated- .           .          booked+     compensated- .          cancelled-  booked+"},
+  ".          x             cancelling?  booked+    compensated- .           .          booked+     .           compensated- .          cancelled-  booked+"},
  {State::kAmbiguous, Step::kReschedule,
-  ".          x             cancelling?  booked<    booked>      .           .          booked<     cancelled-   .          cancelled-  booked<"},
+  ".          x             cancelling?  booked<    booked>      .           .          booked<     .           cancelled-   .          cancelled-  booked<"},
  {State::kAmbiguous, Step::kCancel,
-  "x          x             .            cancelled- .            cancelled-  .          .           cancelled-   .          cancelled-  booked+"},
+  "x          x             .            cancelled- .            cancelled-  .          .           .           cancelled-   .          cancelled-  booked+"},
+ {State::kAmbiguous, Step::kNone,
+  ".          x             cancelling?  .          .            .           .          booked+     .           cancelled-   .          cancelled-  booked+"},
  {State::kCancelled, Step::kCancel,
-  "x          x             .            .          .            .           .          .           .            .          .           x"},
+  "x          x             .            .          .            .           .          booked+     ambiguous<  .            .          .           x"},
  {State::kCompensated, Step::kBook,
-  "x          x             .            .          .            .           .          .           .            .          .           x"},
+  "x          x             .            .          .            .           .          booked+     ambiguous<  .            .          .           x"},
  {State::kExpired, Step::kNone,
-  "x          x             .            .          .            .           .          .           .            .          .           x"},
+  "x          x             .            .          .            .           .          booked+     ambiguous<  .            .          .           x"},
  {State::kOver, Step::kBook,
-  "x          x             x            .          .            .           .          .           .            .          x           x"},
+  "x          x             x            .          .            .           .          booked+     ambiguous<  .            .          x           x"},
 };
 // clang-format on
 
@@ -116,6 +118,20 @@ TEST(SagaTest, WithoutADestinationNobodyIsAsked) {
     EXPECT_EQ(Describe({}, Input::kBook, Confirm::kNone), "booked+");
     EXPECT_EQ(Describe({State::kBooked}, Input::kReschedule, Confirm::kNone), "booked<");
     EXPECT_EQ(Describe({State::kBooked}, Input::kCancel, Confirm::kNone), "cancelled-");
+    EXPECT_EQ(Describe({State::kAmbiguous}, Input::kCancel, Confirm::kNone), "cancelled-");
+}
+
+TEST(SagaTest, WhatTheEhrBooksAgainIsNoAnswerToWhatWasAskedBefore) {
+    const auto revived =
+        Advance({State::kCancelled, Step::kCancel, 3}, Input::kEhrOverbooked, Confirm::kAck);
+    ASSERT_TRUE(revived);
+    EXPECT_EQ(revived->saga, (Saga{State::kAmbiguous, Step::kNone, 3}));
+    const auto booked = Advance(revived->saga, Input::kEhrBooked, Confirm::kAck);
+    ASSERT_TRUE(booked);
+    EXPECT_EQ(booked->saga, (Saga{State::kBooked, Step::kNone, 3}));
+    const auto cancelled = Advance(booked->saga, Input::kCancel, Confirm::kAck);
+    ASSERT_TRUE(cancelled);
+    EXPECT_EQ(cancelled->saga, (Saga{State::kCancelling, Step::kCancel, 4}));
 }
 
 // Plays every sequence of inputs and watches what the other side may believe.
