@@ -53,7 +53,19 @@ async function logIn(page, name) {
 const told = (page, words) => page.frames.filter((frame) => typeof frame === 'string' && frame.includes(words)).length;
 const heading = (page, name) => page.getByRole('heading', {level: 1, name}).waitFor();
 const go = (page, name) => page.getByRole('navigation').getByRole('link', {name}).click();
+const timeOf = (date) => new Intl.DateTimeFormat('en-US', {hour: '2-digit', minute: '2-digit'}).format(date);
 const upcoming = (page) => page.getByRole('region', {name: 'Coming up'});
+
+/** Notes what is said to screen readers from now on; gives what was. */
+async function listen(page) {
+    await page.evaluate(() => {
+        globalThis.said = [];
+        new MutationObserver((changes) => globalThis.said.push(
+            ...changes.flatMap(({addedNodes}) => [...addedNodes]).map((line) => line.textContent)))
+            .observe(document.querySelector('[aria-live]'), {childList: true});
+    });
+    return () => page.evaluate(() => globalThis.said);
+}
 
 /** Books the nth free time; its time of day and day as the dialog says. */
 async function book(page, nth) {
@@ -123,13 +135,67 @@ await step('a booking is cancelled', async () => {
     await card.getByText('On holiday').waitFor();
 });
 
-await step('who is nearly due can say that he is here', async () => {
-    await ask('appointment_in_minutes', 30);
+await step('a cancellation that the EHR refuses stays among what comes up: the clinic may expect the patient', async () => {
+    const when = await book(page, 3);
+    const card = upcoming(page).locator('li', {hasText: when});
+    await card.getByText('Booked', {exact: true}).waitFor();
+    await ask('ehr_refuses_next');
+    await card.getByRole('button', {name: /^Cancel/}).click();
+    await page.getByRole('dialog').getByRole('button', {name: 'Cancel the appointment'}).click();
+    await card.getByText('Your cancellation is being clarified').waitFor();
+    await card.getByText(/may still expect you/).waitFor();
+    assert.equal(await card.getByRole('button').count(), 0);
+    await look(page, 'cancellation in doubt');
+});
+
+await step('all of many free times can be reached', async () => {
+    const slots = page.locator('.slots button');
+    const all = async () => {
+        await page.getByRole('button', {name: 'Show free times'}).click();
+        await slots.first().waitFor();
+        for (const more = page.getByRole('button', {name: 'Show more days'}); await more.count();) {
+            const before = await slots.count();
+            await more.click();
+            await page.waitForFunction((count) => document.querySelectorAll('.slots button').length > count, before);
+            assert.ok(await page.evaluate(() => document.activeElement.matches('.slots button')), 'the focus goes on');
+        }
+        return slots.evaluateAll((buttons) => buttons.map((button) => button.dataset.key));
+    };
+    const wanted = await all();
+    await page.route('**/Appointment/$find?*', (route) => route.continue({
+        url: route.request().url().replace('_count=100', '_count=6')}));
+    assert.deepEqual(await all(), wanted);
+    await page.getByText(`${wanted.length} free times`, {exact: true}).waitFor();
+    await page.getByRole('button', {name: 'Show free times'}).click();
+    await page.getByText('The first 6 free times').waitFor();
+    await page.unroute('**/Appointment/$find?*');
+});
+
+await step('who is nearly due can say that he is here, and reads from when', async () => {
     const card = upcoming(page).locator('li', {hasText: 'Follow-up'});
-    await card.getByRole('button', {name: 'I am here'}).waitFor();
-    assert.equal(await page.getByRole('button', {name: 'I am here'}).count(), 1, 'not for those of other days');
-    await card.getByRole('button', {name: 'I am here'}).click();
-    await Promise.race([card.locator('.error').waitFor(), heading(page, 'Waiting room')]);  // as the clinic has it
+    const here = page.getByRole('button', {name: 'I am here'});
+    await ask('appointment_in_minutes', 90);
+    await card.getByText('To move or cancel it, please call the clinic.').waitFor();
+    assert.equal(await card.getByRole('button', {name: /^Cancel/}).count(), 0, 'what the hospital made is not cancelled here');
+    assert.equal(await here.count(), 0, 'not for those of later');
+    const start = new Date(await ask('appointment_in_minutes', 50));
+    const refusal = page.waitForResponse((response) => response.url().endsWith('$check-in'));
+    await here.click();
+    // The clinic's 40 minutes before.
+    await card.getByText(/^You can check in from /).getByText(timeOf(start - 40 * 60_000)).waitFor();
+    assert.match((await (await refusal).json()).issue[0].diagnostics, / possible from \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+    await look(page, 'too early');
+    const soon = new Date(await ask('appointment_in_minutes', 30));
+    await card.getByText(timeOf(soon)).waitFor();
+    await here.click();
+    await heading(page, 'Waiting room');
+    await page.locator('main').getByText('You are next.').waitFor();
+    await page.getByText('Dermatology').first().waitFor();
+    await ask('end_visit');
+    await page.locator('main').getByText('You are not waiting anywhere at the moment.').waitFor();
+    await go(page, 'Appointments');
+    await card.getByText('You have checked in').waitFor();
+    assert.equal(await here.count(), 0);
 });
 
 await step('results come while one looks, and a correction is marked', async () => {
@@ -312,6 +378,18 @@ await step('a busy server is waited for', async () => {
     await page.getByText('The clinic’s system is busy.').waitFor({state: 'detached'});
 });
 
+await step('older results are shown without a word, a new one is told', async () => {
+    await ask('old_results', 22);
+    await page.reload();
+    await page.getByText('12.7 g/dL').waitFor();
+    const said = await listen(page);
+    await page.getByRole('button', {name: 'Show more'}).click();
+    await page.waitForFunction(() => document.querySelectorAll('main li.card').length > 20);
+    await ask('oru', '2951-2', 'Sodium', '140', 'L5', '20260901080000', '', 'F');
+    await page.getByText('140 g/dL').waitFor();
+    assert.deepEqual(await said(), ['New result: Sodium']);
+});
+
 await step('German is there for those who read it', async () => {
     const person = await open({locale: 'de-DE'});
     await heading(person, 'Willkommen');
@@ -338,6 +416,28 @@ await step('an answer of the provider that nobody here asked for is not redeemed
     await other.getByText('was not started here').waitFor();
     assert.deepEqual([new URL(other.url()).search, await other.evaluate(() => sessionStorage.length)], ['', 0]);
     await other.context().close();
+});
+
+await step('who presses Back after the log-out sees nothing of it', async () => {
+    const person = await open({}, (one) => one.addInitScript(() => addEventListener('pageshow', ({persisted}) => {
+        if (persisted) console.log(`shown again: ${document.body.textContent}`);
+    })));
+    const shown = [];
+    person.on('console', (message) => shown.push(message.text()));
+    await logIn(person, 'ann');
+    await go(person, 'Results');
+    await person.getByText('12.7 g/dL').waitFor();
+    await person.getByRole('button', {name: 'Log out'}).click();
+    await person.getByRole('heading', {name: 'Log out'}).waitFor();  // the provider's question
+    await person.goBack({waitUntil: 'commit'});
+    await heading(person, 'Welcome');
+    assert.deepEqual(shown.filter((text) => text.startsWith('shown again')), ['shown again: '], 'it came from the cache, empty');
+    assert.equal(await person.getByText(/Roe|12.7/).count(), 0);
+    assert.equal(await person.evaluate(() => sessionStorage.getItem('carestream.tokens')), null);
+    await person.getByRole('button', {name: 'Log in'}).click();
+    await person.waitForURL((at) => !at.href.startsWith(url));
+    assert.deepEqual(person.errors, []);
+    await person.context().close();
 });
 
 await step('the log-out ends the session and the subscriptions', async () => {

@@ -10,6 +10,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from clinic_site import matches, until  # noqa: E402
 from ehr import Answer  # noqa: E402
 from page_site import PageSite, serve  # noqa: E402
 
@@ -45,11 +46,25 @@ class Page(unittest.TestCase):
         self.visit("waits", "in-progress", 10, subject={"reference": f"Patient/{self.site.patient}"})
 
     def appointment_in_minutes(self, minutes):
+        """The hospital's, at the clinic; the start."""
         start, end = (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 60 * m)) for m in (minutes, minutes + 20))
         self.site.put("Appointment/soon", {
             "resourceType": "Appointment", "id": "soon", "status": "booked", "start": start, "end": end,
             "serviceType": [{"text": "Follow-up"}], "participant": [
-                {"actor": {"reference": f"Patient/{self.site.patient}"}, "status": "accepted"}]})
+                {"actor": {"reference": actor}, "status": "accepted"}
+                for actor in (f"Patient/{self.site.patient}", "Location/room-2")]})
+        return start
+
+    def end_visit(self):
+        """The patient, who had checked in, was seen and has left."""
+        visit = self.site.one(f"Encounter?patient={self.site.patient}&status=arrived")
+        self.site.put(f"Encounter/{visit['id']}", {**visit, "status": "finished"})
+
+    def old_results(self, count):
+        for number in range(count):
+            self.oru("2345-7", "Glucose", "90", f"G{number}", f"20240101{number:02}0000", "", "F")
+        search = f"DiagnosticReport?code=2345-7&_count={count}"
+        until(lambda: len(matches(self.site.staff_request("GET", search))) == count, search)
 
     def test_a_patient_at_the_page(self):
         site = self.site
@@ -63,6 +78,8 @@ class Page(unittest.TestCase):
             "wait_in_line": self.wait_in_line,
             "call_the_others": self.call_the_others,
             "call": self.call,
+            "end_visit": self.end_visit,
+            "old_results": self.old_results,
             "subscriptions": site.subscriptions,
             "stop": site.daemon.stop,
             "start": lambda: site.daemon.start() and None,

@@ -23,6 +23,7 @@ hours:
 CLINIC = """clinic: dermatology
 title: Dermatology
 locations: ["name=Dermatology"]
+check_in_before: 40m
 """
 
 

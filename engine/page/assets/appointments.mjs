@@ -1,29 +1,37 @@
 // Appointments: what lies ahead, what was, booking, cancelling, checking in. The words say what is known and no
 // more: "asked" is not "booked".
 import {h} from './dom.mjs';
-import {concept, day, extension, hasCode, span, time} from './format.mjs';
+import {clock, concept, day, extension, hasCode, span, time} from './format.mjs';
 import {parameters, Unreachable, wordsFor} from './fhir.mjs';
+import {freeTimes} from './free_times.mjs';
 import {ask, problem, replace} from './shell.mjs';
 import {t} from './words.mjs';
 
 const STATE = 'urn:carestream:booking-state';
 const OPEN = new Set(['proposed', 'pending', 'booked', 'arrived', 'checked-in', 'waitlist']);
 const CANCELLABLE = new Set(['pending', 'booked']);
+const UNCONFIRMED = new Set(['cancelling', 'being-clarified']);
 const REASONS = 'http://terminology.hl7.org/CodeSystem/appointment-cancellation-reason';
-const CHECK_IN_HOURS_BEFORE = 4;
+const CHECK_IN_MINUTES_BEFORE = 60;  // as clinics have it unless they say otherwise, which no app is told
+const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/;
 const FIND_DAYS = 14;
-const SLOTS_MAX = 100;
 const DAYS_SHOWN = 3;
 const ACTORS_MAX = 20;  // asked for at once
 
+const bookingOf = (appointment) => extension(appointment, STATE)?.valueCode;
+
+// Nobody knows what became of the newest request: of a booking, or of a cancellation.
+function doubtOf({status}) {
+    const key = status === 'cancelled' ? 'appointment.cancelUnclear' : 'appointment.clarified';
+    return {tone: 'unclear', text: t(key), detail: t(`${key}.more`)};
+}
+
 /** {tone, text, detail} of an Appointment: "waits", "good", "unclear", "over". */
 export function stateOf(appointment) {
-    const state = extension(appointment, STATE)?.valueCode;
+    const state = bookingOf(appointment);
     const reason = appointment.cancelationReason?.text;
     const because = reason && t('appointment.because', {reason});
-    if (state === 'being-clarified') {
-        return {tone: 'unclear', text: t('appointment.clarified'), detail: t('appointment.clarified.more')};
-    }
+    if (state === 'being-clarified') return doubtOf(appointment);
     if (state === 'rescheduling') return {tone: 'waits', text: t('appointment.moving')};
     if (state === 'cancelling') return {tone: 'waits', text: t('appointment.cancelling')};
     if (state === 'compensated') return {tone: 'over', text: t('appointment.rejected'), detail: because};
@@ -52,8 +60,12 @@ function actorName(actor, known) {
     return text ?? [...prefix, ...given, family].filter(Boolean).join(' ');
 }
 
-const withWhom = (appointment, known) => (appointment.participant ?? [])
-    .filter(({actor}) => actor && !actor.reference?.startsWith('Patient/'))
+// Whom the clinic asks about it, and who typed it in, are nobody whom one sees.
+const isOfPaperwork = ({type}) =>
+    type?.length > 0 && type.every(({coding}) => coding?.some(({code}) => code === 'CALLBCK' || code === 'enterer'));
+
+export const withWhom = (appointment, known) => (appointment.participant ?? [])
+    .filter((one) => one.actor && !one.actor.reference?.startsWith('Patient/') && !isOfPaperwork(one))
     .map(({actor}) => actorName(actor, known)).filter(Boolean).join(', ');
 
 const what = (appointment) => concept(appointment.serviceType) || concept(appointment.appointmentType) ||
@@ -61,16 +73,30 @@ const what = (appointment) => concept(appointment.serviceType) || concept(appoin
 
 const isOver = (appointment) => new Date(appointment.end ?? appointment.start) < new Date();
 
-const isAhead = (appointment) => OPEN.has(appointment.status) && !isOver(appointment);
+// Cancelled here, but the clinic has not confirmed it: it may still expect the patient.
+const mayStand = (appointment) => appointment.status === 'cancelled' && UNCONFIRMED.has(bookingOf(appointment));
+
+/** Whether it stands under "Coming up". */
+export const isAhead = (appointment) =>
+    (OPEN.has(appointment.status) || mayStand(appointment)) && !isOver(appointment);
 
 const whatAndWhom = (appointment, known) => [what(appointment), withWhom(appointment, known)].filter(Boolean).join(', ');
 
 const isTakenBack = (appointment) => appointment.status === 'cancelled' && new Date(appointment.start) > new Date() &&
                                     !hasCode(appointment.cancelationReason, REASONS, 'pat');
 
-function mayCheckIn(appointment) {
-    const hours = (new Date(appointment.start) - Date.now()) / 3_600_000;
-    return appointment.status === 'booked' && hours < CHECK_IN_HOURS_BEFORE && !isOver(appointment);
+/** Whether the check-in is offered; the clinic decides. */
+export function mayCheckIn(appointment) {
+    const minutes = (new Date(appointment.start) - Date.now()) / 60_000;
+    return appointment.status === 'booked' && minutes <= CHECK_IN_MINUTES_BEFORE && !isOver(appointment);
+}
+
+/** Why the clinic did not check in. An instant in what it says of the start is the time from when it does. */
+export function checkInWords(error) {
+    if (error.status === 404 || error.status === 501) return t('checkin.none');
+    const ofStart = error.issues?.find(({path}) => path === 'Appointment.start');
+    const from = INSTANT.exec(ofStart?.text ?? '')?.[0];
+    return from ? t('checkin.early', {when: clock(from)}) : wordsFor(error);
 }
 
 function cancel(context, appointment, done) {
@@ -108,31 +134,45 @@ function finder(context, done) {
                               value: localDate(today), min: localDate(today)});
     const found = h('div', {class: 'found'});
     const status = h('p', {role: 'status'});
+    let search, shown, days;
 
-    async function find() {
+    function find() {
         const start = new Date(Math.max(dayStart(field.value), Date.now()));
-        const end = new Date(start.getTime() + FIND_DAYS * 86_400_000);
-        status.textContent = t('loading');
+        search = freeTimes(context.fhir, start, new Date(start.getTime() + FIND_DAYS * 86_400_000));
+        shown = DAYS_SHOWN;
         replace(found);
+        return load();
+    }
+
+    async function load() {
+        const asked = search;
+        status.textContent = t('loading');
         try {
-            const page = await context.fhir.page(
-                `Appointment/$find?start=${start.toISOString()}&end=${end.toISOString()}&_count=${SLOTS_MAX}`);
-            const known = await actorsOf(context, page.matches);
-            const count = page.matches.length;
-            status.textContent = count ? t('find.count', {count}) : t('find.none', {days: FIND_DAYS});
-            showDays(byDay(page.matches, known));
+            await asked.more();
+            const known = await actorsOf(context, asked.all);
+            if (asked !== search) return;  // another day was asked for meanwhile
+            status.textContent = countWords(asked);
+            days = byDay(asked.all, known);
+            showDays();
         } catch (error) {
-            status.textContent = wordsFor(error);
+            if (asked === search) status.textContent = wordsFor(error);
         }
     }
 
-    function showDays(days, count = DAYS_SHOWN) {
-        const rest = days[count];
-        const more = rest && h('button', {type: 'button', onclick: () => {
-            showDays(days, count + DAYS_SHOWN);
-            rest.querySelector('button').focus();
-        }}, t('find.more'));
-        replace(found, days.slice(0, count), more);
+    function showDays() {
+        const isMore = days.length > shown || !search.complete;
+        replace(found, days.slice(0, shown),
+                isMore && h('button', {type: 'button', onclick: showMore}, t('find.more')));
+    }
+
+    async function showMore() {
+        const before = found.querySelectorAll('.slots button').length;
+        shown += DAYS_SHOWN;
+        if (shown > days.length && !search.complete) await load();
+        else showDays();
+        const slots = [...found.querySelectorAll('.slots button')];
+        const next = slots[before] ?? (search.complete ? slots.at(-1) : undefined);
+        next?.focus();  // otherwise it could not be asked for: the button is still there
     }
 
     function byDay(proposals, known) {
@@ -151,6 +191,12 @@ function finder(context, done) {
                    h('button', {class: 'primary'}, t('find.go')));
     return h('section', {class: 'card', 'aria-labelledby': 'find-title'},
              h('h2', {id: 'find-title'}, t('find.title')), form, status, found);
+}
+
+function countWords({all, complete}) {
+    const count = all.length;
+    if (count === 0) return t('find.none', {days: FIND_DAYS});
+    return t(complete ? 'find.count' : 'find.first', {count});
 }
 
 function group(items, keyOf) {
@@ -193,22 +239,23 @@ export function open(context) {
             await fhir.post(`Appointment/${appointment.id}/$check-in`, parameters({}));
             location.hash = '#waiting';
         } catch (error) {
-            const offered = error.status !== 404 && error.status !== 501;
-            refusal.textContent = offered ? wordsFor(error) : t('checkin.none');
+            refusal.textContent = checkInWords(error);
         }
     }
 
     function card(appointment, known) {
         const state = stateOf(appointment);
         const refusal = h('p', {class: 'error', role: 'alert'});
-        const mayCancel = isAhead(appointment) && CANCELLABLE.has(appointment.status) &&
-                          !['being-clarified', 'cancelling'].includes(extension(appointment, STATE)?.valueCode);
+        const stands = isAhead(appointment) && CANCELLABLE.has(appointment.status);
+        const booking = bookingOf(appointment);
+        const mayCancel = stands && booking && !['being-clarified', 'cancelling'].includes(booking);
         return h('li', {class: 'card'},
                  h('h3', {}, what(appointment)),
                  h('p', {class: 'when'}, span(appointment.start, appointment.end)),
                  withWhom(appointment, known) && h('p', {}, withWhom(appointment, known)),
                  h('p', {class: `state ${state.tone}`}, state.text),
                  state.detail && h('p', {class: 'hint'}, state.detail),
+                 stands && !booking && h('p', {class: 'hint'}, t('appointment.hospitals')),
                  refusal,
                  h('div', {class: 'buttons'},
                    mayCheckIn(appointment) && h('button', {

@@ -95,17 +95,23 @@ export function createFhir(base, login, on) {
     const entries = (bundle, mode) =>
         (bundle.entry ?? []).filter((entry) => (entry.search?.mode ?? 'match') === mode).map((entry) => entry.resource);
 
+    const saysIncomplete = (outcome) => outcome.issue?.some((issue) => issue.code === 'incomplete');
+
     return {
         get: (path) => ask('GET', path),
         post: (path, body, headers) => ask('POST', path, body, headers),
         remove: (path) => ask('DELETE', path),
 
-        /** One page: {matches, included, next}; `next` is the path of the page after it. */
+        /**
+         * One page: {matches, included, next, incomplete}; `next` is the path of the page after it, `incomplete` says
+         * that an operation, which has no pages, left some out.
+         */
         async page(path) {
             const bundle = await ask('GET', path);
             const next = bundle.link?.find((link) => link.relation === 'next')?.url;
             return {
-                matches: entries(bundle, 'match'), included: entries(bundle, 'include'), next: next && pathOf(next)};
+                matches: entries(bundle, 'match'), included: entries(bundle, 'include'), next: next && pathOf(next),
+                incomplete: entries(bundle, 'outcome').some(saysIncomplete)};
         },
 
         /** All pages, up to a limit: {matches, included, more}. */

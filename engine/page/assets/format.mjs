@@ -19,6 +19,9 @@ export const time = (text) => (text ? formatter(TIME).format(dateOf(text)) : '')
 /** With the time of day where there is one. */
 export const moment = (text) => (text?.length > 10 ? `${shortDay(text)}, ${time(text)}` : shortDay(text));
 
+/** The time of day; with the day, unless it is today. */
+export const clock = (text) => (dateOf(text).toDateString() === new Date().toDateString() ? time(text) : moment(text));
+
 /** "Monday, 4 May 2026, 09:00 - 09:20" */
 export function span(start, end) {
     if (!start) return t('time.unknown');

@@ -77,14 +77,22 @@ export function createLogin(config) {
         sessionStorage.removeItem(TOKENS);
     }
 
+    // What comes after the log-out is dropped: kept, it would log the next person in.
+    function assertStands(former) {
+        if (tokens !== former) throw new LoginError('login.ended');
+    }
+
     async function renew() {
-        if (!tokens.refresh) {
+        const former = tokens;
+        if (!former.refresh) {
             forget();
             throw new LoginError('login.ended');
         }
         const {token_endpoint} = await discover();
-        const answer = await post(token_endpoint, {grant_type: 'refresh_token', refresh_token: tokens.refresh});
-        if (answer.ok) return keep(answer.body, tokens);
+        assertStands(former);
+        const answer = await post(token_endpoint, {grant_type: 'refresh_token', refresh_token: former.refresh});
+        assertStands(former);
+        if (answer.ok) return keep(answer.body, former);
         if (answer.status >= 500 || answer.status === 429) throw new LoginError('login.unreachable');
         forget();
         throw new LoginError('login.ended');
@@ -147,6 +155,7 @@ export function createLogin(config) {
                 renewal ??= renew().finally(() => { renewal = undefined; });
                 await renewal;
             }
+            if (!tokens) throw new LoginError('login.ended');
             return tokens.access;
         },
 

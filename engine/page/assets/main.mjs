@@ -88,6 +88,8 @@ async function start() {
     async function leave() {
         if (leaving) return;
         leaving = true;
+        view = undefined;
+        shell.clear(t('login.leaving'));
         await live?.stop({forget: true}).catch(() => {});
         await login.end();
     }
@@ -164,6 +166,10 @@ async function start() {
     if (!login.active) return showLogin();
     await enter();
 }
+
+// A browser keeps a page that was left and shows it to whoever presses Back: it is left empty, and starts anew.
+addEventListener('pagehide', () => document.body.replaceChildren());
+addEventListener('pageshow', ({persisted}) => { if (persisted) location.reload(); });
 
 start().catch(() => document.body.replaceChildren(
     h('main', {}, h('h1', {}, t('error.title')), h('p', {}, t('error.offline')))));

@@ -60,6 +60,7 @@ const isUnusual = (observation) => {
 
 function badge(status) {
     if (CORRECTED.has(status)) return h('span', {class: 'badge corrected'}, t('result.corrected'));
+    if (status === 'cancelled') return h('span', {class: 'badge back'}, t('result.cancelled'));
     if (TAKEN_BACK.has(status)) return h('span', {class: 'badge back'}, t('result.takenBack'));
     if (status === 'preliminary' || status === 'partial') return h('span', {class: 'badge'}, t('result.preliminary'));
     if (status === 'registered') return h('span', {class: 'badge'}, t('result.registered'));
@@ -105,13 +106,37 @@ function reportCard(report, byReference) {
                  h('tbody', {}, observations.map(row))));
 }
 
+function newsWords(report) {
+    const name = concept(report.code) || t('result.report');
+    if (report.status === 'cancelled') return t('result.saidCancelled', {name});
+    if (TAKEN_BACK.has(report.status)) return t('result.saidTakenBack', {name});
+    return t(CORRECTED.has(report.status) ? 'result.saidCorrected' : 'result.saidNew', {name});
+}
+
+const updatedAt = (report) => Date.parse(report.meta.lastUpdated);
+
+/** What newsOf remembers of a list; `whole`: there are no more reports than these. */
+export function seenIn(reports, whole, former) {
+    return {
+        versions: new Map(reports.map((one) => [one.id, one.meta.versionId])),
+        places: whole ? Infinity : reports.length,
+        newest: Math.max(former?.newest ?? -Infinity, ...reports.map(updatedAt))};
+}
+
+/** Words for each report that came or changed since `seen`; an older one that merely was not shown yet is no news. */
+export function newsOf(reports, seen) {
+    const came = (report, place) => place < seen.places && updatedAt(report) > seen.newest;
+    const changed = (report) => seen.versions.get(report.id) !== report.meta.versionId;
+    return reports.filter((one, place) => (seen.versions.has(one.id) ? changed(one) : came(one, place))).map(newsWords);
+}
+
 /** All reports. */
 function overview({fhir, patient, shell}) {
     const list = h('ul', {class: 'list'}, h('li', {class: 'hint'}, t('loading')));
     const more = h('button', {type: 'button', hidden: true}, t('more'));
     const first = `DiagnosticReport?patient=${patient.id}&_sort=-date&_count=${PAGE}&_include=DiagnosticReport:result`;
     let pages = 1;
-    let versions;
+    let seen;
 
     more.addEventListener('click', () => { ++pages; view.refresh(); });
 
@@ -134,18 +159,13 @@ function overview({fhir, patient, shell}) {
         async refresh() {
             try {
                 const {reports, byReference, next} = await load();
-                const now = new Map(reports.map((one) => [one.id, one.meta.versionId]));
-                for (const report of reports) {
-                    if (!versions || versions.get(report.id) === report.meta.versionId) continue;
-                    const key = CORRECTED.has(report.status) ? 'result.saidCorrected' : 'result.saidNew';
-                    shell.say(t(key, {name: concept(report.code)}));
-                }
-                versions = now;
+                for (const news of seen ? newsOf(reports, seen) : []) shell.say(news);
+                seen = seenIn(reports, !next, seen);
                 replace(list, reports.map((one) => reportCard(one, byReference)),
                         reports.length === 0 && h('li', {class: 'card'}, t('result.none')));
                 more.hidden = !next;
             } catch (error) {
-                if (!versions) replace(list, h('li', {}, problem(error)));
+                if (!seen) replace(list, h('li', {}, problem(error)));
             }
         },
     };

@@ -44,6 +44,11 @@ export function createShell(config) {
             person.append(h('span', {}, name), ' ',
                           h('button', {type: 'button', class: 'plain', onclick: end}, t('login.end')));
         },
+        /** Takes everything off the page but a line, for good. */
+        clear(text) {
+            document.title = config.title;
+            document.body.replaceChildren(h('main', {}, h('h1', {}, config.title), h('p', {role: 'status'}, text)));
+        },
         /** A line that stays until it is taken back with ''. */
         note(name, text) {
             if ((notes.get(name) ?? '') === text) return;

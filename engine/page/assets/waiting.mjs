@@ -1,6 +1,6 @@
 // The waiting room: visits that wait, the place in the line, live. The line is an extension of the Encounter.
 import {h} from './dom.mjs';
-import {extension, moment, time} from './format.mjs';
+import {clock, extension} from './format.mjs';
 import {problem, replace} from './shell.mjs';
 import {t} from './words.mjs';
 
@@ -26,8 +26,6 @@ function wordsOf(encounter, {position}) {
 // A stay on a ward is in progress, too, and waits for nobody.
 const waits = (encounter) => encounter.status !== 'in-progress' || clinicOf(encounter) !== undefined;
 
-const sinceText = (start) => (new Date(start).toDateString() === new Date().toDateString() ? time(start) : moment(start));
-
 function card(encounter) {
     const queue = queueOf(encounter);
     const place = encounter.location?.map((one) => one.location?.display).find(Boolean);
@@ -37,7 +35,7 @@ function card(encounter) {
              h('h2', {}, queue.clinic ?? place ?? t('waiting.visit')),
              showsLine && h('p', {class: 'position', 'aria-hidden': 'true'}, String(queue.position)),
              h('p', {class: 'words'}, wordsOf(encounter, queue)),
-             since && h('p', {class: 'hint'}, t('waiting.since', {time: sinceText(since)})));
+             since && h('p', {class: 'hint'}, t('waiting.since', {time: clock(since)})));
 }
 
 export function open({fhir, patient, shell}) {

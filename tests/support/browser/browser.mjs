@@ -31,8 +31,10 @@ function executable() {
     return found;
 }
 
+/** With the back/forward cache, which playwright turns off: people's browsers have it. */
 export const launch = () => chromium.launch({
-    executablePath: executable(), args: process.getuid() === 0 ? ['--no-sandbox'] : []});
+    executablePath: executable(), args: process.getuid() === 0 ? ['--no-sandbox'] : [],
+    ignoreDefaultArgs: ['--disable-back-forward-cache']});
 
 /** Everything that axe finds and calls serious or critical fails. */
 export async function assertAccessible(page, where) {
