@@ -58,6 +58,7 @@ class Ehr:
         self.received = []
         self.changed = threading.Condition()
         self.planned, self.default = [], Answer()
+        self.choose = None                # called with a message for which nothing is planned: its Answer
         self.listener, self.links = None, set()
 
     def __enter__(self):
@@ -144,7 +145,7 @@ class Ehr:
 
     def _receive(self, link, message):
         with self.changed:
-            answer = self.planned.pop(0) if self.planned else self.default
+            answer = self.planned.pop(0) if self.planned else self.choose(message) if self.choose else self.default
             self.received.append(message)
             self.changed.notify_all()
         if self.on_message:
