@@ -1,9 +1,14 @@
-// From the commit of an event to its receiver: subscriptions on a durable, encrypted store, told by
-// rest-hook over loopback, or by websocket up to where a text is handed to its connection (what
-// connections cost is measured by bench_websocket). Store, engine and receivers share the machine.
-//   bench_subscriptions [--subscriptions N] [--events N] [--rate N] [--hook] [--state DIR]
+// From the commit of an event to its receiver: subscriptions on a durable, encrypted store. Told by
+// websocket up to where a text is handed to its connection; or over TLS to clients in a process of
+// their own (--sockets N: the first N subscriptions have one each, and the events are theirs; prints
+// what is resident, too); or by rest-hook over loopback. Store, engine and receivers share the
+// machine.
+//   bench_subscriptions [--subscriptions N] [--events N] [--rate N] [--sockets N | --hook]
+//                       [--state DIR]
 // Each subscription is of one patient; each event is a report of one of them. Latency counts from
 // the moment at which the writer's commit was answered.
+#include <sys/wait.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -11,6 +16,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <future>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,10 +25,14 @@
 #include "fhir/json.h"
 #include "net/http.h"
 #include "net/http_sender.h"
+#include "rest/service.h"
 #include "search/index.h"
 #include "store/store.h"
+#include "subscriptions/endpoint.h"
 #include "subscriptions/engine.h"
 #include "tests/bench/must.h"
+#include "tests/bench/tls_peers.h"
+#include "tests/support/certificates.h"
 
 namespace {
 
@@ -33,6 +43,7 @@ struct Flags {
     std::size_t subscriptions = 1'000;
     std::size_t events = 6'000;
     double rate = 300;
+    std::size_t sockets = 0;
     bool hook = false;
     std::string state = "/tmp/carestream-bench-subscriptions";
 };
@@ -48,6 +59,8 @@ Flags Parse(int count, char** values) {
             flags.events = std::stoul(value());
         else if (name == "--rate")
             flags.rate = std::stod(value());
+        else if (name == "--sockets")
+            flags.sockets = std::stoul(value());
         else if (name == "--hook")
             flags.hook = true;
         else if (name == "--state")
@@ -60,11 +73,9 @@ Flags Parse(int count, char** values) {
     return flags;
 }
 
-Micros NowUs() {
-    return std::chrono::duration_cast<std::chrono::microseconds>(
-               std::chrono::steady_clock::now().time_since_epoch())
-        .count();
-}
+using bench::NowUs;
+
+constexpr std::string_view kMark = "bench-event-";
 
 // When each event was committed, and when its receiver had it; by the number in its conclusion.
 class Ledger {
@@ -72,14 +83,15 @@ public:
     explicit Ledger(std::size_t events) : committed_(events), told_(events) {}
     void Committed(std::size_t event) { committed_[event] = NowUs(); }
     void Told(std::string_view body) {
-        constexpr std::string_view kMark = "bench-event-";
         const Micros now = NowUs();
         for (std::size_t at = body.find(kMark); at != std::string_view::npos;
              at = body.find(kMark, at + 1)) {
-            const auto event = std::strtoul(body.data() + at + kMark.size(), nullptr, 10);
-            Micros none = 0;
-            if (event < told_.size() && told_[event].compare_exchange_strong(none, now)) ++count_;
+            Told(std::strtoul(body.data() + at + kMark.size(), nullptr, 10), now);
         }
+    }
+    void Told(std::size_t event, Micros at) {
+        Micros none = 0;
+        if (event < told_.size() && told_[event].compare_exchange_strong(none, at)) ++count_;
     }
     [[nodiscard]] std::size_t count() const { return count_; }
     void Print(const char* name) const {
@@ -118,6 +130,101 @@ private:
     auth::Principal who_;
 };
 
+// Clients over TLS in a process of their own, which begins before there are threads here.
+class Clients {
+public:
+    explicit Clients(std::size_t count) : count_(count) {
+        bench::RaiseFileLimit();
+        if (::pipe(to_) != 0 || ::pipe(from_) != 0) std::exit(1);
+        child_ = ::fork();
+        if (child_ != 0) return;
+        ::close(from_[0]);
+        ::close(to_[1]);
+        Run();
+    }
+    void Open(std::uint16_t port) {
+        ::close(from_[1]);
+        char ready = 0;
+        if (::write(to_[1], &port, sizeof port) < 0 || ::read(from_[0], &ready, 1) != 1) {
+            std::fprintf(stderr, "the clients did not come\n");
+            std::exit(1);
+        }
+    }
+    // What each heard and when, once nothing came for three seconds.
+    void Tell(Ledger& ledger) {
+        std::int64_t one[2];
+        while (::read(from_[0], one, sizeof one) == sizeof one) {
+            ledger.Told(static_cast<std::size_t>(one[0]), one[1]);
+        }
+        ::waitpid(child_, nullptr, 0);
+    }
+
+private:
+    [[noreturn]] void Run() {
+        std::uint16_t port = 0;
+        if (::read(to_[0], &port, sizeof port) != sizeof port) std::_Exit(1);
+        bench::TlsPeers peers;
+        for (std::size_t i = 0; i < count_; ++i) {
+            peers.Open(port, subscriptions::kWebSocketPath, "bind s" + std::to_string(i));
+        }
+        if (::write(from_[1], "r", 1) != 1) std::_Exit(1);
+        std::vector<std::int64_t> heard;
+        const auto take = [&](std::string_view record) {
+            const Micros now = NowUs();
+            for (std::size_t at = record.find(kMark); at != std::string_view::npos;
+                 at = record.find(kMark, at + 1)) {
+                heard.push_back(std::atoll(record.data() + at + kMark.size()));
+                heard.push_back(now);
+            }
+            return true;
+        };
+        while (heard.empty()) peers.Read(10, take);
+        peers.Read(3'000, take);
+        for (std::size_t i = 0; i < heard.size(); i += 2) {
+            if (::write(from_[1], &heard[i], 2 * sizeof heard[0]) < 0) std::_Exit(1);
+        }
+        std::_Exit(0);
+    }
+
+    std::size_t count_;
+    int to_[2] = {};
+    int from_[2] = {};
+    pid_t child_ = 0;
+};
+
+// The API's websocket, as the daemon serves it.
+class Server {
+public:
+    Server(net::Executor& executor, subscriptions::Engine& engine, rest::ServiceParts parts,
+           std::size_t sockets, telemetry::Log& log, telemetry::Metrics& metrics)
+        : service_({}, std::move(parts)),
+          server_(executor, Options(engine, sockets), service_.handler(), log, metrics) {
+        net::TlsServerOptions tls;
+        tls.certificate_file = certificates_["server.pem"];
+        tls.key_file = certificates_["server.key"];
+        port_ = Must(server_.Listen(Must(net::ParseAddress("127.0.0.1:0")),
+                                    Must(net::MakeTlsContext(tls))))
+                    .port;
+    }
+    ~Server() { server_.Stop(); }
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+    [[nodiscard]] std::uint16_t port() const { return port_; }
+
+private:
+    net::HttpOptions Options(subscriptions::Engine& engine, std::size_t sockets) {
+        net::HttpOptions options;
+        options.websocket.websockets_max = static_cast<int>(sockets);
+        options.websocket.upgrade = subscriptions::Endpoint(engine, service_, 1);
+        return options;
+    }
+
+    const test::Certificates certificates_;
+    rest::Service service_;
+    net::HttpServer server_;
+    std::uint16_t port_ = 0;
+};
+
 template <typename T>
 T Await(const std::function<void(store::Callback<T>)>& ask) {
     std::promise<Result<T>> promise;
@@ -129,6 +236,8 @@ T Await(const std::function<void(store::Callback<T>)>& ask) {
 
 int main(int count, char** values) {
     const Flags flags = Parse(count, values);
+    std::optional<Clients> clients;
+    if (flags.sockets > 0) clients.emplace(flags.sockets);
     std::filesystem::remove_all(flags.state);
     const std::string source = CARESTREAM_SOURCE_DIR;
     const SystemClock clock;
@@ -258,7 +367,22 @@ int main(int count, char** values) {
     std::printf("%zu subscriptions in force after %.2f s\n", engine.size(),
                 static_cast<double>(NowUs() - began) / 1e6);
     std::vector<subscriptions::PeerPtr> peers;
-    if (!flags.hook) {
+    std::optional<Server> server;
+    if (clients) {
+        const auto resident = [](const char* when) {
+            std::printf("%.0f MiB resident %s\n",
+                        static_cast<double>(bench::ResidentBytes()) / (1 << 20), when);
+        };
+        resident("before the sockets");
+        server.emplace(
+            executor, engine,
+            rest::ServiceParts{definitions, store->reader(), store->writer(), store->access_audit(),
+                               store->login_links(), store->keys(), clock, log},
+            flags.sockets, log, metrics);
+        clients->Open(server->port());
+        std::this_thread::sleep_for(std::chrono::seconds(2));
+        resident("with the sockets");
+    } else if (!flags.hook) {
         // Each has a socket of its own, bound by R4's way.
         for (std::size_t i = 0; i < flags.subscriptions; ++i) {
             peers.push_back(std::make_shared<SocketPeer>(ledger));
@@ -267,6 +391,7 @@ int main(int count, char** values) {
         }
         std::this_thread::sleep_for(std::chrono::seconds(1));
     }
+    const std::size_t heard = flags.sockets > 0 ? flags.sockets : flags.subscriptions;
     const Micros start = NowUs();
     for (std::size_t i = 0; i < flags.events; ++i) {
         const Micros due = start + static_cast<Micros>(static_cast<double>(i) * 1e6 / flags.rate);
@@ -274,18 +399,24 @@ int main(int count, char** values) {
         if (due > now) std::this_thread::sleep_for(std::chrono::microseconds(due - now));
         write(R"({"resourceType":"DiagnosticReport","id":"r)" + std::to_string(i) +
                   R"(","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/p)" +
-                  std::to_string(i * 7919 % flags.subscriptions) +
+                  std::to_string(i * 7919 % heard) +
                   R"("},"conclusion":"bench-event-)" + std::to_string(i) + "\"}",
               [&ledger, i] { ledger.Committed(i); });
     }
     const Micros end = NowUs();
-    for (int i = 0; i < 2'000 && ledger.count() < flags.events; ++i) {
+    if (clients) clients->Tell(ledger);
+    for (int i = 0; i < 2'000 && !clients && ledger.count() < flags.events; ++i) {
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     std::printf("%.0f events/s\n",
                 static_cast<double>(flags.events) / (static_cast<double>(end - start) / 1e6));
-    ledger.Print(flags.hook ? "rest-hook" : "websocket");
+    ledger.Print(flags.hook ? "rest-hook" : clients ? "websocket over TLS" : "websocket");
+    if (clients) {
+        std::printf("%.0f MiB resident at the end\n",
+                    static_cast<double>(bench::ResidentBytes()) / (1 << 20));
+    }
     engine.Stop();
+    server.reset();
     sender.reset();
     receiver.Stop();
     store.reset();

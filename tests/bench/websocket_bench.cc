@@ -1,11 +1,6 @@
 // What many open WebSockets cost over TLS: memory of the server for each idle one, and how long a
 // message to all of them takes. The clients are a process of their own, so that the memory is the
 // server's alone. usage: bench_websocket [sockets] [broadcasts]
-#include <arpa/inet.h>
-#include <openssl/ssl.h>
-#include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,7 +9,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -22,58 +16,17 @@
 
 #include "net/http.h"
 #include "tests/bench/must.h"
+#include "tests/bench/tls_peers.h"
 #include "tests/support/certificates.h"
 
 namespace {
 
 using namespace carestream;
 
-constexpr std::string_view kUpgrade =
-    "GET /ws HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 constexpr std::size_t kMessageBytes = 1024;
 
-std::int64_t NowUs() {
-    return std::chrono::duration_cast<std::chrono::microseconds>(
-               std::chrono::steady_clock::now().time_since_epoch())
-        .count();
-}
-
-std::size_t ResidentBytes() {
-    std::ifstream file("/proc/self/statm");
-    std::size_t all = 0;
-    std::size_t resident = 0;
-    file >> all >> resident;
-    return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-}
-
-void RaiseFileLimit() {
-    rlimit limit{};
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-SSL* OpenPeer(SSL_CTX* tls, std::uint16_t port) {
-    sockaddr_in server{};
-    server.sin_family = AF_INET;
-    server.sin_port = htons(port);
-    server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (::connect(socket, reinterpret_cast<const sockaddr*>(&server), sizeof server) != 0) {
-        std::perror("connect");
-        std::exit(1);
-    }
-    SSL* ssl = SSL_new(tls);
-    SSL_set_fd(ssl, socket);
-    std::string answer(1024, '\0');
-    if (SSL_connect(ssl) != 1 || SSL_write(ssl, kUpgrade.data(), kUpgrade.size()) <= 0 ||
-        SSL_read(ssl, answer.data(), 1024) <= 0 || !answer.starts_with("HTTP/1.1 101")) {
-        std::fprintf(stderr, "a client was not upgraded: %.30s\n", answer.c_str());
-        std::exit(1);
-    }
-    return ssl;
-}
+using bench::NowUs;
+using bench::ResidentBytes;
 
 double Percentile(std::vector<std::int64_t>& values, double part) {
     const auto at = static_cast<std::size_t>(part * static_cast<double>(values.size() - 1));
@@ -84,33 +37,16 @@ double Percentile(std::vector<std::int64_t>& values, double part) {
 
 // Reads the time at the beginning of each message and prints how old it was.
 [[noreturn]] void RunPeers(std::uint16_t port, int sockets, int broadcasts, int ready) {
-    SSL_CTX* tls = SSL_CTX_new(TLS_client_method());
-    SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS);
-    const int poll = ::epoll_create1(EPOLL_CLOEXEC);
-    for (int i = 0; i < sockets; ++i) {
-        SSL* ssl = OpenPeer(tls, port);
-        epoll_event event{};
-        event.events = EPOLLIN;
-        event.data.ptr = ssl;
-        ::epoll_ctl(poll, EPOLL_CTL_ADD, SSL_get_fd(ssl), &event);
-    }
+    bench::TlsPeers peers;
+    for (int i = 0; i < sockets; ++i) peers.Open(port, "/ws");
     if (::write(ready, "r", 1) != 1) std::exit(1);
     std::vector<std::int64_t> ages;
     const auto expected = static_cast<std::size_t>(sockets) * static_cast<std::size_t>(broadcasts);
-    std::string frame(kMessageBytes + 64, '\0');
-    std::vector<epoll_event> events(256);
-    while (ages.size() < expected) {
-        const int count = ::epoll_wait(poll, events.data(), 256, 60'000);
-        if (count <= 0) break;
-        for (int i = 0; i < count; ++i) {
-            auto* ssl = static_cast<SSL*>(events[static_cast<std::size_t>(i)].data.ptr);
-            do {  // one record is one frame: 4 bytes of head, then the text; others are pings
-                const int got = SSL_read(ssl, frame.data(), static_cast<int>(frame.size()));
-                if (got <= 0) std::exit(1);
-                if (got > 100) ages.push_back(NowUs() - std::atoll(frame.c_str() + 4));
-            } while (SSL_pending(ssl) > 0);
-        }
-    }
+    // One record is one frame: 4 bytes of head, then the text; others are pings.
+    peers.Read(60'000, [&](std::string_view record) {
+        if (record.size() > 100) ages.push_back(NowUs() - std::atoll(record.data() + 4));
+        return ages.size() < expected;
+    });
     if (ages.size() < expected) {
         std::fprintf(stderr, "%zu of %zu messages came\n", ages.size(), expected);
         std::exit(1);
@@ -152,7 +88,7 @@ void Broadcast(Sockets& sockets) {
 int main(int argc, char** argv) {
     const int count = argc > 1 ? std::atoi(argv[1]) : 10'000;
     const int broadcasts = argc > 2 ? std::atoi(argv[2]) : 10;
-    RaiseFileLimit();
+    bench::RaiseFileLimit();
     const test::Certificates certificates;
     int port_pipe[2];
     int ready_pipe[2];
