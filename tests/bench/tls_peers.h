@@ -72,7 +72,7 @@ public:
             std::fprintf(stderr, "a client was not upgraded: %.30s\n", answer.c_str());
             std::exit(1);
         }
-        if (!hello.empty()) Send(ssl, hello);
+        if (!hello.empty()) Frame(ssl, '\x81', hello);
         epoll_event event{};
         event.events = EPOLLIN;
         event.data.ptr = ssl;
@@ -96,17 +96,18 @@ public:
                         std::fprintf(stderr, "a client was closed\n");
                         std::exit(1);
                     }
-                    if (!take(std::string_view(record.data(), static_cast<std::size_t>(got))))
-                        return;
+                    const std::string_view text(record.data(), static_cast<std::size_t>(got));
+                    if (text.starts_with('\x89')) Frame(ssl, '\x8a', {});  // a ping
+                    if (!take(text)) return;
                 } while (SSL_pending(ssl) > 0);
             }
         }
     }
 
 private:
-    // A text of less than 126 bytes; the mask is nought (RFC 6455 5.2).
-    static void Send(SSL* ssl, std::string_view text) {
-        std::string frame = "\x81";
+    // Less than 126 bytes; the mask is nought (RFC 6455 5.2).
+    static void Frame(SSL* ssl, char head, std::string_view text) {
+        std::string frame(1, head);
         frame += static_cast<char>(0x80 | text.size());
         frame.append(4, '\0');
         frame += text;
