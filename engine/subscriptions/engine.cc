@@ -42,11 +42,7 @@ Error NotThere() {
 
 struct Engine::Core {
     Core(EngineOptions options, EngineParts parts)
-        : context{std::move(options),
-                  std::move(parts),
-                  std::make_shared<Inbox>(),
-                  Registry(*parts.definitions),
-                  {}},
+        : context{std::move(options), std::move(parts)},
           hooks(context),
           sockets(context),
           too_old(context.parts.metrics.counter("carestream_events_too_old_total",

@@ -47,8 +47,8 @@ struct Context {
     EngineParts parts;
     // Shared with callbacks that may come after the engine is gone.
     std::shared_ptr<Inbox> inbox = std::make_shared<Inbox>();
-    Registry registry;
-    Timers timers;
+    Registry registry{*parts.definitions};
+    Timers timers = {};
 
     [[nodiscard]] Micros Now() const { return parts.clock.Now(); }
     // Looks at it again at that time, or earlier. One timer each counts: the earliest.
