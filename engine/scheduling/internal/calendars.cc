@@ -399,7 +399,8 @@ Result<void> Calendars::AddAppointments(const std::set<std::string>& owners, con
             const bool ours = one.id.starts_with(kBookingPrefix);
             const bool held = ours && node.TextOf("status") == "proposed";
             if (!(held || TakesTime(node)) || !HaveCommon(ActorsOf(node), owners)) continue;
-            CARESTREAM_ASSIGN(moves, ours ? IsBeingMoved(one.id, node) : Result<bool>(false));
+            CARESTREAM_ASSIGN(moves, ours ? IsBeingMoved(one.id, one.version, node)
+                                          : Result<bool>(false));
             if (!moves) takers.push_back({SpanOf(node), OwnSlotOf(node)});
         }
     }
@@ -408,14 +409,17 @@ Result<void> Calendars::AddAppointments(const std::set<std::string>& owners, con
 
 // What the EHR has moved gets the slot at its new time when Watch comes to that event, and the time
 // is looked at again after that: taken before, the slot would be nobody's.
-Result<bool> Calendars::IsBeingMoved(const std::string& id, const fhir::Node& appointment) {
+Result<bool> Calendars::IsBeingMoved(const std::string& id, std::int32_t version,
+                                     const fhir::Node& appointment) {
     const auto row = context_.parts.bookings->Find(context_.options.tenant, id);
     if (!row && row.error().retryable) return Fail(row.error());
     if (!row || !*row) return false;
     const auto record = RecordOf(**row);
     if (!record) return false;
-    // One that waits for its slot gets it when it is free: it does not stand in its own way.
-    if (record->WaitsForSlot()) return true;
+    // One that waits for its slot, or is booked again after it was settled, gets it when it is free:
+    // it does not stand in its own way.
+    const bool again = IsSettled(record->saga.state) && version > record->seen;
+    if (record->WaitsForSlot() || again) return true;
     return appointment.Find("slot") != nullptr && WillFollow(*record, appointment);
 }
 

@@ -80,8 +80,9 @@ private:
     [[nodiscard]] Result<Takers> TakersOf(const std::string& id, const Span& span);
     [[nodiscard]] Result<void> AddAppointments(const std::set<std::string>& owners,
                                                const Span& span, Takers& takers);
-    // Is it to get a slot at another time as soon as its event is looked at?
-    [[nodiscard]] Result<bool> IsBeingMoved(const std::string& id, const fhir::Node& appointment);
+    // Is it to get a slot (at another time, or again) as soon as its event is looked at?
+    [[nodiscard]] Result<bool> IsBeingMoved(const std::string& id, std::int32_t version,
+                                            const fhir::Node& appointment);
     // False: somebody was faster.
     [[nodiscard]] Result<bool> Write(Stored slot, bool taken);
     // Errors of the data concern the one event or Schedule only.

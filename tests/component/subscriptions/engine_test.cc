@@ -494,6 +494,7 @@ TEST_F(SubscriptionsRestTest, AnErrorOfAnEarlierDaemonIsTriedOn) {
 TEST_F(SubscriptionsRestTest, ASocketThatWasToldNothingForASecondIsToldLater) {
     Patient("ada");
     const auto made = Post("Subscription", Socket(kResult));
+    ASSERT_TRUE(Eventually([&] { return engine_->size() == 1; }));
     auto listener = std::make_shared<Listener>();
     engine_->Opened(listener);
     engine_->Heard(listener, 1, "bind-with-token " + BindingToken(made.Id()));
