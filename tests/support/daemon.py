@@ -1,6 +1,7 @@
 """A real carestreamd for tests: own state folder, own ports, killed or stopped on demand."""
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -20,9 +21,15 @@ def binary_folder():
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Of loopback, below those that the system gives to whoever connects: one of these may be taken at any moment."""
+    while True:
+        port = random.SystemRandom().randrange(15_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 class Daemon:
