@@ -23,7 +23,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <future>
 #include <map>
 #include <string>
@@ -37,7 +36,7 @@
 #include "search/index.h"
 #include "store/store.h"
 #include "tests/bench/must.h"
-#include "tests/support/jwt.h"
+#include "tests/support/token_gate.h"
 
 namespace {
 
@@ -163,11 +162,11 @@ struct Bench {
     net::Executor executor{2};
     NoAudit no_audit;
     std::unique_ptr<auth::Gate> gate;
-    test::TestKey key{test::TestKey::Type::kP256, "k1"};
+    const test::TokenGate tokens;
 
     // Answers in a second.
     double Run(const std::string& mode, const Flags& flags) {
-        const bool tokens = mode == "staff" || mode == "patient";
+        const bool asks = mode == "staff" || mode == "patient";
         rest::ServiceOptions options;
         options.client_limit.per_second = 0;
         rest::Service service(options,
@@ -180,7 +179,7 @@ struct Bench {
                                                  clock,
                                                  log,
                                                  [] { return false; },
-                                                 tokens ? gate.get() : nullptr,
+                                                 asks ? gate.get() : nullptr,
                                                  {},
                                                  {}},
                               {});
@@ -220,12 +219,8 @@ struct Bench {
                            "&_count=20 HTTP/1.1\r\nHost: 127.0.0.1\r\n";
         if (mode == "staff" || mode == "patient") {
             const std::string scope = mode == "staff" ? "user/*.rs" : "patient/*.rs";
-            head += "Authorization: Bearer " +
-                    key.Token(R"({"iss":"https://issuer.example","aud":"https://fhir.example",)"
-                              R"("exp":99999999999,"sub":")" +
-                              patient + R"(","patient":")" + patient + R"(","scope":")" + scope +
-                              "\"}") +
-                    "\r\n";
+            const auto header = tokens.Token(patient, patient, scope).front();
+            head += header.first + ": " + header.second + "\r\n";
         }
         return head + "\r\n";
     }
@@ -246,15 +241,7 @@ int main(int count, char** values) {
     bench.store =
         Must(store::Store::Open(options, bench.definitions,
                                 Must(search::Indexer::Create(bench.definitions)), bench.clock, {}));
-    const std::filesystem::path keys = std::filesystem::path(flags.state) / "issuer.jwks";
-    std::ofstream(keys) << bench.key.Jwks();
-    auth::GateOptions gate;
-    auth::IssuerOptions issuer;
-    issuer.issuer = "https://issuer.example";
-    issuer.audience = "https://fhir.example";
-    issuer.jwks_file = keys;
-    gate.issuers.push_back(issuer);
-    bench.gate = Must(auth::Gate::Create(gate, bench.clock, bench.log));
+    bench.gate = bench.tokens.Make(flags.state, bench.clock, bench.log);
     Fill(bench.store->writer());
     // As autovacuum does it a while after so many rows came.
     const std::string analyze =

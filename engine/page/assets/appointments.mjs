@@ -248,7 +248,7 @@ export function open(context) {
         const refusal = h('p', {class: 'error', role: 'alert'});
         const stands = isAhead(appointment) && CANCELLABLE.has(appointment.status);
         const booking = bookingOf(appointment);
-        const mayCancel = stands && booking && !['being-clarified', 'cancelling'].includes(booking);
+        const mayCancel = stands && booking && !UNCONFIRMED.has(booking);
         return h('li', {class: 'card'},
                  h('h3', {}, what(appointment)),
                  h('p', {class: 'when'}, span(appointment.start, appointment.end)),

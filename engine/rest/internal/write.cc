@@ -123,42 +123,6 @@ void SendResult(Exchange& exchange, Result<store::RestResult> result) {
     }
 }
 
-// If-Match: * holds for any current version, so the version that is read becomes the condition of
-// the write; when another writer is faster, the next one does.
-void WriteAnyVersion(const ExchangePtr& exchange, store::RestWrite write, int tries) {
-    auto& parts = exchange->state->parts;
-    const store::Tenant tenant = write.tenant;
-    const std::string type = write.type;
-    const std::string id = write.id;
-    parts.reader.Read(
-        tenant, type, id,
-        [exchange, write = std::move(write), tries](Result<store::StoredVersion> found) mutable {
-            const bool absent =
-                found ? found->deleted
-                      : found.error().code == Code::kNotFound || found.error().code == Code::kGone;
-            if (absent) {
-                exchange->Refuse(412, "conflict", "If-Match: * asks for a resource that exists");
-                return;
-            }
-            if (!found) {
-                exchange->Refuse(found.error(), ErrorOrigin::kStore);
-                return;
-            }
-            write.if_match = found->version;
-            auto& writer = exchange->state->parts.writer;
-            store::RestWrite attempt = write;
-            writer.SubmitRest(std::move(attempt), [exchange, write = std::move(write), tries](
-                                                      Result<store::RestResult> result) mutable {
-                const bool overtaken = !result && result.error().code == Code::kPreconditionFailed;
-                if (overtaken && tries > 1) {
-                    WriteAnyVersion(exchange, std::move(write), tries - 1);
-                } else {
-                    SendResult(*exchange, std::move(result));
-                }
-            });
-        });
-}
-
 auth::Action ActionOf(const Exchange& exchange) {
     switch (exchange.route.interaction) {
         case Interaction::kDelete:
@@ -207,8 +171,9 @@ void WriteAbsent(const ExchangePtr& exchange, store::RestWrite write, int tries)
     SubmitGuarded(exchange, std::move(attempt), std::move(write), tries);
 }
 
-// Changes what is there in the very version that was looked at. For a token that is confined,
-// another's and what is not there are one answer: no resource is made by this way.
+// Changes what is there in the very version that was looked at; If-Match: * holds for any. For a
+// token that is confined, another's and what is not there are one answer: no resource is made by
+// this way.
 void WriteGuarded(const ExchangePtr& exchange, store::RestWrite write, int tries) {
     auto& parts = exchange->state->parts;
     const store::Tenant tenant = write.tenant;
@@ -250,12 +215,9 @@ void Write(const ExchangePtr& exchange, store::RestWrite write) {
         if (exchange->route.interaction != Interaction::kCreate) {
             return WriteGuarded(exchange, std::move(write), kAnyVersionTries);
         }
-    } else if (exchange->route.interaction != Interaction::kCreate && HasChangeRule(*exchange)) {
+    } else if (IsAnyTag(exchange->request.Header("If-Match")) ||
+               (exchange->route.interaction != Interaction::kCreate && HasChangeRule(*exchange))) {
         return WriteGuarded(exchange, std::move(write), kAnyVersionTries);
-    }
-    if (IsAnyTag(exchange->request.Header("If-Match"))) {
-        WriteAnyVersion(exchange, std::move(write), kAnyVersionTries);
-        return;
     }
     exchange->state->parts.writer.SubmitRest(
         std::move(write),

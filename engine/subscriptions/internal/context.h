@@ -35,6 +35,9 @@ private:
     bool closed_ = false;
 };
 
+// Why a subscription is off, and its sockets closed.
+inline constexpr const char* kRevoked = "who asked for it may not do so any more";
+
 // What is due when: checked against the subscription when it comes up, so nothing is ever removed.
 struct Due {
     store::Tenant tenant = 1;

@@ -64,7 +64,7 @@ void Hooks::Kick(const ActivePtr& active, const std::vector<NotifiedEvent>& fres
     const Result<bool> in_force = context_.IsInForce(*active);
     if (!in_force) return context_.Later(context_.Now() + kSecond, *active);
     if (!*in_force) {
-        context_.SetStatus(active, "off", "who asked for it may not do so any more");
+        context_.SetStatus(active, "off", kRevoked);
         return;
     }
     if (definition.status == "requested") {

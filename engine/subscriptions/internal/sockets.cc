@@ -216,14 +216,14 @@ void Sockets::KeepAlive(const ActivePtr& active) {
 }
 
 void Sockets::Revoke(const ActivePtr& active) {
-    context_.SetStatus(active, "off", "who asked for it may not do so any more");
+    context_.SetStatus(active, "off", kRevoked);
     const std::vector<PeerPtr> peers = active->peers;
     Drop(active);
     for (const PeerPtr& peer : peers) {
         const auto found = peers_.find(peer);
         if (found == peers_.end() || !found->second.to.empty()) continue;
         peers_.erase(found);
-        peer->Close("who asked for it may not do so any more");
+        peer->Close(kRevoked);
     }
 }
 

@@ -6,11 +6,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <future>
 
 #include "component/rest/rest_fixture.h"
-#include "tests/support/jwt.h"
+#include "tests/support/token_gate.h"
 #include "topics/topics.h"
 
 namespace carestream::test {
@@ -26,15 +25,7 @@ constexpr int kHourMs = 3'600'000;
 class FailuresTest : public RestTest {
 protected:
     void SetUp() override {
-        const auto file = state_folder() / "issuer.jwks";
-        std::ofstream(file) << key_.Jwks();
-        auth::GateOptions options;
-        auth::IssuerOptions issuer;
-        issuer.issuer = "https://issuer.example";
-        issuer.audience = "https://fhir.example";
-        issuer.jwks_file = file;
-        options.issuers.push_back(issuer);
-        gate_ = auth::Gate::Create(options, clock_, log_).value();
+        gate_ = tokens_.Make(state_folder(), clock_, log_);
         StartService({});
         staff_ = Token("user/*.cruds", "");
     }
@@ -43,12 +34,7 @@ protected:
         RestTest::TearDown();
     }
     Headers Token(const std::string& scope, const std::string& patient) {
-        return {{"Authorization",
-                 "Bearer " +
-                     key_.Token(R"({"iss":"https://issuer.example","aud":"https://fhir.example",)"
-                                R"("exp":99999999999,"sub":"s")" +
-                                (patient.empty() ? "" : R"(,"patient":")" + patient + "\"") +
-                                R"(,"scope":")" + scope + "\"}")}};
+        return tokens_.Token("s", patient, scope);
     }
     void StartNotifier(int pause_ms) {
         notifier_.reset();
@@ -110,7 +96,7 @@ protected:
         return task;
     }
 
-    TestKey key_{TestKey::Type::kP256, "k1"};
+    const TokenGate tokens_;
     Headers staff_;
     int messages_ = 0;
     std::unique_ptr<failures::Notifier> notifier_;

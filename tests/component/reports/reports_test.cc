@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <mutex>
 
 #include "base/home.h"
@@ -12,7 +11,7 @@
 #include "reports/findings.h"
 #include "reports/reporter.h"
 #include "reports/response_rule.h"
-#include "tests/support/jwt.h"
+#include "tests/support/token_gate.h"
 #include "topics/topics.h"
 
 namespace carestream::test {
@@ -39,15 +38,7 @@ protected:
             reports::KeepEscalation(before, resource);
         };
         write_rules_ = {reports::ResponseRule([this] { return questionnaires_; })};
-        const auto file = state_folder() / "issuer.jwks";
-        std::ofstream(file) << key_.Jwks();
-        auth::GateOptions options;
-        auth::IssuerOptions issuer;
-        issuer.issuer = "https://issuer.example";
-        issuer.audience = "https://fhir.example";
-        issuer.jwks_file = file;
-        options.issuers.push_back(issuer);
-        gate_ = auth::Gate::Create(options, clock_, log_).value();
+        gate_ = tokens_.Make(state_folder(), clock_, log_);
         StartService({});
         staff_ = Token("system/*.cruds", "");
         ada_ = Token("patient/*.cruds", "ada");
@@ -93,12 +84,7 @@ protected:
                                "QuestionnaireResponse", id, event, state, reason});
     }
     Headers Token(const std::string& scope, const std::string& patient) {
-        return {{"Authorization",
-                 "Bearer " +
-                     key_.Token(R"({"iss":"https://issuer.example","aud":"https://fhir.example",)"
-                                R"("exp":99999999999,"sub":"s")" +
-                                (patient.empty() ? "" : R"(,"patient":")" + patient + "\"") +
-                                R"(,"scope":")" + scope + "\"}")}};
+        return tokens_.Token("s", patient, scope);
     }
     // PHQ-9 with these points for items 8 and 9, 0 for the others.
     static std::string Phq9(int eight, int nine, const std::string& more = {},
@@ -150,7 +136,7 @@ protected:
                std::string(status->Find("coding")->items()[0].TextOf("code"));
     }
 
-    const TestKey key_{TestKey::Type::kP256, "k1"};
+    const TokenGate tokens_;
     std::shared_ptr<const questionnaires::Questionnaires> questionnaires_;
     // What "now" is for escalations: hours later when told so.
     struct ShiftedClock final : Clock {

@@ -10,7 +10,7 @@
 
 #include "component/rest/rest_fixture.h"
 #include "results/releases.h"
-#include "tests/support/jwt.h"
+#include "tests/support/token_gate.h"
 
 namespace carestream::test {
 namespace {
@@ -35,15 +35,7 @@ protected:
         label_ = [rules](const fhir::Node& before, fhir::Node& resource, Micros now) {
             rules->Label(before, resource, now);
         };
-        const auto file = state_folder() / "issuer.jwks";
-        std::ofstream(file) << key_.Jwks();
-        auth::GateOptions options;
-        auth::IssuerOptions issuer;
-        issuer.issuer = "https://issuer.example";
-        issuer.audience = "https://fhir.example";
-        issuer.jwks_file = file;
-        options.issuers.push_back(issuer);
-        gate_ = auth::Gate::Create(options, clock_, log_).value();
+        gate_ = tokens_.Make(state_folder(), clock_, log_);
         StartService({});
         StartService({}, {results::ReleaseOperation(store_->reader(), store_->writer(), 1)});
         staff_ = Token("system/*.cruds", "");
@@ -55,12 +47,7 @@ protected:
         ASSERT_EQ(Report("r2", "free").status, 201);
     }
     Headers Token(const std::string& scope, const std::string& patient) {
-        return {{"Authorization",
-                 "Bearer " +
-                     key_.Token(R"({"iss":"https://issuer.example","aud":"https://fhir.example",)"
-                                R"("exp":99999999999,"sub":"s")" +
-                                (patient.empty() ? "" : R"(,"patient":")" + patient + "\"") +
-                                R"(,"scope":")" + scope + "\"}")}};
+        return tokens_.Token("s", patient, scope);
     }
     Reply Report(const std::string& id, const std::string& code,
                  const std::string& conclusion = "c") {
@@ -79,7 +66,7 @@ protected:
                        R"("}]},"subject":{"reference":"Patient/ada"}})",
                    staff_);
     }
-    const TestKey key_{TestKey::Type::kP256, "k1"};
+    const TokenGate tokens_;
     Headers staff_, ada_;
 };
 

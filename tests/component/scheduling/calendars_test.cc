@@ -50,25 +50,9 @@ protected:
     }
     // Of a Schedule or a template, free and at least six hours ahead, earliest first.
     std::vector<std::string> SlotsIn(const std::string& schedule, std::size_t count) {
-        std::vector<std::string> ids;
-        EXPECT_TRUE(Eventually(
-            [&] {
-                ids.clear();
-                const Reply found = Get("Appointment/$find?_count=100&schedule=" + schedule +
-                                        "&start=" + FormatInstant(ahead_.Now() + 360 * kMinute));
-                const fhir::Node* entries = found.body.Find("entry");
-                if (entries == nullptr) return false;
-                for (const fhir::Node& entry : entries->items()) {
-                    const fhir::Node* slots = entry.Find("resource")->Find("slot");
-                    if (slots == nullptr) continue;
-                    ids.push_back(
-                        scheduling::IdOf(slots->items().at(0).TextOf("reference"), "Slot"));
-                }
-                return ids.size() >= count;
-            },
-            30'000))
-            << ids.size() << " slots in " << schedule;
-        return ids;
+        return Found("_count=100&schedule=" + schedule +
+                         "&start=" + FormatInstant(ahead_.Now() + 360 * kMinute),
+                     count);
     }
     std::vector<std::string> Within(const std::vector<std::string>& slots, const Time& time) {
         std::vector<std::string> within;

@@ -166,11 +166,15 @@ protected:
     }
     // Ids of the free slots, earliest first, once there are `count` of them.
     std::vector<std::string> FreeSlots(std::size_t count = 10) {
+        return Found("_count=200", count);
+    }
+    // The same of what $find gives for `parameters`.
+    std::vector<std::string> Found(const std::string& parameters, std::size_t count) {
         std::vector<std::string> ids;
         const bool there = Eventually(
             [&] {
                 ids.clear();
-                const Reply found = Get("Appointment/$find?_count=200");
+                const Reply found = Get("Appointment/$find?" + parameters);
                 const fhir::Node* entries = found.body.Find("entry");
                 if (entries == nullptr) return false;
                 for (const fhir::Node& entry : entries->items()) {
@@ -182,7 +186,7 @@ protected:
                 return ids.size() >= count;
             },
             30'000);
-        EXPECT_TRUE(there) << ids.size() << " slots";
+        EXPECT_TRUE(there) << ids.size() << " slots of " << parameters;
         return ids;
     }
     std::string SlotStatus(const std::string& id) {
