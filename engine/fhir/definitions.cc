@@ -96,6 +96,13 @@ private:
 
 }  // namespace
 
+void* Definitions::Keep(std::type_index type, Kept (*make)()) const {
+    const std::lock_guard lock(kept_mutex_);
+    Kept& kept = kept_[type];
+    if (kept == nullptr) kept = make();
+    return kept.get();
+}
+
 Result<std::shared_ptr<const Definitions>> Definitions::Load(
     const std::filesystem::path& schemas_fhir_r4) {
     auto tables = std::make_shared<Tables>();

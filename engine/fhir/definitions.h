@@ -5,9 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string_view>
+#include <typeindex>
 #include <vector>
 
 #include "base/result.h"
@@ -138,6 +141,21 @@ public:
     // Display of a code in a code system shipped here, or "".
     [[nodiscard]] virtual std::string_view Display(std::string_view system,
                                                    std::string_view code) const = 0;
+
+    // What others work out from these tables and would not work out again: one T, made at the first
+    // call, that lives as long as they do. T guards itself against its callers' threads.
+    template <typename T>
+    [[nodiscard]] T& Derived() const {
+        return *static_cast<T*>(Keep(typeid(T), [] { return Kept(std::make_shared<T>()); }));
+    }
+
+private:
+    using Kept = std::shared_ptr<void>;
+
+    [[nodiscard]] void* Keep(std::type_index type, Kept (*make)()) const;
+
+    mutable std::mutex kept_mutex_;
+    mutable std::map<std::type_index, Kept> kept_;
 };
 
 }  // namespace carestream::fhir

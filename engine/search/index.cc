@@ -28,7 +28,7 @@ struct IndexSource {
 struct TypePlan {
     std::vector<IndexSource> sources;
     std::vector<std::shared_ptr<const Compiled>> general;
-    std::vector<Source> patient;
+    std::span<const Source> patient;
     std::vector<std::shared_ptr<const Compiled>> main_dates;
 };
 

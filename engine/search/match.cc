@@ -35,13 +35,15 @@ bool CompartmentHolds(const fhir::Node& resource, std::string_view type,
     };
     if (type == "Patient" && listed(resource.TextOf("id"))) return true;
     bool found = false;
-    for (const Source& source : criterion.detail->compartment) {
-        const fhir::PlainStep* begin = source.steps.data();
-        fhir::FollowSteps(
-            resource, begin, begin + source.steps.size(), true, [&](const fhir::Node& node) {
-                found = found ||
-                        ReferenceWanted(criterion, ReferenceOf(node, source.leaf), source.space);
-            });
+    const auto visit = [&](const fhir::Node& node, const Source& source) {
+        found = found || ReferenceWanted(criterion, ReferenceOf(node, source.leaf), source.space);
+    };
+    for (const auto& compiled : criterion.detail->compartment) {
+        for (const Source& source : compiled->sources) {
+            const fhir::PlainStep* begin = source.steps.data();
+            fhir::FollowSteps(resource, begin, begin + source.steps.size(), true,
+                              [&](const fhir::Node& node) { visit(node, source); });
+        }
     }
     return found;
 }

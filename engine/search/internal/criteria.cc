@@ -211,7 +211,7 @@ private:
     // The type's one patient is asked of the subject column, everything else of tokens.
     void References() {
         const Compiled& compiled = *detail_.compiled;
-        const std::vector<Source> patient = PatientSources(definitions_, type_);
+        const std::span<const Source> patient = PatientSources(definitions_, type_);
         bool subject = !patient.empty();
         const auto is_patient_place = [&](const Source& source) {
             return std::any_of(patient.begin(), patient.end(),
@@ -385,14 +385,14 @@ bool CompartmentCriterion(const fhir::Definitions& definitions, std::string_view
     criterion.kind = CriterionKind::kPatient;
     criterion.ids.emplace_back(patient_id);
     const std::string reference = "Patient/" + std::string(patient_id);
-    const std::vector<Source> patient = PatientSources(definitions, type);
+    const std::span<const Source> patient = PatientSources(definitions, type);
     for (const std::string_view code : definitions.CompartmentParameters("Patient", type)) {
         const fhir::SearchParameter* parameter = definitions.FindSearchParameter(type, code);
         if (parameter == nullptr) continue;  // "{def}"
         const auto compiled = CompileParameter(definitions, type, *parameter);
         if (compiled->kind != ParameterKind::kReference) continue;
+        detail->compartment.push_back(compiled);
         for (const Source& source : compiled->sources) {
-            detail->compartment.push_back(source);
             const bool by_column =
                 !source.repeats &&
                 std::any_of(patient.begin(), patient.end(),

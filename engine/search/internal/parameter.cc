@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <mutex>
 #include <set>
+#include <shared_mutex>
 #include <utility>
 
 namespace carestream::search {
@@ -147,6 +150,48 @@ void CompileComposite(const fhir::Definitions& definitions, std::string_view typ
     if (out.general || out.components.empty()) out.kind = ParameterKind::kSpecial;
 }
 
+std::shared_ptr<const Compiled> CompileNew(const fhir::Definitions& definitions,
+                                           const fhir::TypeDefinition& root,
+                                           const fhir::SearchParameter& parameter) {
+    auto out = std::make_shared<Compiled>();
+    out->parameter = &parameter;
+    out->kind = KindOf(parameter);
+    if (out->kind == ParameterKind::kSpecial) return out;
+    out->root_type = root.name;
+    CompileSources(definitions, root.name, *out, parameter.expression);
+    if (out->kind == ParameterKind::kComposite) CompileComposite(definitions, root.name, *out);
+    if (out->kind == ParameterKind::kDate && !out->sources.empty() &&
+        std::all_of(out->sources.begin(), out->sources.end(), IsPrivate)) {
+        out->kind = ParameterKind::kPrivateDate;
+    }
+    if (IsRange(out->kind)) SetRangeSpace(*out, root.name);
+    return out;
+}
+
+// Each request would compile what the one before it did.
+class CompiledParameters {
+public:
+    std::shared_ptr<const Compiled> Of(const fhir::Definitions& definitions,
+                                       const fhir::TypeDefinition& root,
+                                       const fhir::SearchParameter& parameter) {
+        const Key key{&root, &parameter};
+        {
+            const std::shared_lock lock(mutex_);
+            const auto found = compiled_.find(key);
+            if (found != compiled_.end()) return found->second;
+        }
+        auto made = CompileNew(definitions, root, parameter);
+        const std::lock_guard lock(mutex_);
+        return compiled_.emplace(key, std::move(made)).first->second;
+    }
+
+private:
+    using Key = std::pair<const fhir::TypeDefinition*, const fhir::SearchParameter*>;
+
+    std::shared_mutex mutex_;
+    std::map<Key, std::shared_ptr<const Compiled>> compiled_;
+};
+
 }  // namespace
 
 ParameterKind KindOf(const fhir::SearchParameter& parameter) {
@@ -171,28 +216,21 @@ ParameterKind KindOf(const fhir::SearchParameter& parameter) {
 std::shared_ptr<const Compiled> CompileParameter(const fhir::Definitions& definitions,
                                                  std::string_view type,
                                                  const fhir::SearchParameter& parameter) {
-    auto out = std::make_shared<Compiled>();
-    out->parameter = &parameter;
-    out->kind = KindOf(parameter);
     const fhir::TypeDefinition* root = definitions.FindType(type);
-    if (root == nullptr) out->kind = ParameterKind::kSpecial;
-    if (out->kind == ParameterKind::kSpecial) return out;
-    out->root_type = root->name;
-    CompileSources(definitions, root->name, *out, parameter.expression);
-    if (out->kind == ParameterKind::kComposite) CompileComposite(definitions, type, *out);
-    if (out->kind == ParameterKind::kDate && !out->sources.empty() &&
-        std::all_of(out->sources.begin(), out->sources.end(), IsPrivate)) {
-        out->kind = ParameterKind::kPrivateDate;
+    if (root == nullptr) {
+        auto none = std::make_shared<Compiled>();
+        none->parameter = &parameter;
+        return none;
     }
-    if (IsRange(out->kind)) SetRangeSpace(*out, type);
-    return out;
+    return definitions.Derived<CompiledParameters>().Of(definitions, *root, parameter);
 }
 
 bool InPatientCompartment(const fhir::Definitions& definitions, std::string_view type) {
     return type == "Patient" || !definitions.CompartmentParameters("Patient", type).empty();
 }
 
-std::vector<Source> PatientSources(const fhir::Definitions& definitions, std::string_view type) {
+std::span<const Source> PatientSources(const fhir::Definitions& definitions,
+                                       std::string_view type) {
     const auto parameters = definitions.CompartmentParameters("Patient", type);
     if (type == "Patient" || parameters.empty()) return {};
     std::vector<std::string_view> candidates = {"patient", "subject"};

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,15 +75,16 @@ struct Compiled {
 
 [[nodiscard]] ParameterKind KindOf(const fhir::SearchParameter& parameter);
 
-// Never null; what cannot be compiled is kSpecial.
+// Never null; what cannot be compiled is kSpecial. `parameter` is one of the definitions'; it is
+// compiled once for each type.
 [[nodiscard]] std::shared_ptr<const Compiled> CompileParameter(
     const fhir::Definitions& definitions, std::string_view type,
     const fhir::SearchParameter& parameter);
 
-// Where the patient of a resource stands: sources of the parameter that names its one patient.
-// Empty for types outside the Patient compartment and for Patient.
-[[nodiscard]] std::vector<Source> PatientSources(const fhir::Definitions& definitions,
-                                                 std::string_view type);
+// Where the patient of a resource stands: sources of the parameter that names its one patient, for
+// as long as the definitions live. Empty for types outside the Patient compartment and for Patient.
+[[nodiscard]] std::span<const Source> PatientSources(const fhir::Definitions& definitions,
+                                                     std::string_view type);
 [[nodiscard]] bool InPatientCompartment(const fhir::Definitions& definitions,
                                         std::string_view type);
 // "date" of most types, else the nearest to it, in order of preference.

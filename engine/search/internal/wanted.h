@@ -33,7 +33,7 @@ struct CriterionDetail {
     Modifier modifier = Modifier::kNone;
     bool wants_missing = false;
     std::vector<Wanted> wanted;
-    std::vector<Source> compartment;
+    std::vector<std::shared_ptr<const Compiled>> compartment;
 };
 
 // Splits at `separator` where no backslash stands before it; escapes stay.

@@ -212,6 +212,21 @@ TEST_F(DefinitionsTest, Displays) {
     EXPECT_EQ(definitions_->InCodeSystem("http://loinc.org", "718-7"), Membership::kUnknown);
 }
 
+TEST_F(DefinitionsTest, WhatIsDerivedIsMadeOnceForEach) {
+    struct Counter {
+        int count = 0;
+    };
+    struct Other {
+        int count = 0;
+    };
+    ++definitions_->Derived<Counter>().count;
+    EXPECT_EQ(++definitions_->Derived<Counter>().count, 2);
+    EXPECT_EQ(definitions_->Derived<Other>().count, 0);
+    const auto others = Definitions::Load(kFolder);
+    ASSERT_TRUE(others);
+    EXPECT_EQ((*others)->Derived<Counter>().count, 0);
+}
+
 TEST(DefinitionsLoadTest, NamesWhatIsMissingOrDamaged) {
     const std::filesystem::path folder = testing::TempDir() + "/r4_damaged";
     std::filesystem::remove_all(folder);

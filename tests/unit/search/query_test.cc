@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "base/text.h"
 #include "fhir/json.h"
 #include "search/index.h"
@@ -160,6 +163,22 @@ TEST_F(QueryTest, LinkedPatientsCountOnceTheStoreAddsThem) {
     EXPECT_FALSE(Matches(*definitions_, node, "Observation", criterion));
     criterion.ids.push_back("p1");
     EXPECT_TRUE(Matches(*definitions_, node, "Observation", criterion));
+}
+
+TEST_F(QueryTest, ManyAskAtOnce) {
+    const auto fresh = LoadDefinitions();
+    std::vector<std::thread> threads;
+    std::atomic<int> understood = 0;
+    for (int i = 0; i < 4; ++i) {
+        threads.emplace_back([&] {
+            for (const char* type : {"Observation", "Appointment", "DiagnosticReport"}) {
+                const auto query = ParseQuery(*fresh, type, {{"date", "2026"}}, "p1");
+                if (query && query->criteria.size() == 2) ++understood;
+            }
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(understood, 12);
 }
 
 TEST_F(QueryTest, Compartment) {
