@@ -20,11 +20,15 @@ constexpr auto kStops = [] {
     return stops;
 }();
 
+}  // namespace
+
+namespace internal {
+
 // Builds the tree while it reads. The stack holds addresses of the containers under construction: a
 // parent is not appended to while a child is open, so the addresses stay valid.
-class Reader {
+class JsonReader {
 public:
-    Reader(std::string_view text, const JsonLimits& limits) : text_(text), limits_(limits) {}
+    JsonReader(std::string_view text, const JsonLimits& limits) : text_(text), limits_(limits) {}
 
     Result<Node> Run() {
         constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
@@ -46,9 +50,9 @@ private:
     bool Continue();
     bool NextMember(Node& object);
     bool Value(Node& place);
-    bool Open(Node& place, Node container);
+    bool Open(Node& place, Kind kind);
     bool Close(bool object);
-    bool Word(std::string_view word, Node& place, Node value);
+    bool Word(std::string_view word, Node& place, Kind kind);
     bool Number(Node& place);
     bool String(std::string& out);
     bool Escape(std::string& out);
@@ -89,7 +93,7 @@ private:
 };
 
 // The next item or member of the innermost container, or its end.
-bool Reader::Continue() {
+bool JsonReader::Continue() {
     Node& container = *stack_.back();
     const bool object = container.IsObject();
     const bool first = object ? container.members().empty() : container.items().empty();
@@ -105,9 +109,9 @@ bool Reader::Continue() {
     return Value(container.items().back());
 }
 
-bool Reader::NextMember(Node& object) {
+bool JsonReader::NextMember(Node& object) {
     std::vector<Member>& members = object.members();
-    if (members.empty()) members.reserve(4);
+    if (members.empty()) members.reserve(stack_.size() == 1 ? kFewMembers : 4);
     if (!At('"')) return Break("expected a member name in quotes");
     members.emplace_back();
     if (!String(members.back().name)) return false;
@@ -117,53 +121,51 @@ bool Reader::NextMember(Node& object) {
     return Value(members.back().value);
 }
 
-bool Reader::Value(Node& place) {
+bool JsonReader::Value(Node& place) {
     if (++nodes_ > limits_.nodes_max) return BreakLimit("more values than allowed");
     if (at_ >= text_.size()) return Break("the text ends before the document does");
     switch (text_[at_]) {
         case '{':
-            return Open(place, Node::Object());
+            return Open(place, Kind::kObject);
         case '[':
-            return Open(place, Node::Array());
-        case '"': {
-            std::string text;
-            if (!String(text)) return false;
-            place = Node::String(std::move(text));
-            return true;
-        }
+            return Open(place, Kind::kArray);
+        case '"':
+            place.kind_ = Kind::kString;
+            return String(place.text_);
         case 't':
-            return Word("true", place, Node::Boolean(true));
+            return Word("true", place, Kind::kBoolean);
         case 'f':
-            return Word("false", place, Node::Boolean(false));
+            return Word("false", place, Kind::kBoolean);
         case 'n':
-            return Word("null", place, Node());
+            return Word("null", place, Kind::kNull);
         default:
             return Number(place);
     }
 }
 
-bool Reader::Open(Node& place, Node container) {
+bool JsonReader::Open(Node& place, Kind kind) {
     if (stack_.size() >= limits_.depth_max) return BreakLimit("nested deeper than allowed");
     ++at_;
-    place = std::move(container);
+    place.kind_ = kind;
     stack_.push_back(&place);
     return true;
 }
 
-bool Reader::Close(bool object) {
+bool JsonReader::Close(bool object) {
     if (object && !Unique(stack_.back()->members())) return false;
     stack_.pop_back();
     return true;
 }
 
-bool Reader::Word(std::string_view word, Node& place, Node value) {
+bool JsonReader::Word(std::string_view word, Node& place, Kind kind) {
     if (!text_.substr(at_).starts_with(word)) return Break("not a JSON value");
     at_ += word.size();
-    place = std::move(value);
+    place.kind_ = kind;
+    if (kind == Kind::kBoolean) place.text_ = word;
     return true;
 }
 
-bool Reader::Number(Node& place) {
+bool JsonReader::Number(Node& place) {
     const std::size_t begin = at_;
     const auto digits = [&] {
         const std::size_t first = at_;
@@ -179,12 +181,13 @@ bool Reader::Number(Node& place) {
         if (!Take('+')) Take('-');
         if (!digits()) return Break("a number needs a digit in its exponent");
     }
-    place = Node::Number(std::string(text_.substr(begin, at_ - begin)));
+    place.kind_ = Kind::kNumber;
+    place.text_ = text_.substr(begin, at_ - begin);
     return true;
 }
 
 // At the opening quote.
-bool Reader::String(std::string& out) {
+bool JsonReader::String(std::string& out) {
     const std::size_t quote = at_++;
     while (true) {
         const std::size_t begin = at_;
@@ -209,7 +212,7 @@ bool Reader::String(std::string& out) {
 }
 
 // After the backslash.
-bool Reader::Escape(std::string& out) {
+bool JsonReader::Escape(std::string& out) {
     const char c = at_ < text_.size() ? text_[at_++] : '\0';
     switch (c) {
         case '"':
@@ -251,7 +254,7 @@ bool Reader::Escape(std::string& out) {
     return true;
 }
 
-bool Reader::Unicode(std::uint32_t& unit) {
+bool JsonReader::Unicode(std::uint32_t& unit) {
     unit = 0;
     for (int i = 0; i < 4; ++i) {
         const int value = at_ < text_.size() ? HexValue(text_[at_]) : -1;
@@ -263,7 +266,7 @@ bool Reader::Unicode(std::uint32_t& unit) {
 }
 
 // At the end of an object, so that a big one costs no comparison of each pair of names.
-bool Reader::Unique(const std::vector<Member>& members) {
+bool JsonReader::Unique(const std::vector<Member>& members) {
     const std::string* twice = nullptr;
     if (members.size() <= kFewMembers) {
         for (std::size_t i = 1; i < members.size(); ++i) {
@@ -282,6 +285,10 @@ bool Reader::Unique(const std::vector<Member>& members) {
     }
     return twice == nullptr || Break("duplicate member '" + *twice + "'");
 }
+
+}  // namespace internal
+
+namespace {
 
 void Indent(std::size_t depth, std::string& out) {
     out.append(depth * 2, ' ');
@@ -309,7 +316,7 @@ void WritePretty(const Node& node, std::size_t depth, std::string& out) {
 }  // namespace
 
 Result<Node> ParseJson(std::string_view text, const JsonLimits& limits) {
-    return Reader(text, limits).Run();
+    return internal::JsonReader(text, limits).Run();
 }
 
 void WriteJsonString(std::string_view text, std::string& out) {

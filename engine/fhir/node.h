@@ -5,18 +5,23 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace carestream::fhir {
 
 struct Member;
 
+namespace internal {
+class JsonReader;
+}
+
 enum class Kind : std::uint8_t { kNull, kBoolean, kNumber, kString, kArray, kObject };
 
 // A value type: copying copies the tree. Not thread-safe while written; const access is.
 class Node {
 public:
-    Node() = default;  // null
+    Node() noexcept;  // null
     [[nodiscard]] static Node String(std::string text);
     [[nodiscard]] static Node Number(std::string text);  // `text` is a JSON number, unchecked
     [[nodiscard]] static Node Boolean(bool value);
@@ -58,6 +63,7 @@ public:
     friend bool operator==(const Node& a, const Node& b);  // member order does not matter
 
 private:
+    friend class internal::JsonReader;  // builds in place: a tree is read more often than all else
     Node(Kind kind, std::string text);
 
     Kind kind_ = Kind::kNull;
@@ -67,8 +73,16 @@ private:
 };
 
 struct Member {
+    Member() noexcept;
+    Member(std::string the_name, Node the_value)
+        : name(std::move(the_name)), value(std::move(the_value)) {}
+
     std::string name;
     Node value;
 };
+
+// Not defaulted where they are declared: `Node()` and `Member()` would zero all bytes first.
+inline Node::Node() noexcept = default;
+inline Member::Member() noexcept = default;
 
 }  // namespace carestream::fhir
