@@ -2,11 +2,13 @@
 // Values that cross the store's edge.
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "fhir/node.h"
 
 namespace carestream::store {
 
@@ -30,6 +32,8 @@ struct StoredVersion {
     std::string body;  // JSON as served (with meta), "" when deleted
     // The store's number of the patient whom the current version is about; 0 = of none, or several.
     std::int64_t patient = 0;
+    // `body` as a tree, where a search looked at it and kept it.
+    std::optional<fhir::Node> parsed = std::nullopt;
 };
 
 }  // namespace carestream::store

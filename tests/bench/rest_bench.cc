@@ -6,7 +6,7 @@
 //   audit    nobody is asked, each access is noted
 //   staff    a token of staff, noted
 //   patient  a patient's token, noted
-// usage: bench_rest [--seconds N] [--rounds N] [--connections N] [--state DIR]
+// usage: bench_rest [--seconds N] [--rounds N] [--connections N] [--mode M] [--state DIR]
 #include <unistd.h>
 
 #include <algorithm>
@@ -52,6 +52,7 @@ struct Flags {
     int seconds = 5;
     int rounds = 4;
     int connections = 16;
+    std::string mode;  // empty: all
     std::string state = "/tmp/carestream-bench-rest";
 };
 
@@ -65,6 +66,8 @@ Flags Parse(int count, char** values) {
             flags.rounds = std::atoi(values[i + 1]);
         } else if (name == "--connections") {
             flags.connections = std::atoi(values[i + 1]);
+        } else if (name == "--mode") {
+            flags.mode = values[i + 1];
         } else if (name == "--state") {
             flags.state = values[i + 1];
         } else {
@@ -247,9 +250,10 @@ int main(int count, char** values) {
     const std::string analyze =
         "psql -XAtq '" + bench.store->connection_url() + "' -c 'vacuum analyze'";
     if (std::system(analyze.c_str()) != 0) return 1;
-    const std::vector<std::string> modes = {"bare", "audit", "staff", "patient"};
+    std::vector<std::string> modes = {"bare", "audit", "staff", "patient"};
+    if (!flags.mode.empty()) modes = {flags.mode};
     std::map<std::string, std::vector<double>> rates;
-    for (const auto& mode : modes) bench.Run(mode, {1, 1, flags.connections, ""});  // warm
+    for (const auto& mode : modes) bench.Run(mode, {1, 1, flags.connections, "", ""});  // warm
     for (int round = 0; round < flags.rounds; ++round) {
         for (const auto& mode : modes) rates[mode].push_back(bench.Run(mode, flags));
     }

@@ -299,10 +299,14 @@ void SendInsufficientScope(Exchange& exchange) {
 bool IsVisible(Exchange& exchange, store::StoredVersion& version, auth::Action action) {
     if (exchange.access->IsFree(version.type, action)) return true;
     if (version.deleted) return false;
-    auto body = fhir::ParseJson(version.body);
+    if (!version.parsed) {
+        auto parsed = fhir::ParseJson(version.body);
+        if (!parsed) return false;
+        version.parsed = std::move(*parsed);
+    }
     bool changed = false;
-    if (!body || !exchange.access->Show(version.type, *body, action, &changed)) return false;
-    if (changed) version.body = fhir::ToJson(*body);
+    if (!exchange.access->Show(version.type, *version.parsed, action, &changed)) return false;
+    if (changed) version.body = fhir::ToJson(*version.parsed);
     return true;
 }
 

@@ -180,6 +180,20 @@ Result<Plan> ChooseScan(const UsableQuery& query, const Wish& wish) {
 
 }  // namespace
 
+bool IsLed(const UsableQuery& query, const Plan& plan, const UsableCriterion& usable) {
+    if (!plan.lead_criterion) return false;
+    const UsableCriterion& lead = query.usable[*plan.lead_criterion];
+    if (&usable == &lead) return true;
+    if (plan.lead != Lead::kPatient || usable.criterion->kind != CriterionKind::kPatient ||
+        usable.criterion->negated || !lead.hashes.empty()) {
+        return false;
+    }
+    const auto& among = usable.subjects;
+    return std::all_of(lead.subjects.begin(), lead.subjects.end(), [&](std::int64_t patient) {
+        return std::find(among.begin(), among.end(), patient) != among.end();
+    });
+}
+
 std::vector<std::size_t> TokenLeads(const UsableQuery& query) {
     std::vector<std::size_t> leads;
     for (std::size_t i = 0; i < query.usable.size(); ++i) {

@@ -63,6 +63,10 @@ struct Cursor {
 // What to do when `collect` met too many. Error: kLimit.
 [[nodiscard]] Result<Plan> FallBack(const UsableQuery& query, const Plan& collect);
 
+// Does every candidate of `plan` fulfil the criterion by how it was found? The one that leads; and,
+// of patients, one that those of the lead are among.
+[[nodiscard]] bool IsLed(const UsableQuery& query, const Plan& plan, const UsableCriterion& usable);
+
 // Criteria that can lead by token: for the choice of the rarest.
 [[nodiscard]] std::vector<std::size_t> TokenLeads(const UsableQuery& query);
 

@@ -21,6 +21,9 @@ constexpr int kFirstCandidates = 64;
 constexpr int kCountedMax = 501;  // beyond this, how frequent a token is does not matter
 constexpr int kTotalCandidates = 20'000;
 constexpr int kIncludesMax = 1'000;
+// Trees are several times as large as their texts: those of a usual page are kept for whoever shows
+// it.
+constexpr std::size_t kTreesMax = 100;
 
 const pg::Statement kCountTokens{
     "r_count_tokens",
@@ -34,10 +37,13 @@ const pg::Statement kByReference{
     "collate \"C\" join version v on v.resource = r.pk and v.version = r.version "
     "where not r.deleted and r.version > 0"};
 
+// Does the statement leave out some of the candidates?
 bool HasFilters(const UsableQuery& query, const Plan& plan) {
-    const std::size_t leads = plan.lead_criterion.has_value() ? 1 : 0;
-    return query.usable.size() > leads || plan.lead == Lead::kEvents ||
-           (plan.lead == Lead::kDate && !query.usable.empty());
+    const auto filters = [&](const UsableCriterion& usable) {
+        return usable.indexed && !IsLed(query, plan, usable);
+    };
+    const bool any = std::any_of(query.usable.begin(), query.usable.end(), filters);
+    return any || plan.lead == Lead::kEvents || (plan.lead == Lead::kDate && !query.usable.empty());
 }
 
 // Of what is confined nearly everything that an index brings is taken: the bodies of one page are
@@ -231,7 +237,7 @@ bool Searcher::OpenBody(Tenant tenant, std::string_view sealed, StoredVersion& v
     return body.has_value();
 }
 
-Result<bool> Searcher::Accepts(const UsableQuery& query, const Plan& plan, const Match& match,
+Result<bool> Searcher::Accepts(const UsableQuery& query, const Plan& plan, Match& match,
                                Fill& fill) const {
     if (match.unreadable) {
         fill.unreadable.push_back(NameOf(match.version));
@@ -239,16 +245,18 @@ Result<bool> Searcher::Accepts(const UsableQuery& query, const Plan& plan, const
     }
     if (plan.matcher.empty()) return true;
     CARESTREAM_ASSIGN(node, fhir::ParseJson(match.version.body));
-    return std::all_of(
+    const bool accepted = std::all_of(
         plan.matcher.begin(), plan.matcher.end(), [&](const search::Criterion* criterion) {
             return search::Matches(*parts_.definitions, node, query.query.type, *criterion);
         });
+    if (accepted && fill.matches.size() < kTreesMax) match.version.parsed = std::move(node);
+    return accepted;
 }
 
 Result<Searcher::Fill> Searcher::FillByScan(pg::Connection& connection, const UsableQuery& query,
                                             const Plan& plan, const Cursor* after, int count) {
-    const bool filters = !plan.matcher.empty() || HasFilters(query, plan);
     bool takes_most = TakesMost(plan);
+    const bool filters = !takes_most || HasFilters(query, plan);
     Fill fill;
     Cursor at;
     Micros ceiling = after != nullptr ? after->ceiling : kNoCeiling;

@@ -69,9 +69,9 @@ private:
     // False: damaged, or its key is lost. No outage says that, so trying again changes nothing.
     [[nodiscard]] bool OpenBody(Tenant tenant, std::string_view sealed,
                                 StoredVersion& version) const;
-    // What cannot be opened is refused, and named in `fill`.
-    [[nodiscard]] Result<bool> Accepts(const UsableQuery& query, const Plan& plan,
-                                       const Match& match, Fill& fill) const;
+    // What cannot be opened is refused, and named in `fill`. Of the first matches the tree is kept.
+    [[nodiscard]] Result<bool> Accepts(const UsableQuery& query, const Plan& plan, Match& match,
+                                       Fill& fill) const;
     // Sorts by what only the body tells and cuts the page.
     [[nodiscard]] Result<void> SortInMemory(const Plan& plan, const Cursor* after, int count,
                                             Fill& fill) const;

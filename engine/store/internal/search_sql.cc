@@ -54,8 +54,8 @@ public:
     std::string Filters(Micros ceiling) {
         std::string text =
             "r.version > 0 and not r.deleted and r.tenant = " + tenant_ + " and r.type = " + type_;
-        for (std::size_t i = 0; i < query_.usable.size(); ++i) {
-            if (query_.usable[i].indexed && i != Skipped()) text += Filter(query_.usable[i]);
+        for (const UsableCriterion& usable : query_.usable) {
+            if (usable.indexed && !IsLed(query_, plan_, usable)) text += Filter(usable);
         }
         if (plan_.lead == Lead::kEvents) {
             // The newest version as of the first page: what changes meanwhile stays in its place.
@@ -126,10 +126,6 @@ public:
 private:
     [[nodiscard]] const UsableCriterion& Leading() const {
         return query_.usable[*plan_.lead_criterion];
-    }
-    // The criterion that the candidates fulfil by how they were found.
-    [[nodiscard]] std::size_t Skipped() const {
-        return plan_.lead_criterion.value_or(query_.usable.size());
     }
     [[nodiscard]] std::string Less() const { return plan_.descending ? " < " : " > "; }
     [[nodiscard]] std::string Way() const { return plan_.descending ? " desc" : " asc"; }
