@@ -12,39 +12,6 @@ namespace carestream::hl7 {
 
 namespace {
 
-std::string_view ErrorText(int code) {
-    switch (code) {
-        case 0:
-            return "Message accepted";
-        case 100:
-            return "Segment sequence error";
-        case 101:
-            return "Required field missing";
-        case 102:
-            return "Data type error";
-        case 103:
-            return "Table value not found";
-        case 104:
-            return "Value too long";
-        case 200:
-            return "Unsupported message type";
-        case 201:
-            return "Unsupported event code";
-        case 202:
-            return "Unsupported processing id";
-        case 203:
-            return "Unsupported version id";
-        case 204:
-            return "Unknown key identifier";
-        case 205:
-            return "Duplicate key identifier";
-        case 206:
-            return "Application record locked";
-        default:
-            return "Application internal error";
-    }
-}
-
 std::string FormatTime(Micros time) {
     using namespace std::chrono;
     const sys_seconds seconds =
@@ -223,6 +190,41 @@ private:
 };
 
 }  // namespace
+
+std::string_view ErrorText(int code) {
+    switch (code) {
+        case 0:
+            return "Message accepted";
+        case 100:
+            return "Segment sequence error";
+        case 101:
+            return "Required field missing";
+        case 102:
+            return "Data type error";
+        case 103:
+            return "Table value not found";
+        case 104:
+            return "Value too long";
+        case 200:
+            return "Unsupported message type";
+        case 201:
+            return "Unsupported event code";
+        case 202:
+            return "Unsupported processing id";
+        case 203:
+            return "Unsupported version id";
+        case 204:
+            return "Unknown key identifier";
+        case 205:
+            return "Duplicate key identifier";
+        case 206:
+            return "Application record locked";
+        case 207:
+            return "Application internal error";
+        default:
+            return {};
+    }
+}
 
 std::string_view ToString(AckCode code) {
     switch (code) {

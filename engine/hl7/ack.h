@@ -14,6 +14,9 @@ namespace carestream::hl7 {
 enum class AckCode { kAA, kAE, kAR, kCA, kCE, kCR };
 [[nodiscard]] std::string_view ToString(AckCode code);
 
+// What a code of table 0357 stands for, or "".
+[[nodiscard]] std::string_view ErrorText(int code);
+
 struct AckError {
     std::string
         location;    // ERR-2 as "PID^1^3^1^4" (segment^sequence^field^repetition^component) or ""

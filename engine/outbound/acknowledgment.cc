@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 #include "base/text.h"
+#include "hl7/ack.h"
 #include "hl7/message.h"
 #include "hl7/path.h"
 
@@ -39,6 +41,13 @@ std::string PathOfError(const hl7::Message& message) {
     return path;
 }
 
+std::string ReasonOf(const std::string& code) {
+    if (!IsNumber(code)) return {};
+    const std::string number = "error " + code + " of table 0357";
+    const std::string_view text = hl7::ErrorText(std::atoi(code.c_str()));
+    return text.empty() ? number : std::string(text) + " (" + number + ")";
+}
+
 }  // namespace
 
 std::optional<Acknowledgment> ReadAcknowledgment(std::string_view bytes) {
@@ -49,8 +58,7 @@ std::optional<Acknowledgment> ReadAcknowledgment(std::string_view bytes) {
     if (std::find(kCodes.begin(), kCodes.end(), ack.code) == kCodes.end()) return std::nullopt;
     ack.control_id = First(*message, "MSA-2");
     ack.path = PathOfError(*message);
-    const std::string error = First(*message, "ERR-3.1");
-    if (IsNumber(error)) ack.reason = "error " + error + " of table 0357";
+    ack.reason = ReasonOf(First(*message, "ERR-3.1"));
     return ack;
 }
 

@@ -9,7 +9,8 @@ namespace carestream::outbound {
 struct Acknowledgment {
     std::string code;        // MSA-1: AA, AE, AR, CA, CE or CR
     std::string control_id;  // MSA-2: MSH-10 of what it answers; "" = it does not say
-    // Of its first ERR, for people, without values: "PID-3.1" and "error 101"; "" = none.
+    // Of its first ERR, for people, without values: "PID-3.1" and "Required field missing (error 101
+    // of table 0357)"; "" = none.
     std::string path;
     std::string reason;
 

@@ -80,7 +80,8 @@ class Forwarding(unittest.TestCase):
             ehr.wait(9)
             nacked = site.wait(1, "nacked")[0]
             self.assertEqual((nacked["answer"], nacked["path"], nacked["reason"]),
-                             ("AE", "PID-3", "answered AE, error 204 of table 0357"))
+                             ("AE", "PID-3",
+                              "answered AE, Unknown key identifier (error 204 of table 0357)"))
             self.assertEqual(ehr.control_ids(), ["M0", "M1", "M2", "M2", "M3", "M4", "M5", "M6", "M7"])
             states = {}
             deadline = time.monotonic() + 10

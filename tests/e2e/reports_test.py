@@ -146,7 +146,8 @@ class Reports(unittest.TestCase):
         self.ehr.next(Answer("AE", error="ERR||PID^1^3|204"), Answer(drop=True))
         refused = self.report([0] * 9)
         task = self.wait_for_task(refused["id"], "failed rejected")
-        self.assertEqual(task["statusReason"]["text"], "answered AE, error 204 of table 0357")
+        self.assertEqual(task["statusReason"]["text"],
+                         "answered AE, Unknown key identifier (error 204 of table 0357)")
         silent = self.report([1] + [0] * 8)
         self.wait_for_task(silent["id"], "on-hold clarifying", 20)
         self.ehr.down()

@@ -43,7 +43,9 @@ TEST(AcknowledgmentTest, ErrorsAreNamedByPlaceAndNumberOnly) {
         ReadAcknowledgment(Message("MSA|AE|1|Roe is unknown\rERR||PID^1^3^1^4|101^Roe|E|||Roe\r"));
     ASSERT_TRUE(ack);
     EXPECT_EQ(ack->path, "PID-3.4");
-    EXPECT_EQ(ack->reason, "error 101 of table 0357");
+    EXPECT_EQ(ack->reason, "Required field missing (error 101 of table 0357)");
+    EXPECT_EQ(ReadAcknowledgment(Message("MSA|AE|1\rERR||PID|999\r"))->reason,
+              "error 999 of table 0357");
     const auto sly = ReadAcknowledgment(Message("MSA|AE|1\rERR||Roe^1^Jane|Doe\r"));
     ASSERT_TRUE(sly);
     EXPECT_EQ(sly->path, "");
