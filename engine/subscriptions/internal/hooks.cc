@@ -100,9 +100,11 @@ void Hooks::KeepAlive(const ActivePtr& active) {
 
 void Hooks::SendEvents(const ActivePtr& active, const std::vector<NotifiedEvent>& fresh) {
     store::SubscriptionState& state = active->state;
-    const int limit = active->definition.count_max != 0
-                          ? std::min(active->definition.count_max, context_.options.events_max)
-                          : context_.options.events_max;
+    const Definition& definition = active->definition;
+    int limit = context_.options.events_max;
+    if (definition.count_max != 0) limit = std::min(definition.count_max, limit);
+    // R4's own with a payload tell one resource at a time.
+    if (definition.topic.empty() && !definition.payload.empty()) limit = 1;
     if (!fresh.empty() && fresh.front().number == state.delivered + 1) {
         const auto count = std::min(fresh.size(), static_cast<std::size_t>(limit));
         return Send(active, Kind::kEvents, {fresh.begin(), fresh.begin() + count});
@@ -119,7 +121,7 @@ void Hooks::SendEvents(const ActivePtr& active, const std::vector<NotifiedEvent>
         context_.parts.log.Warn("subscription.gap",
                                 "what waited is older than subscriptions.keep and is not sent any "
                                 "more",
-                                {{"subscription", active->definition.id}});
+                                {{"subscription", definition.id}});
         state.delivered = active->released;
         changed_.insert(active);
         return;

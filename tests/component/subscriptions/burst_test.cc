@@ -109,6 +109,50 @@ TEST_F(BurstRestTest, WhenThePauseIsOverEverythingCameInOrder) {
     EXPECT_EQ(heard, expected);
 }
 
+// R4's own tell one resource at a time: only that one stands in the audit as told.
+TEST_F(BurstRestTest, WhatGoesOutOneByOneIsAuditedOneByOne) {
+    Restart(kHour);
+    RequireTokens();
+    const Headers staff = tokens_.Token("s", "", "system/*.cruds");
+    const auto made =
+        Post("Subscription",
+             R"({"resourceType":"Subscription","status":"requested","reason":"x","criteria":)"
+             R"("DiagnosticReport?status=final","channel":{"type":"rest-hook","endpoint":")" +
+                 receiver_->SecureUrl() + R"(","payload":"application/fhir+json"}})",
+             staff);
+    ASSERT_EQ(made.status, 201) << made.http.body;
+    ASSERT_TRUE(Eventually([&] {
+        return Get("Subscription/" + made.Id(), staff).body.TextOf("status") == "active";
+    }));
+    const auto report = [&](const std::string& id, const std::string& patient) {
+        return Put("DiagnosticReport/" + id,
+                   R"({"resourceType":"DiagnosticReport","id":")" + id +
+                       R"(","status":"final","code":{"text":"x"},)"
+                       R"("subject":{"reference":"Patient/)" +
+                       patient + R"("}})",
+                   staff)
+            .status;
+    };
+    ASSERT_EQ(report("r1", "ada"), 201);
+    EXPECT_EQ(receiver_->Get(0).body.TextOf("id"), "r1");
+    ASSERT_EQ(report("r2", "ada"), 201);
+    ASSERT_EQ(report("r3", "ada"), 201);
+    ASSERT_EQ(report("r4", "bob"), 201);  // lets all of them go
+    EXPECT_EQ(receiver_->Get(3).body.TextOf("id"), "r4");
+    const auto told_of = [&](const std::string& patient) {
+        const std::string rows =
+            Get("AuditEvent?patient=Patient/" + patient + "&_count=50", staff).http.body;
+        std::size_t count = 0;
+        for (std::size_t at = rows.find("notification"); at != std::string::npos;
+             at = rows.find("notification", at + 1)) {
+            ++count;
+        }
+        return count;
+    };
+    EXPECT_TRUE(Eventually([&] { return told_of("ada") == 3; })) << told_of("ada");
+    EXPECT_EQ(told_of("bob"), 1u);
+}
+
 TEST_F(BurstRestTest, WhatWaitsIsToldAfterARestart) {
     Restart(kHour);
     const auto made = Post("Subscription", Topical(kResult, "id-only"));
