@@ -32,15 +32,15 @@ struct Scheduler::Core {
     Core(SchedulerOptions options, SchedulerParts parts)
         : context(std::move(options), std::move(parts)),
           ledger(context),
-          desk(context, ledger),
           calendars(context),
+          desk(context, ledger, calendars),
           watch(context, ledger, calendars),
           slots(context) {}
 
     Context context;
     Ledger ledger;
-    Desk desk;
     Calendars calendars;
+    Desk desk;
     Watch watch;
     SlotMaker slots;
     Micros timers_at = 0;

@@ -299,6 +299,45 @@ std::set<std::string> Calendars::Sharing(const std::set<std::string>& actors) co
     return schedules;
 }
 
+bool Calendars::TakesFrom(const std::string& given, const std::string& other) const {
+    const auto one = calendars_.find(given);
+    const auto two = calendars_.find(other);
+    if (one == calendars_.end() || two == calendars_.end()) return false;
+    const std::set<std::string>& owners = two->second.owners();
+    return HaveCommon(one->second.persons, owners) || HaveCommon(one->second.places, owners);
+}
+
+Result<std::vector<store::RestWrite>> Calendars::TakeBeside(const Stored& slot) {
+    std::vector<store::RestWrite> writes;
+    const std::string schedule = ScheduleOf(slot.node);
+    const auto calendar = calendars_.find(schedule);
+    if (calendar == calendars_.end()) return writes;
+    std::set<std::string> feeds = Sharing(calendar->second.persons);
+    feeds.merge(Sharing(calendar->second.places));
+    std::set<std::string> templates = feeds;
+    std::erase_if(feeds, IsOfTemplate);
+    std::erase_if(templates,
+                  [&](const auto& one) { return one == schedule || !IsOfTemplate(one); });
+    const Span span = SpanOf(slot.node);
+    CARESTREAM_ASSIGN(slots, SlotsOf(templates, span, kMadeLongest, "free,busy,busy-tentative"));
+    // Where a template speaks, none of a feed is free.
+    if (!IsOfTemplate(schedule)) {
+        CARESTREAM_ASSIGN(others, SlotsOf(feeds, span, kSlotLongest, "free"));
+        std::move(others.begin(), others.end(), std::back_inserter(slots));
+    }
+    for (Stored& one : slots) {
+        const std::string other = ScheduleOf(one.node);
+        if (one.node.TextOf("id") == slot.node.TextOf("id")) continue;
+        if (one.node.TextOf("status") == "free") {
+            if (TakesFrom(schedule, other)) writes.push_back(WriteOf(std::move(one), true));
+        } else if (TakesFrom(other, schedule)) {
+            return Fail(Code::kConflict, "the slot is taken: choose another one that $find gives",
+                        "slot");
+        }
+    }
+    return writes;
+}
+
 Result<void> Calendars::Settle(const std::string& id, const Span& span) {
     for (int tries = kTries; tries > 0; --tries) {
         CARESTREAM_ASSIGN(settled, TrySettle(id, span));
@@ -423,7 +462,7 @@ Result<bool> Calendars::IsBeingMoved(const std::string& id, std::int32_t version
     return appointment.Find("slot") != nullptr && WillFollow(*record, appointment);
 }
 
-Result<bool> Calendars::Write(Stored slot, bool taken) {
+store::RestWrite Calendars::WriteOf(Stored slot, bool taken) const {
     const std::string id(slot.node.TextOf("id"));
     const bool made = IsMade(id);
     slot.node.Set("status", fhir::Node::String(!taken ? "free"
@@ -439,8 +478,12 @@ Result<bool> Calendars::Write(Stored slot, bool taken) {
     write.resource = std::move(slot.node);
     write.if_match = slot.version;
     write.as_of = context_.Now() - kClockSlack;
+    return write;
+}
+
+Result<bool> Calendars::Write(Stored slot, bool taken) {
     store::RestTransaction transaction;
-    transaction.writes.push_back(std::move(write));
+    transaction.writes.push_back(WriteOf(std::move(slot), taken));
     const auto written = context_.Write(std::move(transaction));
     if (written) return true;
     if (WasOvertaken(written.error())) return false;

@@ -44,6 +44,10 @@ public:
     // Looks at all times that the events are about. Errors: an outage; the same events again later.
     // What cannot be read is told and passed over.
     [[nodiscard]] Result<void> Follow(const std::vector<store::Event>& events);
+    // What goes into the transaction that gives a free slot: the other free slots that it takes,
+    // each under the version that was read. So of two that are asked for at once one is given,
+    // before any event is looked at. Errors: kConflict, one that takes this one is given; outages.
+    [[nodiscard]] Result<std::vector<store::RestWrite>> TakeBeside(const Stored& slot);
 
 private:
     using Touched = std::map<std::string, Span>;  // by the Schedule's id
@@ -64,6 +68,8 @@ private:
     void TouchAppointment(const fhir::Node& appointment, Touched& touched) const;
     void Touch(const std::string& actor, const Span& span, Touched& touched) const;
     [[nodiscard]] std::set<std::string> Sharing(const std::set<std::string>& actors) const;
+    // Does a given slot of the one Schedule take the time of the other?
+    [[nodiscard]] bool TakesFrom(const std::string& given, const std::string& other) const;
     // Makes the slots of a Schedule that meet the span as they are to be.
     [[nodiscard]] Result<void> Settle(const std::string& id, const Span& span);
     [[nodiscard]] Result<bool> TrySettle(const std::string& id, const Span& span);
@@ -83,6 +89,7 @@ private:
     // Is it to get a slot (at another time, or again) as soon as its event is looked at?
     [[nodiscard]] Result<bool> IsBeingMoved(const std::string& id, std::int32_t version,
                                             const fhir::Node& appointment);
+    [[nodiscard]] store::RestWrite WriteOf(Stored slot, bool taken) const;
     // False: somebody was faster.
     [[nodiscard]] Result<bool> Write(Stored slot, bool taken);
     // Errors of the data concern the one event or Schedule only.

@@ -136,6 +136,14 @@ Result<Stored> Desk::FreeSlot(const std::string& id) {
     return slot;
 }
 
+Result<Plan> Desk::Make(Case one, const Next& next, const Stored* taken, Micros held_until) {
+    CARESTREAM_ASSIGN(plan, ledger_.Make(std::move(one), next, taken, held_until));
+    if (taken == nullptr) return plan;
+    CARESTREAM_ASSIGN(beside, calendars_.TakeBeside(*taken));
+    for (store::RestWrite& write : beside) plan.transaction.writes.push_back(std::move(write));
+    return plan;
+}
+
 Result<fhir::Node> Desk::NewAppointment(const BookRequest& request, const Stored& slot,
                                         const std::string& id) {
     CARESTREAM_ASSIGN(schedule,
@@ -184,7 +192,7 @@ Result<Desk::Decision> Desk::MakeNew(const BookRequest& request) {
     }
     Decision decision;
     decision.created = true;
-    CARESTREAM_ASSIGN(plan, ledger_.Make(std::move(one), next, &slot, HeldUntil(request)));
+    CARESTREAM_ASSIGN(plan, Make(std::move(one), next, &slot, HeldUntil(request)));
     decision.plan = std::move(plan);
     return decision;
 }
@@ -249,7 +257,7 @@ Result<Desk::Decision> Desk::Change(const BookRequest& request, Case one) {
         one.record.reason = request.reason;
         one.record.by_patient = request.access->IsConfined();
     }
-    CARESTREAM_ASSIGN(plan, ledger_.Make(std::move(one), next, taken ? &*taken : nullptr));
+    CARESTREAM_ASSIGN(plan, Make(std::move(one), next, taken ? &*taken : nullptr));
     decision.plan = std::move(plan);
     return decision;
 }

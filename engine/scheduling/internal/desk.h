@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "scheduling/internal/calendars.h"
 #include "scheduling/internal/context.h"
 #include "scheduling/internal/ledger.h"
 
@@ -31,7 +32,8 @@ using TicketPtr = std::shared_ptr<Ticket>;
 // Confined to the scheduler's thread.
 class Desk {
 public:
-    Desk(Context& context, Ledger& ledger) : context_(context), ledger_(ledger) {}
+    Desk(Context& context, Ledger& ledger, Calendars& calendars)
+        : context_(context), ledger_(ledger), calendars_(calendars) {}
     void Handle(const TicketPtr& ticket);
 
 private:
@@ -50,6 +52,9 @@ private:
     [[nodiscard]] Result<Stored> Move(const BookRequest& request, Case& one);
     // A slot that can be taken now. Errors: kNotFound, kConflict.
     [[nodiscard]] Result<Stored> FreeSlot(const std::string& id);
+    // As Ledger::Make; with `taken` go the slots that cannot be given besides.
+    [[nodiscard]] Result<Plan> Make(Case one, const Next& next, const Stored* taken,
+                                    Micros held_until = 0);
     [[nodiscard]] Result<fhir::Node> NewAppointment(const BookRequest& request, const Stored& slot,
                                                     const std::string& id);
     [[nodiscard]] Result<void> CheckOpen(const std::string& patient);
@@ -59,6 +64,7 @@ private:
 
     Context& context_;
     Ledger& ledger_;
+    Calendars& calendars_;
 };
 
 }  // namespace carestream::scheduling

@@ -274,6 +274,55 @@ TEST_F(CalendarsTest, WhatIsBookedInOneTemplateIsTakenInTheOthersOfItsOwner) {
     }
 }
 
+TEST_F(CalendarsTest, OfTwoSlotsOfOneOwnerAskedAtOnceOneIsGiven) {
+    PutPractitioner("eve");
+    PutPractitioner("adam");
+    PutTemplate("practitioner: eve\n", 60, "visit");
+    PutTemplate("practitioner: eve\n", 30, "phone");
+    StartScheduler();
+    const auto visits = SlotsIn("visit", 12);
+    const auto all_calls = SlotsIn("phone", 60);
+    const auto ask = [this](const std::string& operation, const std::string& slot,
+                            const std::string& patient) {
+        return std::async(std::launch::async, [=, this] {
+            auto client = net::HttpClient::Connect(address_);
+            auto answer = client->Send({.method = "POST",
+                                        .target = "/fhir/r4/Appointment/" + operation +
+                                                  "?slot=" + slot + "&patient=" + patient,
+                                        .headers = {},
+                                        .body = {}});
+            return answer->status;
+        });
+    };
+    std::multiset<int> both;
+    for (std::size_t i = 0; i < 10; ++i) {
+        const auto calls = Within(all_calls, TimeOf(visits[i]));
+        ASSERT_EQ(calls.size(), 2u);
+        auto visit = ask(i % 2 == 0 ? "$book" : "$hold", visits[i], "ada");
+        auto call = ask("$book", calls[i % 2], "bob");
+        both.insert({visit.get(), call.get()});
+        const std::string one = SlotStatus(visits[i]);
+        const std::string other = SlotStatus(calls[i % 2]);
+        EXPECT_EQ((one == "busy-unavailable") + (other == "busy-unavailable"), 1)
+            << one << " " << other;
+    }
+    // Of a feed, in one Schedule.
+    for (int i = 0; i < 5; ++i) {
+        const Micros start = ahead_.Now() + (600 + 60 * i) * kMinute;
+        const Time one{FormatInstant(start), FormatInstant(start + 30 * kMinute)};
+        const Time two{FormatInstant(start + 15 * kMinute), FormatInstant(start + 45 * kMinute)};
+        const std::string number = std::to_string(i);
+        const std::string first = Block("A" + number, "free", one, "Practitioner/adam");
+        const std::string second = Block("B" + number, "free", two, "Practitioner/adam");
+        Settled();
+        auto visit = ask("$book", first, "ada");
+        auto call = ask("$book", second, "bob");
+        both.insert({visit.get(), call.get()});
+    }
+    EXPECT_EQ(both.count(201), 15u);
+    EXPECT_EQ(both.count(409), 15u);
+}
+
 TEST_F(CalendarsTest, WhereTheEhrMovesOurBookingTheTimeIsTaken) {
     PutPractitioner("eve");
     PutPractitioner("zoe");
