@@ -87,7 +87,13 @@ void Scheduler::Core::Tell(const Result<void>& outcome) {
     outage = text;
 }
 
+// Slots come before events: whose they are is known when the next command wants one.
 Result<Micros> Scheduler::Core::Round() {
+    if (reload.exchange(false) || context.Now() >= slots_at) {
+        slots.Begin();
+        slots_at = context.Now() + kSlotsEvery;
+    }
+    const Result<bool> making = slots.Continue();
     CARESTREAM_ASSIGN(events, watch.ReadEvents());
     CARESTREAM_ASSIGN(deliveries, watch.ReadDeliveries());
     bool more = events || deliveries;
@@ -97,12 +103,8 @@ Result<Micros> Scheduler::Core::Round() {
         more = more || timers;
     }
     CARESTREAM_TRY(Housekeeping());
-    if (reload.exchange(false) || context.Now() >= slots_at) {
-        slots.Begin();
-        slots_at = context.Now() + kSlotsEvery;
-    }
-    CARESTREAM_ASSIGN(making, slots.Continue());
-    return more || making ? 0 : kPoll;
+    if (!making) return Fail(making.error());
+    return more || *making ? 0 : kPoll;
 }
 
 Result<void> Scheduler::Core::Housekeeping() {

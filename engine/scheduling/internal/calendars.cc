@@ -154,6 +154,7 @@ Result<void> Calendars::Load() {
         if (calendar) Put(one.id, *calendar);
         if (!calendar) CARESTREAM_TRY(PassOver(Fail(calendar.error())));
     }
+    loaded_ = true;
     return {};
 }
 
@@ -308,6 +309,10 @@ bool Calendars::TakesFrom(const std::string& given, const std::string& other) co
 }
 
 Result<std::vector<store::RestWrite>> Calendars::TakeBeside(const Stored& slot) {
+    if (!loaded_) {
+        return Fail(Error{Code::kUnavailable, "the calendars are not read yet: try again", {}, {},
+                          0, true});
+    }
     std::vector<store::RestWrite> writes;
     const std::string schedule = ScheduleOf(slot.node);
     const auto calendar = calendars_.find(schedule);

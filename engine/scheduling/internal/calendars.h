@@ -96,6 +96,7 @@ private:
     [[nodiscard]] Result<void> PassOver(Result<void> outcome) const;
 
     Context& context_;
+    bool loaded_ = false;
     std::map<std::string, Calendar> calendars_;              // by the Schedule's id
     std::map<std::string, std::set<std::string>> by_actor_;  // ids of Schedules
 };
