@@ -209,6 +209,8 @@ Result<Watch::Place> Watch::PlaceAt(const Record& record, const SlotRef& told) {
     place.of_others = slot.node.TextOf("status") != "free";
     if (place.of_others) return place;
     place.ref = RefOf(slot.node);
+    // What it tells is how long the appointment is: past the slot's end others' slots are taken.
+    if (InstantOf(told.end) > start) place.ref.end = told.end;
     place.free = std::move(slot);
     return place;
 }

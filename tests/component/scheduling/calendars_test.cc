@@ -332,7 +332,7 @@ TEST_F(CalendarsTest, WhereTheEhrMovesOurBookingTheTimeIsTaken) {
     PutTemplate("practitioner: zoe\n", 60, "zoe");
     StartScheduler(Confirm::kAck);
     for (const char* schedule : {"room", "nobody"}) {
-        const auto slots = SlotsIn(schedule, 12);
+        const auto slots = SlotsIn(schedule, 14);
         const std::string between = Book(slots[2], "ada").Id();
         const Time at = TimeOf(slots[5]);
         const Time half{Later(at.start, 30 * kMinute), Later(at.end, 30 * kMinute)};
@@ -349,9 +349,17 @@ TEST_F(CalendarsTest, WhereTheEhrMovesOurBookingTheTimeIsTaken) {
         Ehr(longer, Members("booked", two));
         ASSERT_TRUE(SlotBecomes(slots[9], "busy-unavailable"));
         EXPECT_EQ(SlotStatus(slots[8]), "busy");
+        // And at another time longer than the slot there.
+        const Time later{TimeOf(slots[10]).start, TimeOf(slots[11]).end};
+        Ehr(longer, Members("booked", later));
+        ASSERT_TRUE(SlotBecomes(slots[11], "busy-unavailable"));
+        ASSERT_TRUE(SlotBecomes(slots[9], "free"));
+        EXPECT_EQ(SlotStatus(slots[8]), "free");
+        EXPECT_EQ(SlotStatus(slots[10]), "busy");
+        EXPECT_EQ(Get("Appointment/" + longer).body.TextOf("end"), later.end);
         Ehr(between, Members("cancelled", half));
-        Ehr(longer, Members("cancelled", two));
-        for (const std::size_t one : {5u, 6u, 8u, 9u}) {
+        Ehr(longer, Members("cancelled", later));
+        for (const std::size_t one : {5u, 6u, 10u, 11u}) {
             ASSERT_TRUE(SlotBecomes(slots[one], "free"));
         }
     }
