@@ -171,7 +171,7 @@ std::vector<Field> PolicyFields() {
              "Enhanced mode: messages ask for both acknowledgments (MSH-15, MSH-16: AL), the next "
              "one goes after CA, and the application's answer is expected within this time, on the "
              "same link (over MLLP with `connect: keep`) or on a channel of "
-             "`application_ack_from`. "
+             "`application_ack_from` (the only way over HTTP). "
              "`none`: the first answer is the last.",
          .default_text = "none",
          .max = 30ll * 86'400'000},
@@ -355,9 +355,16 @@ void CheckPolicy(const OutboundSettings& settings, std::vector<Error>& errors) {
     }
 }
 
-// A link for one message closes at the first answer, which is CA: the application's finds none.
+// A link for one message closes at the first answer, which is CA, as does a request over HTTP: the
+// application's finds none.
 void CheckAnswersComeThrough(const OutboundSettings& settings, std::vector<Error>& errors) {
     if (settings.policy.application_ack_ms == 0 || !settings.application_ack_from.empty()) return;
+    if (settings.destination_type == "http") {
+        Complain(errors, settings.values.PositionOf("application_ack"),
+                 "over 'http' the answer to the request is the only one, so that which "
+                 "'application_ack' waits for cannot come: name the channel on which it comes in "
+                 "'application_ack_from'");
+    }
     if (settings.destination_type != "mllp") return;
     if (settings.destination.String("connect") != "per_message") return;
     Complain(errors, settings.destination.PositionOf("connect"),

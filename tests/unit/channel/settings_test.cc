@@ -31,7 +31,8 @@ std::vector<DestinationType> TestDestinations() {
                           .default_text = "keep",
                           .choices = {"keep", "per_message"}}}},
              {}},
-            {{.key = "file", .type = config::Type::kObject, .fields = {{.key = "folder"}}}, {}}};
+            {{.key = "file", .type = config::Type::kObject, .fields = {{.key = "folder"}}}, {}},
+            {{.key = "http", .type = config::Type::kObject, .fields = {{.key = "url"}}}, {}}};
 }
 
 class SettingsTest : public testing::Test {
@@ -133,15 +134,21 @@ TEST_F(SettingsTest, AnswersThatCannotComeThroughAreNotWaitedFor) {
     write("elsewhere", each, "application_ack: 10m\napplication_ack_from: [a]\n");
     write("file", "file: {folder: out}", "application_ack: 10m\n");
     write("keep", "mllp: {connect_to: \"ehr:2575\"}", "application_ack: 10m\n");
+    write("http", "http: {url: x}", "application_ack: 10m\n");
+    write("http_from", "http: {url: x}", "application_ack: 10m\napplication_ack_from: [a]\n");
     write("no_map", "mllp: 5", "application_ack: 10m\n");
     write("original", each, "");
     const auto errors = Errors(Read());
-    ASSERT_EQ(errors.size(), 2u);
+    ASSERT_EQ(errors.size(), 3u);
+    EXPECT_EQ(errors[1],
+              "http.yaml:4:18: over 'http' the answer to the request is the only one, so that which "
+              "'application_ack' waits for cannot come: name the channel on which it comes in "
+              "'application_ack_from'");
     EXPECT_EQ(errors[0],
               "closed.yaml:3:55: 'per_message' closes the link at CA, so the answer that "
               "'application_ack' waits for cannot come on it: take 'connect: keep', or name the "
               "channel on which it comes in 'application_ack_from'");
-    EXPECT_EQ(errors[1].rfind("no_map.yaml:3:", 0), 0u) << errors[1];
+    EXPECT_EQ(errors[2].rfind("no_map.yaml:3:", 0), 0u) << errors[2];
 }
 
 TEST_F(SettingsTest, MistakesNameTheirPlace) {
