@@ -141,8 +141,9 @@ TEST_F(EmbeddedTest, AdoptsAServerThatSurvivedItsDaemon) {
         EXPECT_EQ(Ask(server->url(), "select 1"), "1");
         EXPECT_THAT(Events(), testing::Contains("postgres-adopted"));
         // The last user stops it; a zombie of ours looks alive, so it is collected meanwhile.
-        std::thread reaper(
-            [&] { test::Eventually([&] { return Ended(*orphan).has_value(); }, 30'000); });
+        std::thread reaper([pid = *orphan] {
+            test::Eventually([&] { return Ended(pid).has_value(); }, 30'000);
+        });
         reaper.detach();
     }
     EXPECT_EQ(folder.FindRunning().pid, 0);
