@@ -159,7 +159,11 @@ Result<Rows> Connection::Check(Rows rows, pg_result* result, std::string_view st
             break;
     }
     const std::string state = Field(result, PG_DIAG_SQLSTATE);
-    if (state.empty() || PQstatus(connection_.get()) != CONNECTION_OK) {
+    // The server may have ended the session behind a COMMIT that it did: that is no refusal, though
+    // the socket is not seen closed yet.
+    const std::string severity = Field(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const bool ended = severity == "FATAL" || severity == "PANIC";
+    if (state.empty() || ended || PQstatus(connection_.get()) != CONNECTION_OK) {
         Error lost = Lost("running " + std::string(statement));
         sqlstate_ = state;
         return Fail(std::move(lost));

@@ -187,6 +187,20 @@ TEST_F(PgTest, CancelAndTimeoutEndAWait) {
     EXPECT_FALSE(connection_.Sync());
 }
 
+// What was queued before it may have been done: whoever asks has to look.
+TEST_F(PgTest, ASessionThatTheServerEndsIsLostAtOnce) {
+    const pg::Statement end{"end_itself", "select pg_terminate_backend(pg_backend_pid())"};
+    for (int i = 0; i < 10; ++i) {
+        auto connection = Connect();
+        ASSERT_TRUE(connection.Queue(end).has_value());
+        ASSERT_FALSE(connection.Sync().has_value());
+        EXPECT_FALSE(connection.Usable());
+        auto other = Connect();
+        ASSERT_FALSE(other.Run(end).has_value());
+        EXPECT_FALSE(other.Usable());
+    }
+}
+
 TEST_F(PgTest, LostSessionIsAnOutage) {
     auto other = Connect();
     auto pid = connection_.Query("select pg_backend_pid()");
