@@ -204,10 +204,8 @@ Result<void> Calendars::LearnIdentifiers(const store::Event& event, Touched& tou
 }
 
 void Calendars::TouchAhead(const Calendar& calendar, Touched& touched) const {
-    for (const auto* actors : {&calendar.persons, &calendar.places}) {
-        for (const std::string& schedule : Sharing(*actors)) {
-            Widen(touched, schedule, {context_.Now(), kEver});
-        }
+    for (const std::string& schedule : SharingWith(calendar)) {
+        Widen(touched, schedule, {context_.Now(), kEver});
     }
 }
 
@@ -317,8 +315,7 @@ Result<std::vector<store::RestWrite>> Calendars::TakeBeside(const Stored& slot) 
     const std::string schedule = ScheduleOf(slot.node);
     const auto calendar = calendars_.find(schedule);
     if (calendar == calendars_.end()) return writes;
-    std::set<std::string> feeds = Sharing(calendar->second.persons);
-    feeds.merge(Sharing(calendar->second.places));
+    std::set<std::string> feeds = SharingWith(calendar->second);
     std::set<std::string> templates = feeds;
     std::erase_if(feeds, IsOfTemplate);
     std::erase_if(templates,
@@ -336,11 +333,16 @@ Result<std::vector<store::RestWrite>> Calendars::TakeBeside(const Stored& slot) 
         if (one.node.TextOf("status") == "free") {
             if (TakesFrom(schedule, other)) writes.push_back(WriteOf(std::move(one), true));
         } else if (TakesFrom(other, schedule)) {
-            return Fail(Code::kConflict, "the slot is taken: choose another one that $find gives",
-                        "slot");
+            return Fail(SlotIsTaken());
         }
     }
     return writes;
+}
+
+std::set<std::string> Calendars::SharingWith(const Calendar& calendar) const {
+    std::set<std::string> schedules = Sharing(calendar.persons);
+    schedules.merge(Sharing(calendar.places));
+    return schedules;
 }
 
 Result<void> Calendars::Settle(const std::string& id, const Span& span) {
@@ -402,8 +404,7 @@ Result<Calendars::Takers> Calendars::TakersOf(const std::string& id, const Span&
     if (calendar == calendars_.end()) return takers;
     const std::set<std::string>& owners = calendar->second.owners();
     // A person without a room, and a room without its person: nothing can be given.
-    std::set<std::string> shared = Sharing(calendar->second.persons);
-    shared.merge(Sharing(calendar->second.places));
+    std::set<std::string> shared = SharingWith(calendar->second);
     std::erase_if(shared, IsOfTemplate);
     CARESTREAM_ASSIGN(blocks, SlotsOf(shared, span, kBlockLongest, "busy-unavailable"));
     for (const Stored& one : blocks) takers.push_back({SpanOf(one.node), {}});
@@ -475,15 +476,7 @@ store::RestWrite Calendars::WriteOf(Stored slot, bool taken) const {
                                                       : "busy"));
     RemoveExtension(slot.node, kTakenExtension);
     if (taken && !made) SetExtension(slot.node, kTakenExtension, "valueCode", "taken");
-    store::RestWrite write;
-    write.tenant = context_.options.tenant;
-    write.method = store::RestMethod::kUpdate;
-    write.type = "Slot";
-    write.id = id;
-    write.resource = std::move(slot.node);
-    write.if_match = slot.version;
-    write.as_of = context_.Now() - kClockSlack;
-    return write;
+    return context_.Update("Slot", id, std::move(slot.node), slot.version);
 }
 
 Result<bool> Calendars::Write(Stored slot, bool taken) {

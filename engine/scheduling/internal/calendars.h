@@ -68,6 +68,7 @@ private:
     void TouchAppointment(const fhir::Node& appointment, Touched& touched) const;
     void Touch(const std::string& actor, const Span& span, Touched& touched) const;
     [[nodiscard]] std::set<std::string> Sharing(const std::set<std::string>& actors) const;
+    [[nodiscard]] std::set<std::string> SharingWith(const Calendar& calendar) const;
     // Does a given slot of the one Schedule take the time of the other?
     [[nodiscard]] bool TakesFrom(const std::string& given, const std::string& other) const;
     // Makes the slots of a Schedule that meet the span as they are to be.

@@ -54,6 +54,19 @@ Result<std::vector<store::StoredVersion>> Context::Search(const std::string& typ
     return found;
 }
 
+store::RestWrite Context::Update(std::string_view type, const std::string& id,
+                                 fhir::Node resource, std::int32_t version) const {
+    store::RestWrite write;
+    write.tenant = options.tenant;
+    write.method = store::RestMethod::kUpdate;
+    write.type = type;
+    write.id = id;
+    write.resource = std::move(resource);
+    write.if_match = version;
+    write.as_of = Now() - kClockSlack;
+    return write;
+}
+
 Result<std::vector<store::RestResult>> Context::Write(store::RestTransaction transaction) {
     std::promise<Result<std::vector<store::RestResult>>> promise;
     parts.writer.SubmitTransaction(std::move(transaction),
@@ -72,6 +85,15 @@ void Context::Changed(State before, State after, std::string_view input) {
     parts.log.Write(unclear ? telemetry::Level::kWarn : telemetry::Level::kInfo, "scheduling.state",
                     std::string(ToString(before)) + " -> " + std::string(ToString(after)),
                     {{"input", std::string(input)}});
+}
+
+Error SlotIsTaken() {
+    return Error{Code::kConflict,
+                 "the slot is taken: choose another one that $find gives",
+                 "slot",
+                 {},
+                 0,
+                 false};
 }
 
 bool WasOvertaken(const Error& error) {

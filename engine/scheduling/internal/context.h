@@ -37,12 +37,16 @@ struct Context {
     // All pages of it; blocks likewise.
     [[nodiscard]] Result<std::vector<store::StoredVersion>> Search(const std::string& type,
                                                                    const net::Parameters& search);
+    // Of a resource that was read in that version; older than now by kClockSlack.
+    [[nodiscard]] store::RestWrite Update(std::string_view type, const std::string& id,
+                                          fhir::Node resource, std::int32_t version) const;
     // Blocks until it is committed.
     [[nodiscard]] Result<std::vector<store::RestResult>> Write(store::RestTransaction transaction);
     // Tells log and metrics. From any thread.
     void Changed(State before, State after, std::string_view input);
 };
 
+[[nodiscard]] Error SlotIsTaken();
 // Somebody was faster: read and decide again.
 [[nodiscard]] bool WasOvertaken(const Error& error);
 

@@ -128,8 +128,7 @@ Result<Stored> Desk::FreeSlot(const std::string& id) {
         return Fail(Code::kNotFound, "no such slot: $find gives those that there are", "slot");
     }
     if (slot.node.TextOf("status") != "free") {
-        return Fail(Code::kConflict, "the slot is taken: choose another one that $find gives",
-                    "slot");
+        return Fail(SlotIsTaken());
     }
     const SlotRef ref = RefOf(slot.node);
     CARESTREAM_TRY(context_.rules->CheckBookable(ref.schedule, InstantOf(ref.start)));

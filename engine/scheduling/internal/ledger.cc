@@ -28,25 +28,12 @@ Result<std::optional<Case>> Ledger::Load(const std::string& appointment) {
     return std::optional<Case>(std::move(one));
 }
 
-store::RestWrite Ledger::Update(std::string_view type, const std::string& id, fhir::Node resource,
-                                std::int32_t version) const {
-    store::RestWrite write;
-    write.tenant = context_.options.tenant;
-    write.method = store::RestMethod::kUpdate;
-    write.type = type;
-    write.id = id;
-    write.resource = std::move(resource);
-    write.if_match = version;
-    write.as_of = context_.Now() - kClockSlack;
-    return write;
-}
-
 void Ledger::AddSlot(const Stored& slot, const std::string& id, std::string_view status,
                      store::RestTransaction& transaction) const {
     fhir::Node node = slot.node;
     RemoveExtension(node, kTakenExtension);
     node.Set("status", fhir::Node::String(std::string(status)));
-    transaction.writes.push_back(Update("Slot", id, std::move(node), slot.version));
+    transaction.writes.push_back(context_.Update("Slot", id, std::move(node), slot.version));
 }
 
 Result<void> Ledger::PutSlot(const std::string& id, std::string_view status,
@@ -121,7 +108,7 @@ Result<Plan> Ledger::Make(Case one, const Next& next, const Stored* taken, Micro
     plan.appointment = plan.transaction.writes.size();
     if (one.appointment.exists()) {
         Show(one.appointment.node, record, next.ask);
-        plan.transaction.writes.push_back(Update("Appointment", record.appointment,
+        plan.transaction.writes.push_back(context_.Update("Appointment", record.appointment,
                                                  std::move(one.appointment.node),
                                                  one.appointment.version));
     }

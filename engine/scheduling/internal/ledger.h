@@ -59,8 +59,6 @@ private:
                                        store::RestTransaction& transaction);
     void AddSlot(const Stored& slot, const std::string& id, std::string_view status,
                  store::RestTransaction& transaction) const;
-    [[nodiscard]] store::RestWrite Update(std::string_view type, const std::string& id,
-                                          fhir::Node resource, std::int32_t version) const;
     // A move that is off takes back what the Appointment says of the other Schedule.
     static void PutParts(Slots slots, Record& record, fhir::Node& appointment);
     [[nodiscard]] Micros DueOf(const Record& record, const Next& next, Micros held_until) const;

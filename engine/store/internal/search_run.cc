@@ -81,6 +81,14 @@ std::string NameOf(const StoredVersion& version) {
     return version.type + "/" + version.id + "/_history/" + std::to_string(version.version);
 }
 
+// The tree that the matcher kept, or one that is put into `made`.
+Result<const fhir::Node*> TreeOf(const StoredVersion& version, fhir::Node& made) {
+    if (version.parsed) return &*version.parsed;
+    CARESTREAM_ASSIGN(node, fhir::ParseJson(version.body));
+    made = std::move(node);
+    return &made;
+}
+
 void Append(std::vector<std::string> names, std::vector<std::string>& to) {
     to.insert(to.end(), std::make_move_iterator(names.begin()),
               std::make_move_iterator(names.end()));
@@ -349,8 +357,9 @@ Result<void> Searcher::SortInMemory(const Plan& plan, const Cursor* after, int c
     // Ascending by its least value, descending by its greatest, as FHIR R4 3.1.1.5.1 says; without
     // one it comes last.
     for (Match& match : fill.matches) {
-        CARESTREAM_ASSIGN(node, fhir::ParseJson(match.version.body));
-        const search::IndexEntries entries = parts_.indexer->Extract(node);
+        fhir::Node made;
+        CARESTREAM_ASSIGN(tree, TreeOf(match.version, made));
+        const search::IndexEntries entries = parts_.indexer->Extract(*tree);
         std::optional<double> best;
         const auto offer = [&](double value) {
             const bool better = !best || (plan.descending ? value > *best : value < *best);
@@ -419,11 +428,12 @@ Result<void> Searcher::AddIncludes(pg::Connection& connection, const SearchReque
     if (request.query.includes.empty() || page.matches.empty()) return {};
     std::set<std::string> wanted;
     for (const StoredVersion& match : page.matches) {
-        CARESTREAM_ASSIGN(node, fhir::ParseJson(match.body));
+        fhir::Node made;
+        CARESTREAM_ASSIGN(tree, TreeOf(match, made));
         for (const search::Include& include : request.query.includes) {
             if (include.reverse || include.source != match.type) continue;
             for (std::string& reference :
-                 search::IncludedReferences(*parts_.definitions, node, include)) {
+                 search::IncludedReferences(*parts_.definitions, *tree, include)) {
                 wanted.insert(std::move(reference));
             }
         }

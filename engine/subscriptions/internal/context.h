@@ -1,6 +1,7 @@
 #pragma once
 // What the parts of the engine share; all of it belongs to the engine's thread unless it says
 // otherwise.
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -63,6 +64,11 @@ struct Context {
     [[nodiscard]] Result<bool> IsInForce(const Active& active) const {
         if (!active.definition.owner) return false;
         return parts.in_force ? parts.in_force(*active.definition.owner) : Result<bool>(true);
+    }
+    // How many events one notification tells at most.
+    [[nodiscard]] int LimitOf(const Definition& definition) const {
+        return definition.count_max != 0 ? std::min(definition.count_max, options.events_max)
+                                         : options.events_max;
     }
     // Notes in the audit that its owner is told of these. False: it cannot be noted now, so nothing
     // may be told.

@@ -101,10 +101,9 @@ void Hooks::KeepAlive(const ActivePtr& active) {
 void Hooks::SendEvents(const ActivePtr& active, const std::vector<NotifiedEvent>& fresh) {
     store::SubscriptionState& state = active->state;
     const Definition& definition = active->definition;
-    int limit = context_.options.events_max;
-    if (definition.count_max != 0) limit = std::min(definition.count_max, limit);
     // R4's own with a payload tell one resource at a time.
-    if (definition.topic.empty() && !definition.payload.empty()) limit = 1;
+    const bool plain = definition.topic.empty() && !definition.payload.empty();
+    const int limit = plain ? 1 : context_.LimitOf(definition);
     if (!fresh.empty() && fresh.front().number == state.delivered + 1) {
         const auto count = std::min(fresh.size(), static_cast<std::size_t>(limit));
         return Send(active, Kind::kEvents, {fresh.begin(), fresh.begin() + count});

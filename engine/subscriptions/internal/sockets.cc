@@ -155,7 +155,7 @@ void Sockets::TellWaiting(const ActivePtr& active) {
     while (active->told < active->released) {
         std::vector<store::Event> loaded;
         const auto waiting = LoadNotified(context_, *active, active->told + 1, active->released,
-                                          static_cast<int>(LimitOf(active->definition)), loaded);
+                                          context_.LimitOf(active->definition), loaded);
         if (!waiting) return context_.Later(context_.Now() + kSecond, *active);
         if (waiting->empty()) {  // older than what is kept
             active->told = active->released;
@@ -163,13 +163,6 @@ void Sockets::TellWaiting(const ActivePtr& active) {
         }
         if (!Tell(active, *waiting)) return;
     }
-}
-
-std::size_t Sockets::LimitOf(const Definition& definition) const {
-    const int limit = definition.count_max != 0
-                          ? std::min(definition.count_max, context_.options.events_max)
-                          : context_.options.events_max;
-    return static_cast<std::size_t>(limit);
 }
 
 bool Sockets::Tell(const ActivePtr& active, const std::vector<NotifiedEvent>& events) {
@@ -189,7 +182,7 @@ bool Sockets::Tell(const ActivePtr& active, const std::vector<NotifiedEvent>& ev
         tell("ping " + definition.id);
         return true;
     }
-    const std::size_t limit = LimitOf(definition);
+    const auto limit = static_cast<std::size_t>(context_.LimitOf(definition));
     for (std::size_t first = 0; first < events.size(); first += limit) {
         const std::vector<NotifiedEvent> part(
             events.begin() + static_cast<std::ptrdiff_t>(first),

@@ -56,7 +56,6 @@ private:
     void TellWaiting(const ActivePtr& active);
     // False: not now, it is looked at again.
     [[nodiscard]] bool Tell(const ActivePtr& active, const std::vector<NotifiedEvent>& events);
-    [[nodiscard]] std::size_t LimitOf(const Definition& definition) const;
     bool Bind(const PeerPtr& peer, const ActivePtr& active, Micros expires);
 
     Context& context_;
