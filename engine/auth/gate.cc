@@ -45,6 +45,18 @@ Result<std::optional<std::vector<std::string>>> ClinicsClaimed(const Principal& 
     return std::optional(std::move(clinics));
 }
 
+Result<Principal> PrincipalAt(const IssuerOptions& issuer, fhir::Node& claims) {
+    const bool by_link = issuer.patient_claim == PatientClaim::kLink;
+    if (by_link) claims.Remove("patient");
+    CARESTREAM_ASSIGN(principal, PrincipalOf(claims));
+    principal.by_link = by_link;
+    if (!issuer.clinics_claim.empty()) {
+        CARESTREAM_ASSIGN(clinics, ClinicsClaimed(principal, claims, issuer.clinics_claim));
+        principal.clinics = std::move(clinics);
+    }
+    return principal;
+}
+
 }  // namespace
 
 struct Gate::Core {
@@ -96,6 +108,43 @@ struct Gate::Core {
         }
     }
 
+    // Is the set of keys that the token was checked with its issuer's?
+    [[nodiscard]] bool IsInForce(const KnownGood::Token& token) const {
+        const auto found = sources.find(token.principal.issuer);
+        return found != sources.end() && found->second->Keys() == token.keys;
+    }
+
+    // Errors: as Admit.
+    [[nodiscard]] Result<KnownGood::Token> Check(std::string_view text) const {
+        const auto denied = [](const Error& error) { return Fail(Code::kDenied, error.message); };
+        auto parsed = ParseToken(text);
+        if (!parsed) return denied(parsed.error());
+        const auto found = sources.find(parsed->claims.TextOf("iss"));
+        if (found == sources.end()) {
+            return Fail(Code::kDenied, "the token is of another issuer");
+        }
+        KeySource& source = *found->second;
+        const IssuerOptions& issuer = source.options();
+        KnownGood::Token token;
+        token.keys = source.Keys();
+        if (token.keys == nullptr) {
+            if (issuer.jwks_url.empty()) return Fail(Code::kDenied, "the token's key is not known");
+            return FailRetryable("the keys of the token's issuer could not be fetched yet");
+        }
+        if (const auto signature = CheckSignature(*parsed, *token.keys); !signature) {
+            if (signature.error().code == Code::kNotFound) source.Want();
+            return denied(signature.error());
+        }
+        const auto validity = CheckClaims(
+            parsed->claims, {issuer.issuer, issuer.audience, options.skew}, clock.Now());
+        if (!validity) return denied(validity.error());
+        token.validity = *validity;
+        auto principal = PrincipalAt(issuer, parsed->claims);
+        if (!principal) return denied(principal.error());
+        token.principal = std::move(*principal);
+        return token;
+    }
+
     const GateOptions options;
     const Clock& clock;
     telemetry::Log& log;
@@ -129,40 +178,15 @@ Result<std::unique_ptr<Gate>> Gate::Create(GateOptions options, const Clock& clo
 }
 
 Result<Principal> Gate::Admit(std::string_view token) const {
-    const auto denied = [](const Error& error) { return Fail(Code::kDenied, error.message); };
-    auto parsed = ParseToken(token);
-    if (!parsed) return denied(parsed.error());
-    const auto found = core_->sources.find(parsed->claims.TextOf("iss"));
-    if (found == core_->sources.end()) {
-        return Fail(Code::kDenied, "the token is of another issuer");
+    if (const auto known = core_->known_good.Find(token); known && core_->IsInForce(*known)) {
+        const auto valid = CheckTimes(known->validity, core_->options.skew, core_->clock.Now());
+        if (!valid) return Fail(Code::kDenied, valid.error().message);
+        return known->principal;
     }
-    KeySource& source = *found->second;
-    const IssuerOptions& issuer = source.options();
-    const auto keys = source.Keys();
-    if (keys == nullptr) {
-        if (issuer.jwks_url.empty()) return Fail(Code::kDenied, "the token's key is not known");
-        return FailRetryable("the keys of the token's issuer could not be fetched yet");
-    }
-    if (!core_->known_good.Has(token, keys)) {
-        if (const auto checked = CheckSignature(*parsed, *keys); !checked) {
-            if (checked.error().code == Code::kNotFound) source.Want();
-            return denied(checked.error());
-        }
-        core_->known_good.Add(token, keys);
-    }
-    const auto claims = CheckClaims(
-        parsed->claims, {issuer.issuer, issuer.audience, core_->options.skew}, core_->clock.Now());
-    if (!claims) return denied(claims.error());
-    const bool by_link = issuer.patient_claim == PatientClaim::kLink;
-    if (by_link) parsed->claims.Remove("patient");
-    auto principal = PrincipalOf(parsed->claims);
-    if (!principal) return denied(principal.error());
-    principal->by_link = by_link;
-    if (!issuer.clinics_claim.empty()) {
-        auto clinics = ClinicsClaimed(*principal, parsed->claims, issuer.clinics_claim);
-        if (!clinics) return denied(clinics.error());
-        principal->clinics = std::move(*clinics);
-    }
+    auto checked = core_->Check(token);
+    if (!checked) return Fail(std::move(checked).error());
+    Principal principal = checked->principal;
+    core_->known_good.Add(token, std::move(*checked));
     return principal;
 }
 

@@ -169,22 +169,29 @@ Result<void> CheckSignature(const UncheckedToken& token, const KeySet& keys) {
     return {};
 }
 
-Result<void> CheckClaims(const fhir::Node& claims, const Expectation& expectation, Micros now) {
+Result<Validity> CheckClaims(const fhir::Node& claims, const Expectation& expectation, Micros now) {
     if (expectation.issuer.empty() || claims.TextOf("iss") != expectation.issuer) {
         return Refuse("the token is of another issuer");
     }
     if (expectation.audience.empty() || !AudienceHolds(claims, expectation.audience)) {
         return Refuse("the token is for another audience");
     }
-    Micros time = 0;
+    Validity validity;
     const fhir::Node* expires = claims.Find("exp");
-    if (expires == nullptr || !ReadTime(*expires, time))
+    if (expires == nullptr || !ReadTime(*expires, validity.expires)) {
         return Refuse("the token has no end (exp)");
-    if (now - expectation.skew >= time) return Refuse("the token has expired");
+    }
     const fhir::Node* begins = claims.Find("nbf");
-    if (begins == nullptr) return {};
-    if (!ReadTime(*begins, time)) return Refuse("the token's beginning (nbf) is no time");
-    if (now + expectation.skew < time) return Refuse("the token is not valid yet");
+    if (begins != nullptr && !ReadTime(*begins, validity.begins)) {
+        return Refuse("the token's beginning (nbf) is no time");
+    }
+    CARESTREAM_TRY(CheckTimes(validity, expectation.skew, now));
+    return validity;
+}
+
+Result<void> CheckTimes(const Validity& validity, Micros skew, Micros now) {
+    if (now - skew >= validity.expires) return Refuse("the token has expired");
+    if (now + skew < validity.begins) return Refuse("the token is not valid yet");
     return {};
 }
 

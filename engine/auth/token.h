@@ -51,8 +51,15 @@ struct Expectation {
 
 // Is the signature of a key of the set? Errors: kNotFound (no such kid), kInvalid.
 [[nodiscard]] Result<void> CheckSignature(const UncheckedToken& token, const KeySet& keys);
+// When a token holds.
+struct Validity {
+    Micros begins = 0;
+    Micros expires = 0;
+};
 // iss, aud, exp (required), nbf. Errors: kInvalid.
-[[nodiscard]] Result<void> CheckClaims(const fhir::Node& claims, const Expectation& expectation,
-                                       Micros now);
+[[nodiscard]] Result<Validity> CheckClaims(const fhir::Node& claims, const Expectation& expectation,
+                                           Micros now);
+// Errors: kInvalid (expired, not valid yet).
+[[nodiscard]] Result<void> CheckTimes(const Validity& validity, Micros skew, Micros now);
 
 }  // namespace carestream::auth

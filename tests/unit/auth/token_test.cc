@@ -39,7 +39,8 @@ const KeySet& Keys() {
 Result<void> Check(const std::string& text, const KeySet& keys = Keys()) {
     CARESTREAM_ASSIGN(token, ParseToken(text));
     CARESTREAM_TRY(CheckSignature(token, keys));
-    return CheckClaims(token.claims, kExpectation, kNow);
+    CARESTREAM_TRY(CheckClaims(token.claims, kExpectation, kNow));
+    return {};
 }
 
 std::string Said(const Result<void>& result) {
