@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <memory>
 
 #include "auth/internal/others.h"
 #include "auth/owner.h"
@@ -62,6 +63,16 @@ bool ParseRule(const fhir::Definitions& definitions, std::string_view type,
     }
     out = std::move(*query);
     return true;
+}
+
+bool HasLabelOf(const fhir::Node& resource, const std::vector<std::string>& codes) {
+    const fhir::Node* meta = resource.Find("meta");
+    const fhir::Node* labels = meta == nullptr ? nullptr : meta->Find("security");
+    if (labels == nullptr) return false;
+    return std::any_of(
+        labels->items().begin(), labels->items().end(), [&](const fhir::Node& label) {
+            return std::find(codes.begin(), codes.end(), label.TextOf("code")) != codes.end();
+        });
 }
 
 std::vector<std::string_view> ClinicsOf(const fhir::Node& resource) {
@@ -125,13 +136,15 @@ std::function<bool(const fhir::Node& resource)> ShownAndMet(const fhir::Definiti
             }
         }
     }
+    // Shared: the function is copied with its query.
+    auto shared = std::make_shared<const std::vector<search::Criterion>>(std::move(asked));
     return [&definitions, type = query.type, linked,
-            asked = std::move(asked)](const fhir::Node& resource) {
+            shared = std::move(shared)](const fhir::Node& resource) {
         if (IsAboutAnother(resource, linked)) return false;
-        if (asked.empty() || !NamesOthers(resource, linked)) return true;
+        if (shared->empty() || !NamesOthers(resource, linked)) return true;
         fhir::Node shown = resource;
         internal::TakeOutOthers(shown, linked);
-        return std::all_of(asked.begin(), asked.end(), [&](const search::Criterion& criterion) {
+        return std::all_of(shared->begin(), shared->end(), [&](const search::Criterion& criterion) {
             return search::Matches(definitions, shown, type, criterion);
         });
     };
@@ -233,14 +246,7 @@ bool Access::IsOfOwnClinic(const fhir::Node& resource) const {
 // Results that are held, from everybody who is confined; what is confidential, from carers.
 bool Access::Hides(const fhir::Node& resource) const {
     if (IsConfined() && holds::IsHeld(resource)) return true;
-    const fhir::Node* meta = resource.Find("meta");
-    const fhir::Node* labels = meta == nullptr ? nullptr : meta->Find("security");
-    if (!principal_.limited || labels == nullptr) return false;
-    const auto& hidden = policy_.hidden_from_carers;
-    return std::any_of(
-        labels->items().begin(), labels->items().end(), [&](const fhir::Node& label) {
-            return std::find(hidden.begin(), hidden.end(), label.TextOf("code")) != hidden.end();
-        });
+    return principal_.limited && HasLabelOf(resource, policy_.hidden_from_carers);
 }
 
 bool Access::InCompartment(std::string_view type, const fhir::Node& resource) {
@@ -392,29 +398,20 @@ Result<void> Access::Confine(search::Query& query) {
     auto own = search::PatientCompartment(definitions_, query.type, principal_.patient);
     if (!own) return ConfineShared(query);
     LeaveOutOthers(query);
-    own->besides = ShownAndMet(definitions_, linked_, query);
-    query.criteria.insert(query.criteria.begin(), std::move(*own));
-    return LeaveOutHidden(query);
-}
-
-// As Hides: of what is hidden not even the number is told.
-Result<void> Access::LeaveOutHidden(search::Query& query) const {
-    std::string labels;
-    const auto add = [&](const std::string& label) {
-        labels += (labels.empty() ? "" : ",") + label;
+    // As Hides: of what is hidden not even the number is told.
+    auto hidden = principal_.limited ? policy_.hidden_from_carers : std::vector<std::string>();
+    own->besides = [hidden = std::move(hidden), shown = ShownAndMet(definitions_, linked_, query)](
+                       const fhir::Node& resource) {
+        return !holds::IsHeld(resource) && !HasLabelOf(resource, hidden) && shown(resource);
     };
-    if (holds::MayBeHeld(query.type)) {
-        add(std::string(holds::kSystem) + "|" + std::string(holds::kHeld));
+    own->lossy = true;
+    own->plain = true;
+    if (Of(query.type, Action::kSearch).rules.empty()) {
+        query.plainly = [linked = linked_](std::string_view json) {
+            return internal::IsPlainlyOwn(json, linked);
+        };
     }
-    if (principal_.limited) {
-        for (const std::string& code : policy_.hidden_from_carers) {
-            if (!code.empty()) add(EscapeValue(code));
-        }
-    }
-    if (labels.empty()) return {};
-    CARESTREAM_ASSIGN(others,
-                      search::ParseQuery(definitions_, query.type, {{"_security:not", labels}}));
-    query.criteria.push_back(std::move(others.criteria.at(0)));
+    query.criteria.insert(query.criteria.begin(), std::move(*own));
     return {};
 }
 

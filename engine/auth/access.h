@@ -106,7 +106,8 @@ public:
     [[nodiscard]] Result<void> CheckParameters(std::string_view type,
                                                const net::Parameters& parameters);
     // Adds the criteria that keep a search to what may be seen, and leaves out what could only be
-    // answered about others. Errors: kDenied.
+    // answered about others. Show leaves a match as it is of which Query::plainly is true.
+    // Errors: kDenied.
     [[nodiscard]] Result<void> Narrow(search::Query& query);
     // What a paging link is bound to besides its search: a link of one token's view is no link of
     // another's.
@@ -119,7 +120,6 @@ private:
     [[nodiscard]] Result<void> AddRules(const Decision& decision, search::Query& query) const;
     void LeaveOutOthers(search::Query& query) const;
     [[nodiscard]] Result<void> Confine(search::Query& query);
-    [[nodiscard]] Result<void> LeaveOutHidden(search::Query& query) const;
     [[nodiscard]] Result<void> KeepToClinics(search::Query& query) const;
     [[nodiscard]] bool GoesByClinics(std::string_view type) const;
     [[nodiscard]] bool IsOfOwnClinic(const fhir::Node& resource) const;

@@ -162,10 +162,6 @@ bool Holds::Label(const fhir::Node& before, fhir::Node& resource, Micros now) co
     return true;
 }
 
-bool MayBeHeld(std::string_view type) {
-    return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
-}
-
 bool IsHeld(const fhir::Node& resource) {
     return LabelOf(resource, "security", kHeld) != nullptr;
 }

@@ -59,8 +59,6 @@ struct Holds::Loaded {
     std::vector<Error> errors;
 };
 
-// Is there anything to hold of the type?
-[[nodiscard]] bool MayBeHeld(std::string_view type);
 [[nodiscard]] bool IsHeld(const fhir::Node& resource);
 // When a held resource is released by itself; 0 = only by a person, or not held.
 [[nodiscard]] Micros ReleaseAt(const fhir::Node& resource);

@@ -32,6 +32,8 @@ struct StoredVersion {
     std::string body;  // JSON as served (with meta), "" when deleted
     // The store's number of the patient whom the current version is about; 0 = of none, or several.
     std::int64_t patient = 0;
+    // Of a search's match: Query::plainly is true of `body`.
+    bool plain = false;
     // `body` as a tree, where a search looked at it and kept it.
     std::optional<fhir::Node> parsed = std::nullopt;
 };

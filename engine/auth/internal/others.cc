@@ -41,6 +41,41 @@ bool NamesOthersIn(const fhir::Node& node, const std::vector<std::string>& linke
     return false;
 }
 
+// A name or a reference could be spelled in another way there.
+bool HasRareEscapes(std::string_view json) {
+    for (std::size_t at = json.find('\\'); at != std::string_view::npos;
+         at = json.find('\\', at + 2)) {
+        if (at + 1 >= json.size() || json[at + 1] == 'u' || json[at + 1] == '/') return true;
+    }
+    return false;
+}
+
+// `rest` begins behind "Patient/".
+bool BeginsWithOwnId(std::string_view rest, const std::vector<std::string>& linked) {
+    const std::size_t end = rest.find_first_of("/\"");
+    return end != std::string_view::npos && IsOwn(linked, rest.substr(0, end));
+}
+
+// No "Patient/" stands anywhere but at the beginning of a string: no reference to another server's.
+bool PatientsBeginStrings(std::string_view json) {
+    for (std::size_t at = json.find("Patient/"); at != std::string_view::npos;
+         at = json.find("Patient/", at + 1)) {
+        if (at == 0 || json[at - 1] != '"') return false;
+    }
+    return true;
+}
+
+// `rest` begins behind a quote, of a name or a value or behind them. `about` is set when somebody is
+// said to be whom it is about.
+bool IsPlain(std::string_view rest, const std::vector<std::string>& linked, bool& about) {
+    if (rest.starts_with("Patient/")) return BeginsWithOwnId(rest.substr(8), linked);
+    if (rest.starts_with(R"(patient")") || rest.starts_with(R"(subject")")) {
+        about = true;
+        return rest.substr(7).starts_with(R"(":{"reference":"Patient/)");
+    }
+    return !rest.starts_with(R"(Patient")") && !rest.starts_with(R"(security")");
+}
+
 // Takes the innermost entries of lists that name others out of `node`; what names them outside of
 // a list stays.
 void TakeOutEntries(fhir::Node& node, const std::vector<std::string>& linked) {
@@ -77,6 +112,17 @@ bool IsOwn(const std::vector<std::string>& linked, std::string_view id) {
 
 bool NamesOthers(const fhir::Node& resource, const std::vector<std::string>& linked) {
     return NamesOthersIn(resource, linked, true);
+}
+
+// One look at each byte: of a page of 20 this is what confining costs most.
+bool IsPlainlyOwn(std::string_view json, const std::vector<std::string>& linked) {
+    bool about = false;
+    for (std::size_t at = 0; at + 1 < json.size(); ++at) {
+        const char first = json[at + 1];
+        if (json[at] != '"' || (first != 'P' && first != 'p' && first != 's')) continue;
+        if (!IsPlain(json.substr(at + 1), linked, about)) return false;
+    }
+    return about && PatientsBeginStrings(json) && !HasRareEscapes(json);
 }
 
 bool IsAboutAnother(const fhir::Node& resource, const std::vector<std::string>& linked) {

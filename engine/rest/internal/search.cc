@@ -165,19 +165,25 @@ void AddLinks(const Exchange& exchange, const Question& question, const std::str
 
 namespace {
 
-void KeepVisible(Exchange& exchange, std::vector<store::StoredVersion>& versions,
-                 auth::Action action) {
+// `is_visible` may leave only a part of what it is asked of.
+template <typename IsVisible>
+void Keep(std::vector<store::StoredVersion>& versions, const IsVisible& is_visible) {
     std::vector<store::StoredVersion> visible;
     for (store::StoredVersion& version : versions) {
-        if (IsVisible(exchange, version, action)) visible.push_back(std::move(version));
+        if (is_visible(version)) visible.push_back(std::move(version));
     }
     versions = std::move(visible);
 }
 
-// What the search brought was narrowed already; what it includes was not.
+// What the search brought was narrowed already, and mostly its text showed that it is seen whole;
+// what it includes was not narrowed.
 void LeaveOutUnseen(Exchange& exchange, store::SearchPage& page) {
-    KeepVisible(exchange, page.matches, auth::Action::kSearch);
-    KeepVisible(exchange, page.included, auth::Action::kRead);
+    Keep(page.matches, [&](store::StoredVersion& match) {
+        return match.plain || IsVisible(exchange, match, auth::Action::kSearch);
+    });
+    Keep(page.included, [&](store::StoredVersion& included) {
+        return IsVisible(exchange, included, auth::Action::kRead);
+    });
 }
 
 // "Observation/a/_history/1, Observation/b/_history/2 and 7 more": one lost key makes thousands.

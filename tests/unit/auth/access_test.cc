@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <random>
+
 #include "auth/owner.h"
 #include "fhir/json.h"
 
@@ -458,18 +461,117 @@ TEST(Access, SearchesAreNarrowed) {
     EXPECT_EQ(device->criteria.at(1).parameter, "patient:missing");
 }
 
+// A match of a search whose text shows that it is seen whole is not made a tree: what the text says
+// must be what the tree says.
+TEST(Access, WhatATextShowsPlainly) {
+    Access access(R4(), Who("patient/*.rs"));
+    access.SetLinked({"p1", "old1"});
+    const auto plainly = Narrowed(access, "Observation", {})->plainly;
+    struct Row {
+        std::string members;
+        bool plain;
+    };
+    const Row rows[] = {
+        {R"("subject":{"reference":"Patient/p1"})", true},
+        {R"("subject":{"reference":"Patient/old1/_history/2","display":"a \"b\" \\ c"})", true},
+        {R"("subject":{"reference":"Patient/p1"},"performer":[{"reference":"Practitioner/x"}])", true},
+        {R"("subject":{"reference":"Patient/p1"},"note":[{"text":"Patient is well"}])", true},
+        {R"("subject":{"reference":"Patient/p1"},"performer":[{"reference":"Patient/old1"}])", true},
+        {R"("status":"final")", false},
+        {R"("subject":{"reference":"Patient/p2"})", false},
+        {R"("subject":{"reference":"Patient/p11"})", false},
+        {R"("subject":{"reference":"http://x/Patient/p1"})", false},
+        {R"("subject":{"identifier":{"value":"1"}})", false},
+        {R"("subject":{"reference":"Patient/p1","type":"Patient"})", false},
+        {R"("subject":{"reference":"Patient/p1"},"focus":[{"reference":"Patient/p2"}])", false},
+        {R"("subject":{"reference":"Patient/p1"},"focus":[{"reference":"x/Patient/p1"}])", false},
+        {R"("subject":{"reference":"Patient/p1"},"focus":[{"type":"Patient","display":"x"}])", false},
+        {R"("subject":{"reference":"Patient/p1"},"focus":[{"reference":"Pa\u0074ient/p2"}])", false},
+        {R"("subject":{"reference":"Patient/p1"},"focus":[{"reference":"Patient\/p2"}])", false},
+        {R"("subject":{"reference":"Patient/p1"},"contained":[{"resourceType":"Patient"}])", false},
+        {R"("subject":{"reference":"Patient/p1"},"contained":[{"subject":{"display":"x"}}])", false},
+        {R"("subject":{"reference":"Patient/p1"},"contained":[{"patient":{"display":"x"}}])", false},
+        {R"("meta":{"security":[{"code":"R"}]},"subject":{"reference":"Patient/p1"})", false},
+        {R"("meta":{"secur\u0069ty":[{"code":"R"}]},"subject":{"reference":"Patient/p1"})", false},
+    };
+    for (const Row& row : rows) {
+        const std::string text = R"({"resourceType":"Observation",)" + row.members + "}";
+        EXPECT_EQ(plainly(text), row.plain) << text;
+        fhir::Node resource = Json(text);
+        bool changed = false;
+        if (row.plain) {
+            EXPECT_TRUE(access.Show("Observation", resource, Action::kSearch, &changed)) << text;
+            EXPECT_FALSE(changed) << text;
+        }
+    }
+    Access granular(R4(), Who("patient/Observation.rs?category=a"));
+    granular.SetLinked({"p1"});
+    EXPECT_FALSE(Narrowed(granular, "Observation", {})->plainly) << "a rule needs the tree";
+    EXPECT_FALSE(Narrowed(access, "Patient", {})->plainly) << "names itself by its id";
+    EXPECT_FALSE(Narrowed(access, "Practitioner", {})->plainly) << "in nobody's record";
+    Access staff(R4(), Who("user/*.rs", ""));
+    EXPECT_FALSE(Narrowed(staff, "Observation", {})->plainly);
+}
+
+// Whatever is put together of pieces that name patients: no text is said to be plain whose tree is
+// not shown, or not whole.
+TEST(Access, WhatATextShowsIsWhatATreeShows) {
+    Access access(R4(), Who("patient/*.rs"));
+    access.SetLinked({"p1", "old1"});
+    const auto plainly = Narrowed(access, "Observation", {})->plainly;
+    const std::vector<std::string> names = {
+        "subject",  "patient",   "for",     "focus", "actor",        "type",
+        "security", "reference", "display", "meta",  "resourceType", "coding"};
+    const std::vector<std::string> texts = {
+        "Patient/p1",   "Patient/old1", "Patient/p2",   "Patient/p1/_history/2", "Patient",
+        "Patient/",     "x/Patient/p1", "Group/g",      "Patient/p1#a",          "subject",
+        "Patient\"/p2", "security",     "a\"b",         "\\"};
+    std::mt19937 random(7);
+    const auto below = [&](std::size_t count) { return random() % count; };
+    const std::function<fhir::Node(int)> make = [&](int depth) {
+        const std::size_t kind = depth == 0 ? 0 : below(4);
+        if (kind == 0) return fhir::Node::String(texts[below(texts.size())]);
+        if (kind == 1) {
+            fhir::Node list = fhir::Node::Array();
+            list.Append(make(depth - 1));
+            return list;
+        }
+        fhir::Node object = fhir::Node::Object();
+        for (std::size_t i = 0; i < 1 + below(3); ++i) {
+            object.Set(names[below(names.size())], make(depth - 1));
+        }
+        return object;
+    };
+    int plain = 0;
+    for (int i = 0; i < 20'000; ++i) {
+        fhir::Node resource = fhir::Node::Object();
+        resource.Set("resourceType", fhir::Node::String("Observation"));
+        // A search brings only what is in the compartment.
+        fhir::Node subject = fhir::Node::Object();
+        subject.Set("reference", fhir::Node::String("Patient/p1"));
+        resource.Set("subject", std::move(subject));
+        for (std::size_t k = 0; k < below(3); ++k) resource.Set(names[below(10)], make(3));
+        const std::string text = fhir::ToJson(resource);
+        if (!plainly(text)) continue;
+        ++plain;
+        bool changed = false;
+        ASSERT_TRUE(access.Show("Observation", resource, Action::kSearch, &changed)) << text;
+        ASSERT_FALSE(changed) << text;
+    }
+    EXPECT_GT(plain, 1000);
+}
+
 TEST(Access, GranularSearchesAreNarrowed) {
     Access two(R4(), Who("patient/Observation.rs?category=a patient/Observation.rs?category=b"));
     const auto query = Narrowed(two, "Observation", {});
     ASSERT_TRUE(query.has_value());
-    // The compartment, the rules, and what is held.
-    ASSERT_EQ(query->criteria.size(), 3u);
+    // The compartment and the rules.
+    ASSERT_EQ(query->criteria.size(), 2u);
     EXPECT_EQ(query->criteria[1].values, (std::vector<std::string>{"a", "b"}));
-    EXPECT_EQ(query->criteria[2].parameter, "_security:not");
     Access mixed(R4(), Who("patient/Observation.rs?category=a patient/Observation.rs?code=b"));
     EXPECT_EQ(Narrowed(mixed, "Observation", {}).error().code, Code::kDenied);
     Access wide(R4(), Who("patient/Observation.rs?category=a patient/*.rs"));
-    EXPECT_EQ(Narrowed(wide, "Observation", {})->criteria.size(), 2u);
+    EXPECT_EQ(Narrowed(wide, "Observation", {})->criteria.size(), 1u);
     Access other(R4(), Who("patient/Observation.rs?category=a", "p2"));
     EXPECT_NE(two.View("Observation"), other.View("Observation"));
     EXPECT_NE(two.View("Observation"), wide.View("Observation"));
