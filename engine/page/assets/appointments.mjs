@@ -96,7 +96,8 @@ export function checkInWords(error) {
     if (error.status === 404 || error.status === 501) return t('checkin.none');
     const ofStart = error.issues?.find(({path}) => path === 'Appointment.start');
     const from = INSTANT.exec(ofStart?.text ?? '')?.[0];
-    return from ? t('checkin.early', {when: clock(from)}) : wordsFor(error);
+    if (from) return t('checkin.early', {when: clock(from)});
+    return error.status === 422 ? t('checkin.desk') : wordsFor(error);
 }
 
 function cancel(context, appointment, done) {

@@ -57,6 +57,7 @@ export default {
     'cancel.title': 'Diesen Termin absagen?', 'cancel.yes': 'Termin absagen', 'cancel.go': 'Absagen', 'cancel.which': 'Absagen: {what}, {when}',
     'cancel.reason': 'Grund (freiwillig)', 'cancel.done': 'Ihre Absage wurde weitergegeben.',
     'checkin.go': 'Ich bin da', 'checkin.none': 'Hier melden Sie sich am Empfang an.', 'checkin.early': 'Sie können sich ab {when} anmelden.',
+    'checkin.desk': 'Hier können Sie sich jetzt nicht anmelden. Bitte gehen Sie zum Empfang.',
 
     'result.name': 'Untersuchung', 'result.value': 'Wert', 'result.range': 'Üblicher Bereich', 'result.flag': 'Hinweis', 'result.date': 'Datum',
     'result.report': 'Befund', 'result.none': 'Es gibt keine Befunde.', 'result.noValue': 'Kein Wert',

@@ -57,6 +57,7 @@ export default {
     'cancel.title': 'Cancel this appointment?', 'cancel.yes': 'Cancel the appointment', 'cancel.go': 'Cancel', 'cancel.which': 'Cancel: {what}, {when}',
     'cancel.reason': 'Reason (optional)', 'cancel.done': 'Your cancellation was passed on.',
     'checkin.go': 'I am here', 'checkin.none': 'Here you check in at the desk.', 'checkin.early': 'You can check in from {when}.',
+    'checkin.desk': 'You cannot check in here now. Please go to the front desk.',
 
     'result.name': 'Test', 'result.value': 'Value', 'result.range': 'Usual range', 'result.flag': 'Remark', 'result.date': 'Date',
     'result.report': 'Report', 'result.none': 'There are no results.', 'result.noValue': 'No value',

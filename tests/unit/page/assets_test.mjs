@@ -168,7 +168,7 @@ test('the check-in is offered an hour before, and a refusal tells the time on th
         assert.equal(refused(422, `it is too early to check in: possible from ${at}`), `You can check in from ${time(today)}.`);
     }
     assert.match(refused(422, `possible from ${later.toISOString()}`), /^You can check in from \w+ \d+, \d{4}, 12:30\sPM\.$/);
-    assert.equal(refused(422, 'it is too late to check in here'), 'it is too late to check in here');
+    assert.equal(refused(422, 'it is too late to check in here'), 'You cannot check in here now. Please go to the front desk.');
     const broken = new Refused(500, {issue: [{diagnostics: `broke down at ${today.toISOString()}`}]});
     assert.match(checkInWords(broken), /cannot answer at the moment/);
     assert.equal(refused(404, 'no such appointment'), 'Here you check in at the desk.');
