@@ -6,15 +6,18 @@ namespace {
 constexpr std::chrono::seconds kRememberFor{1};
 constexpr std::size_t kEntriesMax = 10'000;
 
+// A seek for each row, whatever the server thinks of how many there are: for a join it would read
+// the whole index of a store that is not large.
 const pg::Statement kExpand{
     "r_expand",
     "with recursive s(pk) as ("
-    "select r.pk from unnest($3::text[]) q(id) join resource r on r.tenant = $1::int2 and "
-    "r.type = $2::int2 and r.id = q.id collate \"C\" "
+    "select f.pk from unnest($3::text[]) q(id) cross join lateral (select r.pk from resource r "
+    "where r.tenant = $1::int2 and r.type = $2::int2 and r.id = q.id collate \"C\" limit 1) f "
     "union select n.pk from s cross join lateral ("
     "select l.survivor from link l where l.tenant = $1::int2 and l.loser = s.pk union all "
     "select l.loser from link l where l.tenant = $1::int2 and l.survivor = s.pk) n(pk)) "
-    "select r.pk, r.id from s join resource r on r.pk = s.pk"};
+    "select f.pk, f.id from s cross join lateral (select r.pk, r.id from resource r "
+    "where r.pk = s.pk limit 1) f"};
 
 }  // namespace
 
