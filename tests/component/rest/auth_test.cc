@@ -726,9 +726,12 @@ TEST_F(RestAuthTest, KeysRotate) {
     const TestKey next(TestKey::Type::kRsa2048, "k2");
     const Headers as_next = {{"Authorization", "Bearer " + next.Token(Claims("system/*.rs"))}};
     EXPECT_EQ(Get("Patient/ada", as_next).status, 401);
+    const Headers remembered = As("system/*.rs");
+    EXPECT_EQ(Get("Patient/ada", remembered).status, 200);
     std::ofstream(state_folder() / "issuer.jwks") << next.Jwks();
     EXPECT_TRUE(Eventually([&] { return Get("Patient/ada", as_next).status == 200; }));
     EXPECT_EQ(Get("Patient/ada", As("system/*.rs")).status, 401) << "the old key is gone";
+    EXPECT_EQ(Get("Patient/ada", remembered).status, 401) << "so is what was found good with it";
     // A file that is wrong takes no keys away.
     std::ofstream(state_folder() / "issuer.jwks") << "{";
     gate_->Refresh();
