@@ -405,9 +405,8 @@ Result<void> Access::Confine(search::Query& query) {
         return !holds::IsHeld(resource) && !HasLabelOf(resource, hidden) && shown(resource);
     };
     own->lossy = true;
-    own->plain = true;
     if (Of(query.type, Action::kSearch).rules.empty()) {
-        query.plainly = [linked = linked_](std::string_view json) {
+        own->plainly = [linked = linked_](std::string_view json) {
             return internal::IsPlainlyOwn(json, linked);
         };
     }

@@ -106,7 +106,7 @@ public:
     [[nodiscard]] Result<void> CheckParameters(std::string_view type,
                                                const net::Parameters& parameters);
     // Adds the criteria that keep a search to what may be seen, and leaves out what could only be
-    // answered about others. Show leaves a match as it is of which Query::plainly is true.
+    // answered about others. Show leaves a match as it is of which Criterion::plainly is true.
     // Errors: kDenied.
     [[nodiscard]] Result<void> Narrow(search::Query& query);
     // What a paging link is bound to besides its search: a link of one token's view is no link of

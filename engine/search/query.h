@@ -80,8 +80,9 @@ struct Criterion {
     std::shared_ptr<const CriterionDetail> detail;  // points into the Definitions of ParseQuery
     // Of a lossy kPatient: what the matcher asks besides. Pure; may be empty.
     std::function<bool(const fhir::Node& resource)> besides;
-    // What the index found and Query::plainly is true of fulfils it.
-    bool plain = false;
+    // True of a stored text whose bytes alone show that what the index found fulfils the criterion;
+    // false says nothing. Spares the matcher a tree. Pure; may be empty.
+    std::function<bool(std::string_view json)> plainly;
 };
 
 struct SortKey {
@@ -107,9 +108,6 @@ struct Query {
     std::vector<Include> includes;
     std::vector<std::string> unknown;  // parameters that were not understood, as written
     std::vector<std::string> empty;    // known parameters without a value: they confine nothing
-    // True of a stored text whose bytes alone show that the `plain` criteria are fulfilled; false
-    // says nothing. Spares the matcher a tree. Pure; may be empty.
-    std::function<bool(std::string_view json)> plainly;
     // The parameters as understood, in canonical form, for the self link.
     std::vector<std::pair<std::string, std::string>> self;
 };

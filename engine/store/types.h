@@ -32,7 +32,7 @@ struct StoredVersion {
     std::string body;  // JSON as served (with meta), "" when deleted
     // The store's number of the patient whom the current version is about; 0 = of none, or several.
     std::int64_t patient = 0;
-    // Of a search's match: Query::plainly is true of `body`.
+    // Of a search's match: `body` was not made a tree, because Criterion::plainly is true of it.
     bool plain = false;
     // `body` as a tree, where a search looked at it and kept it.
     std::optional<fhir::Node> parsed = std::nullopt;

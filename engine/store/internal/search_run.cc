@@ -252,13 +252,11 @@ Result<bool> Searcher::Accepts(const UsableQuery& query, const Plan& plan, Match
         return false;
     }
     if (plan.matcher.empty()) return true;
-    const bool plain =
-        std::all_of(plan.matcher.begin(), plan.matcher.end(),
-                    [](const search::Criterion* criterion) { return criterion->plain; });
-    if (plain && query.query.plainly && query.query.plainly(match.version.body)) {
-        match.version.plain = true;
-        return true;
-    }
+    match.version.plain = std::all_of(
+        plan.matcher.begin(), plan.matcher.end(), [&](const search::Criterion* criterion) {
+            return criterion->plainly && criterion->plainly(match.version.body);
+        });
+    if (match.version.plain) return true;
     CARESTREAM_ASSIGN(node, fhir::ParseJson(match.version.body));
     const bool accepted = std::all_of(
         plan.matcher.begin(), plan.matcher.end(), [&](const search::Criterion* criterion) {
